@@ -1,0 +1,135 @@
+"""Decide how delivery sequences run: queue, pause, resume, abort and time limits, without side
+effects.
+
+Begin with `ControlPlane`; ``docs/rules.md`` says what it decides.
+"""
+
+from sequencectl.commands import (
+    AbortSequence,
+    CheckDeadlines,
+    Command,
+    FreezeStage,
+    PauseSequence,
+    ReportTaskFinished,
+    ReportTaskStarted,
+    ResumeSequence,
+    SequenceCommand,
+    TriggerSequence,
+    UnfreezeStage,
+)
+from sequencectl.control_plane import ControlPlane, Decision, combine
+from sequencectl.definitions import (
+    SequenceDefinition,
+    StageDefinition,
+    TaskDefinition,
+    TriggeredOn,
+)
+from sequencectl.durations import format_duration, parse_duration
+from sequencectl.errors import (
+    CommandRejected,
+    DefinitionError,
+    DurationError,
+    IllegalTransition,
+    InvalidValue,
+    PayloadError,
+    PolicyError,
+    ReplayError,
+    SequencectlError,
+    UnknownContext,
+    UnknownSequence,
+)
+from sequencectl.events import Ending, Event, TaskTriggered
+from sequencectl.machine import SequenceDecision, SequenceStateMachine
+from sequencectl.outcomes import (
+    Applied,
+    Outcome,
+    Rejected,
+    RejectedCode,
+    Unchanged,
+    UnchangedCode,
+)
+from sequencectl.payload import FrozenMap, freeze, thaw
+from sequencectl.policies import (
+    Bounds,
+    LaneScope,
+    QueueMode,
+    QueuePolicy,
+    SequenceTimeouts,
+    TaskTimeouts,
+    TimeoutPolicy,
+)
+from sequencectl.results import Result, Status
+from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord, Subject
+from sequencectl.shipyard import Shipyard
+from sequencectl.stage_queue import StageQueue
+from sequencectl.state import ProjectState, evolve
+from sequencectl.views import DeliveryView, Explanation, OpenTask
+
+__all__ = [
+    "AbortSequence",
+    "Applied",
+    "Bounds",
+    "CheckDeadlines",
+    "Command",
+    "CommandRejected",
+    "ControlPlane",
+    "Decision",
+    "DefinitionError",
+    "DeliveryView",
+    "DurationError",
+    "EndedSequence",
+    "Ending",
+    "Event",
+    "Explanation",
+    "FreezeStage",
+    "FrozenMap",
+    "IllegalTransition",
+    "InvalidValue",
+    "LaneScope",
+    "LiveSequence",
+    "OpenTask",
+    "Outcome",
+    "PauseSequence",
+    "PayloadError",
+    "Phase",
+    "PolicyError",
+    "ProjectState",
+    "QueueMode",
+    "QueuePolicy",
+    "Rejected",
+    "RejectedCode",
+    "ReplayError",
+    "ReportTaskFinished",
+    "ReportTaskStarted",
+    "Result",
+    "ResumeSequence",
+    "SequenceCommand",
+    "SequenceDecision",
+    "SequenceDefinition",
+    "SequenceRecord",
+    "SequenceStateMachine",
+    "SequenceTimeouts",
+    "SequencectlError",
+    "Shipyard",
+    "StageDefinition",
+    "StageQueue",
+    "Status",
+    "Subject",
+    "TaskDefinition",
+    "TaskTimeouts",
+    "TaskTriggered",
+    "TimeoutPolicy",
+    "TriggerSequence",
+    "TriggeredOn",
+    "Unchanged",
+    "UnchangedCode",
+    "UnfreezeStage",
+    "UnknownContext",
+    "UnknownSequence",
+    "combine",
+    "evolve",
+    "format_duration",
+    "freeze",
+    "parse_duration",
+    "thaw",
+]

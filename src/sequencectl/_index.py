@@ -1,0 +1,224 @@
+"""What is derived from the records of a project so that decisions need not search.
+
+An index holds nothing of its own: it is never stored, is no part of a state's equality, and can be
+rebuilt from the records at any time. `Index.replaced` is the only way it changes: it compares what
+a record was with what it became.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final, final
+
+import attrs
+
+from sequencectl._persistent import Map, OrderedSet
+from sequencectl.sequence import LiveSequence, Phase, SequenceRecord
+from sequencectl.stage_queue import EMPTY_QUEUE, StageQueue
+
+_Numbered = OrderedSet[tuple[int, str]]
+_NOTHING: Final[_Numbered] = OrderedSet()
+_NO_LANES: Final[OrderedSet[str]] = OrderedSet()
+
+
+@final
+@attrs.frozen
+class Members:
+    """The sequences of one context, by the order of their acceptance."""
+
+    live: _Numbered = _NOTHING
+    ended: _Numbered = _NOTHING
+    last_ended: int = 0
+    """The serial of the last ending in this context; 0 if nothing has ended."""
+
+
+@final
+@attrs.frozen
+class StageLanes:
+    """The lanes of one stage that are not empty, and how many hold any of them."""
+
+    lanes: OrderedSet[str] = _NO_LANES
+    holding: int = 0
+
+
+_NO_MEMBERS: Final = Members()
+_NO_STAGE: Final = StageLanes()
+_Namesakes = tuple[str, str, str]
+
+
+@final
+@attrs.frozen
+class Index:
+    """All indexes of a project.
+
+    `queues` by lane; `stages` by stage; `lines` are the lanes in which somebody waits; `contexts`
+    by context, `ended_contexts` those with nothing live by the serial of their last ending; `tasks`
+    leads from a task id to the sequence that ran it; `deadlines` has one entry for each sequence
+    that changes by itself: (instant, place, id); `namesakes` are those in line by (stage, service,
+    sequence), for `latest_only`.
+    """
+
+    queues: Map[str, StageQueue] = attrs.field(factory=Map)
+    stages: Map[str, StageLanes] = attrs.field(factory=Map)
+    lines: OrderedSet[str] = _NO_LANES
+    contexts: Map[str, Members] = attrs.field(factory=Map)
+    ended_contexts: _Numbered = _NOTHING
+    tasks: Map[str, str] = attrs.field(factory=Map)
+    deadlines: OrderedSet[tuple[datetime, int, str]] = attrs.field(factory=OrderedSet)
+    namesakes: Map[_Namesakes, _Numbered] = attrs.field(factory=Map)
+
+    @classmethod
+    def of(cls, records: Iterable[SequenceRecord]) -> Index:
+        """Return the index of these records."""
+        index = cls()
+        for record in sorted(records, key=lambda record: record.accepted_serial):
+            index = index.replaced(None, record)
+        return index
+
+    def replaced(self, before: SequenceRecord | None, after: SequenceRecord | None) -> Index:
+        """Return the index after a record became `after`; None stands for no record."""
+        queues, stages, lines = self._moved(before, after)
+        contexts, ended_contexts = self._contexts(before, after)
+        return Index(
+            queues,
+            stages,
+            lines,
+            contexts,
+            ended_contexts,
+            self._tasks(before, after),
+            self._deadlines(before, after),
+            self._namesakes(before, after),
+        )
+
+    def queue(self, lane: str) -> StageQueue:
+        """Return the line of a lane; an empty one if nobody is there."""
+        return self.queues.get(lane, EMPTY_QUEUE)
+
+    def members(self, context: str) -> Members:
+        """Return the sequences of a context."""
+        return self.contexts.get(context, _NO_MEMBERS)
+
+    def lanes_of(self, stage: str) -> StageLanes:
+        """Return the lanes of a stage that are not empty."""
+        return self.stages.get(stage, _NO_STAGE)
+
+    def in_line(self, stage: str, service: str, sequence: str) -> _Numbered:
+        """Return those in line with these names, by place."""
+        return self.namesakes.get((stage, service, sequence), _NOTHING)
+
+    def _moved(
+        self, before: SequenceRecord | None, after: SequenceRecord | None
+    ) -> tuple[Map[str, StageQueue], Map[str, StageLanes], OrderedSet[str]]:
+        """Return queues, stages and lines after a record took another part in its lane."""
+        was, now = _part(before), _part(after)
+        record = before if isinstance(before, LiveSequence) else after
+        if was is now or not isinstance(record, LiveSequence):
+            return self.queues, self.stages, self.lines
+        lane, stage = record.lane, record.stage
+        queue = _moved(self.queue(lane), record, was, now)
+        counted = self.lanes_of(stage)
+        holding = counted.holding + (now is Phase.RUNNING) - (was is Phase.RUNNING)
+        lines = self.lines.add(lane) if queue.head is not None else self.lines.remove(lane)
+        if len(queue):
+            lanes = StageLanes(counted.lanes.add(lane), holding)
+            return self.queues.insert(lane, queue), self.stages.insert(stage, lanes), lines
+        lanes = StageLanes(counted.lanes.remove(lane), holding)
+        stages = self.stages.insert(stage, lanes) if lanes.lanes else self.stages.remove(stage)
+        return self.queues.remove(lane), stages, lines
+
+    def _contexts(
+        self, before: SequenceRecord | None, after: SequenceRecord | None
+    ) -> tuple[Map[str, Members], _Numbered]:
+        """Return contexts and ended contexts after a record was born, ended or was forgotten."""
+        record = after if after is not None else before
+        if type(before) is type(after) or record is None:
+            return self.contexts, self.ended_contexts
+        entry, context = (record.accepted_serial, record.sequence_id), record.context
+        members, over = self.members(context), self.ended_contexts
+        if not members.live:
+            over = over.remove((members.last_ended, context))
+        live, ended = members.live.remove(entry), members.ended.remove(entry)
+        last_ended = members.last_ended
+        if isinstance(after, LiveSequence):
+            live = live.add(entry)
+        elif after is not None:
+            ended, last_ended = ended.add(entry), max(last_ended, after.serial)
+        if not live and not ended:
+            return self.contexts.remove(context), over
+        if not live:
+            over = over.add((last_ended, context))
+        return self.contexts.insert(context, Members(live, ended, last_ended)), over
+
+    def _tasks(self, before: SequenceRecord | None, after: SequenceRecord | None) -> Map[str, str]:
+        if before is None or after is None:
+            tasks = self.tasks
+            for task_id in _task_ids(before):
+                tasks = tasks.remove(task_id)
+            for task_id in _task_ids(after):
+                tasks = tasks.insert(task_id, after.sequence_id if after is not None else "")
+            return tasks
+        was = before.task if isinstance(before, LiveSequence) else None
+        now = after.task if isinstance(after, LiveSequence) else None
+        if now is None or was is not None:
+            return self.tasks
+        return self.tasks.insert(now.task_id, after.sequence_id)
+
+    def _deadlines(
+        self, before: SequenceRecord | None, after: SequenceRecord | None
+    ) -> OrderedSet[tuple[datetime, int, str]]:
+        was, now = _deadline(before), _deadline(after)
+        if was == now:
+            return self.deadlines
+        deadlines = self.deadlines if was is None else self.deadlines.remove(was)
+        return deadlines if now is None else deadlines.add(now)
+
+    def _namesakes(
+        self, before: SequenceRecord | None, after: SequenceRecord | None
+    ) -> Map[_Namesakes, _Numbered]:
+        was_in_line = before is not None and before.phase.is_in_line
+        is_in_line = after is not None and after.phase.is_in_line
+        record = after if after is not None else before
+        if was_in_line is is_in_line or record is None:
+            return self.namesakes
+        key = (record.stage, record.service, record.name)
+        entry, line = (record.place, record.sequence_id), self.namesakes.get(key, _NOTHING)
+        line = line.add(entry) if is_in_line else line.remove(entry)
+        return self.namesakes.insert(key, line) if line else self.namesakes.remove(key)
+
+
+def _part(record: SequenceRecord | None) -> Phase | None:
+    """Return the part a record takes in its lane: WAITING, HELD, RUNNING (holds it), or none."""
+    if record is None or record.phase.has_ended:
+        return None
+    return Phase.RUNNING if record.phase.holds_lane else record.phase
+
+
+def _moved(
+    queue: StageQueue, record: LiveSequence, was: Phase | None, now: Phase | None
+) -> StageQueue:
+    """Return the queue after a record went from one part to another, through the parts between."""
+    sequence_id = record.sequence_id
+    if was is None:
+        queue = queue.enter(sequence_id, place=record.place, priority=record.priority)
+    if was is Phase.HELD and now is Phase.WAITING:
+        return queue.release(sequence_id)
+    if now is None:
+        return queue.leave(sequence_id)
+    if now is Phase.HELD:
+        return queue.hold(sequence_id)
+    return queue.start(sequence_id) if now is Phase.RUNNING else queue
+
+
+def _deadline(record: SequenceRecord | None) -> tuple[datetime, int, str] | None:
+    if not isinstance(record, LiveSequence) or record.next_deadline is None:
+        return None
+    return record.next_deadline[0], record.place, record.sequence_id
+
+
+def _task_ids(record: SequenceRecord | None) -> tuple[str, ...]:
+    if record is None:
+        return ()
+    over = tuple(run.task_id for run in record.runs)
+    in_flight = record.task if isinstance(record, LiveSequence) else None
+    return over if in_flight is None else (*over, in_flight.task_id)

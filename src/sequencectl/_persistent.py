@@ -1,0 +1,192 @@
+"""The two persistent structures behind a project's state; the one place that knows rpds.
+
+`Map` is rpds' hash trie map under a name of ours. Its order of iteration follows the hash seed, so
+nothing may be decided in it. `OrderedSet` is what rpds has not: a persistent set in sorted order.
+It is a B+ tree of tuples: leaves hold up to `_WIDTH` items, inner nodes as many children; an
+insertion or removal copies one path, so the cost grows with the logarithm of the size and old
+versions stay valid.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, Generic, Protocol, TypeVar, final
+
+from rpds import HashTrieMap as Map
+
+__all__ = ["Map", "OrderedSet"]
+
+_WIDTH: Final = 32
+
+
+class _Sortable(Protocol):
+    def __lt__(self, other: Any, /) -> bool: ...
+
+
+T = TypeVar("T", bound=_Sortable)
+
+
+class _Node(Generic[T]):
+    """Children in order, with the first item and the number of items of each."""
+
+    __slots__ = ("children", "firsts", "size")
+
+    def __init__(self, children: tuple[_Tree[T], ...]) -> None:
+        self.children = children
+        self.firsts = tuple(_first(child) for child in children)
+        self.size = sum(map(_size, children))
+
+
+_Tree = tuple[T, ...] | _Node[T]
+"""A leaf, which is a plain sorted tuple of items, or an inner node."""
+
+
+def _first(tree: _Tree[T]) -> T:
+    return tree[0] if isinstance(tree, tuple) else tree.firsts[0]
+
+
+def _size(tree: _Tree[T]) -> int:
+    return len(tree) if isinstance(tree, tuple) else tree.size
+
+
+def _split(parts: tuple[Any, ...], at_end: bool) -> tuple[tuple[Any, ...], ...]:
+    """Return `parts` as one or two tuples of at most `_WIDTH`; growth at the end fills the left."""
+    if len(parts) <= _WIDTH:
+        return (parts,)
+    middle = _WIDTH if at_end else len(parts) // 2
+    return parts[:middle], parts[middle:]
+
+
+def _inserted(tree: _Tree[T], item: T) -> tuple[_Tree[T], ...]:
+    """Return the one or two trees that hold the items of `tree` and `item`, which it lacks."""
+    if isinstance(tree, tuple):
+        at = bisect_left(tree, item)
+        return _split((*tree[:at], item, *tree[at:]), at == len(tree))
+    at = max(bisect_right(tree.firsts, item) - 1, 0)
+    grown = _inserted(tree.children[at], item)
+    children = (*tree.children[:at], *grown, *tree.children[at + 1 :])
+    at_end = at == len(tree.children) - 1
+    return tuple(_Node(part) for part in _split(children, at_end))
+
+
+def _removed(tree: _Tree[T], item: T) -> _Tree[T]:
+    """Return `tree` without `item`, which it has; a child that became small joins its neighbour."""
+    if isinstance(tree, tuple):
+        at = bisect_left(tree, item)
+        return tree[:at] + tree[at + 1 :]
+    at = bisect_right(tree.firsts, item) - 1
+    children = list(tree.children)
+    children[at] = _removed(children[at], item)
+    if not _size(children[at]):
+        del children[at]
+        return _Node(tuple(children)) if children else ()
+    if len(children) > 1:
+        left = min(at, len(children) - 2)
+        joined = _joined(children[left], children[left + 1])
+        if joined is not None:
+            children[left : left + 2] = [joined]
+    return _Node(tuple(children))
+
+
+def _joined(left: _Tree[T], right: _Tree[T]) -> _Tree[T] | None:
+    """Return two neighbours as one tree if that is not too wide; None if it would be."""
+    if isinstance(left, tuple) and isinstance(right, tuple):
+        return left + right if len(left) + len(right) <= _WIDTH else None
+    if isinstance(left, _Node) and isinstance(right, _Node):
+        children = left.children + right.children
+        return _Node(children) if len(children) <= _WIDTH else None
+    raise AssertionError("neighbours are of one height")
+
+
+def _iterate(tree: _Tree[T]) -> Iterator[T]:
+    if isinstance(tree, tuple):
+        yield from tree
+    else:
+        for child in tree.children:
+            yield from _iterate(child)
+
+
+@final
+class OrderedSet(Generic[T]):
+    """A persistent set in ascending order; its items must be hashable and totally ordered."""
+
+    __slots__ = ("_tree",)
+
+    def __init__(self, items: Iterable[T] = ()) -> None:
+        tree: _Tree[T] = ()
+        for item in items:
+            tree = _added(tree, item)
+        self._tree = tree
+
+    @classmethod
+    def _of(cls, tree: _Tree[T]) -> OrderedSet[T]:
+        made = cls.__new__(cls)
+        made._tree = tree
+        return made
+
+    def add(self, item: T) -> OrderedSet[T]:
+        """Return the set with `item`; the same set if it has it."""
+        tree = _added(self._tree, item)
+        return self if tree is self._tree else self._of(tree)
+
+    def remove(self, item: T) -> OrderedSet[T]:
+        """Return the set without `item`; the same set if it lacks it."""
+        if item not in self:
+            return self
+        tree = _removed(self._tree, item)
+        while isinstance(tree, _Node) and len(tree.children) == 1:
+            tree = tree.children[0]
+        return self._of(tree)
+
+    @property
+    def first(self) -> T | None:
+        """The smallest item; None if there is none."""
+        return _first(self._tree) if self else None
+
+    def rank(self, item: T) -> int:
+        """Return how many items are smaller than `item`."""
+        tree, before = self._tree, 0
+        while isinstance(tree, _Node):
+            at = max(bisect_right(tree.firsts, item) - 1, 0)
+            before += sum(map(_size, tree.children[:at]))
+            tree = tree.children[at]
+        return before + bisect_left(tree, item)
+
+    def __contains__(self, item: object) -> bool:
+        tree: Any = self._tree
+        while isinstance(tree, _Node):
+            tree = tree.children[max(bisect_right(tree.firsts, item) - 1, 0)]
+        at = bisect_left(tree, item)
+        return at < len(tree) and bool(tree[at] == item)
+
+    def __iter__(self) -> Iterator[T]:
+        return _iterate(self._tree)
+
+    def __len__(self) -> int:
+        return _size(self._tree)
+
+    def __bool__(self) -> bool:
+        return _size(self._tree) > 0
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OrderedSet):
+            return NotImplemented
+        return len(self) == len(other) and all(map(_same, self, other))
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return f"OrderedSet({list(self)!r})"
+
+
+def _added(tree: _Tree[T], item: T) -> _Tree[T]:
+    if item in OrderedSet._of(tree):
+        return tree
+    grown = _inserted(tree, item)
+    return grown[0] if len(grown) == 1 else _Node(grown)
+
+
+def _same(left: object, right: object) -> bool:
+    return left == right

@@ -1,0 +1,250 @@
+"""What a host may ask for: frozen commands, checked when they are made.
+
+A command is imperative and may be refused. Constructing one raises `InvalidValue` (or its kinds)
+if a value could never be accepted; whether it can be accepted *now* is what ``decide`` answers.
+
+Ids (`sequence_id`, `context`, `task_id`, `source`, `report_id`, `request_id`) are 1 to 200
+printable ASCII characters; `service`, `actor` and `revision` are up to 200 printable characters,
+`reason` up to 1 000.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any, Final, TypeVar, cast, final
+
+import attrs
+
+from sequencectl.errors import InvalidValue
+from sequencectl.payload import FrozenMap, freeze
+from sequencectl.results import Result, Status
+
+_ID: Final = re.compile(r"[ -~]{1,200}")
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_PRIORITY_LIMIT: Final = 1_000_000
+_EnumT = TypeVar("_EnumT", bound=Enum)
+_Check = Callable[[object, "attrs.Attribute[Any]", Any], None]
+
+
+def _matches(pattern: re.Pattern[str], permitted: str) -> _Check:
+    def check(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, str) or pattern.fullmatch(value) is None:
+            raise InvalidValue(attribute.name, value, f"must be {permitted}")
+
+    return check
+
+
+def _printable(longest: int) -> _Check:
+    def check(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, str) or len(value) > longest or not value.isprintable():
+            raise InvalidValue(
+                attribute.name, value, f"must be at most {longest} printable characters"
+            )
+
+    return check
+
+
+def _message(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, str) or (not value.isascii() and _is_broken(value)):
+        raise InvalidValue(attribute.name, value, "must be text that UTF-8 can carry")
+
+
+def _is_broken(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _priority(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if type(value) is not int or abs(value) > _PRIORITY_LIMIT:
+        raise InvalidValue(
+            attribute.name, value, f"must be an int from -{_PRIORITY_LIMIT} to {_PRIORITY_LIMIT}"
+        )
+
+
+def _flag(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, bool):
+        raise InvalidValue(attribute.name, value, "must be True or False")
+
+
+def _limit(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if type(value) is not int or value < 1:
+        raise InvalidValue(attribute.name, value, "must be an int of at least 1")
+
+
+def _read(kind: type[_EnumT], where: str, value: object) -> _EnumT:
+    try:
+        return kind(value)
+    except ValueError:
+        permitted = ", ".join(str(member.value) for member in kind)
+        raise InvalidValue(where, value, f"must be one of {permitted}") from None
+
+
+def _result(value: Result | str) -> Result:
+    return _read(Result, "result", value)
+
+
+def _status(value: Status | str) -> Status:
+    return _read(Status, "status", value)
+
+
+def _data(value: Mapping[str, object] | None) -> FrozenMap:
+    return freeze(value, where="data")
+
+
+def _context_or_own_id(value: str | None, command: Any) -> str:
+    return cast(str, command.sequence_id) if value is None else value
+
+
+_is_id = _matches(_ID, "1 to 200 printable ASCII characters")
+_is_name = _matches(_NAME, "1 to 63 letters, digits, '-' or '_'")
+_is_text = _printable(200)
+_is_reason = _printable(1_000)
+_optional = attrs.validators.optional
+
+
+@final
+@attrs.frozen
+class TriggerSequence:
+    """Run a sequence of a stage for a service (R2, R6, R8).
+
+    `context` names the delivery this belongs to and defaults to the sequence id. `data` is the
+    payload the first task receives. `priority` overrides the definition's; higher goes first.
+    `revision` names the version of the configuration (Keptn's ``gitcommitid``).
+    """
+
+    sequence_id: str = attrs.field(validator=_is_id)
+    stage: str = attrs.field(kw_only=True, validator=_is_name)
+    sequence: str = attrs.field(kw_only=True, validator=_is_name)
+    service: str = attrs.field(default="", kw_only=True, validator=_is_text)
+    context: str = attrs.field(
+        default=None,
+        # mypy's plugin for attrs reads named functions only
+        converter=attrs.Converter(_context_or_own_id, takes_self=True),  # type: ignore[misc]
+        kw_only=True,
+        validator=_is_id,
+    )
+    data: FrozenMap = attrs.field(default=None, kw_only=True, converter=_data)
+    priority: int | None = attrs.field(default=None, kw_only=True, validator=_optional(_priority))
+    revision: str | None = attrs.field(default=None, kw_only=True, validator=_optional(_is_text))
+
+
+@final
+@attrs.frozen
+class ReportTaskStarted:
+    """An executor, known by its `source`, has begun to work on a task (R11, R13).
+
+    A `report_id` makes the report safe to send again.
+    """
+
+    task_id: str = attrs.field(validator=_is_id)
+    source: str = attrs.field(kw_only=True, validator=_is_id)
+    report_id: str | None = attrs.field(default=None, kw_only=True, validator=_optional(_is_id))
+
+
+@final
+@attrs.frozen
+class ReportTaskFinished:
+    """An executor's last word on a task: its result, and data for the tasks after it (R11–R14)."""
+
+    task_id: str = attrs.field(validator=_is_id)
+    source: str = attrs.field(kw_only=True, validator=_is_id)
+    result: Result = attrs.field(kw_only=True, converter=_result)
+    status: Status = attrs.field(default=Status.SUCCEEDED, kw_only=True, converter=_status)
+    message: str = attrs.field(default="", kw_only=True, validator=_message)
+    data: FrozenMap = attrs.field(default=None, kw_only=True, converter=_data)
+    report_id: str | None = attrs.field(default=None, kw_only=True, validator=_optional(_is_id))
+
+
+@attrs.frozen
+class _Control:
+    """A person's command: who gives it, why, and an id that makes it safe to send again (R25)."""
+
+    actor: str = attrs.field(default="", kw_only=True, validator=_is_text)
+    reason: str = attrs.field(default="", kw_only=True, validator=_is_reason)
+    request_id: str | None = attrs.field(default=None, kw_only=True, validator=_optional(_is_id))
+
+
+@final
+@attrs.frozen
+class PauseSequence(_Control):
+    """Let the task in flight finish and trigger nothing after it, in a scope (R18, R19).
+
+    The scope is a whole context, or a context in one `stage`, reached or not.
+    """
+
+    context: str = attrs.field(validator=_is_id)
+    stage: str | None = attrs.field(default=None, kw_only=True, validator=_optional(_is_name))
+
+
+@final
+@attrs.frozen
+class ResumeSequence(_Control):
+    """Take back the pause of a scope and of the scopes inside it (R20)."""
+
+    context: str = attrs.field(validator=_is_id)
+    stage: str | None = attrs.field(default=None, kw_only=True, validator=_optional(_is_name))
+
+
+@final
+@attrs.frozen
+class AbortSequence(_Control):
+    """End what is live in a context, in one stage of it, or one sequence (R22, R23).
+
+    Give either `context` (and perhaps `stage`) or `sequence_id`. A task in flight finishes first
+    unless `force` is true, which abandons it and frees the lane at once.
+    """
+
+    context: str | None = attrs.field(default=None, validator=_optional(_is_id))
+    sequence_id: str | None = attrs.field(default=None, kw_only=True, validator=_optional(_is_id))
+    stage: str | None = attrs.field(default=None, kw_only=True, validator=_optional(_is_name))
+    force: bool = attrs.field(default=False, kw_only=True, validator=_flag)
+
+    def __attrs_post_init__(self) -> None:
+        if (self.context is None) == (self.sequence_id is None):
+            given = (self.context, self.sequence_id)
+            raise InvalidValue(
+                "context, sequence_id", given, "exactly one of the two must be given"
+            )
+        if self.context is None and self.stage is not None:
+            raise InvalidValue("stage", self.stage, "narrows a context and must not be given here")
+
+
+@final
+@attrs.frozen
+class FreezeStage(_Control):
+    """Admit nobody to a stage; what runs there goes on to its end (R7)."""
+
+    stage: str = attrs.field(validator=_is_name)
+
+
+@final
+@attrs.frozen
+class UnfreezeStage(_Control):
+    """Admit to a stage again, at once (R7)."""
+
+    stage: str = attrs.field(validator=_is_name)
+
+
+@final
+@attrs.frozen
+class CheckDeadlines:
+    """Act on what has become due, at most `limit` deadlines in one decision (R29)."""
+
+    limit: int = attrs.field(default=500, validator=_limit)
+
+
+Report = ReportTaskStarted | ReportTaskFinished
+"""A command that carries an executor's word."""
+
+ContextControl = PauseSequence | ResumeSequence | AbortSequence
+"""A person's control of a delivery."""
+
+StageControl = FreezeStage | UnfreezeStage
+"""A person's control of a stage."""
+
+SequenceCommand = Report | ContextControl | CheckDeadlines
+"""Everything a single sequence that has been accepted can be told."""
+
+Command = TriggerSequence | SequenceCommand | StageControl
+"""Everything a project can be told."""

@@ -1,0 +1,219 @@
+"""The face of a project's decisions: `ControlPlane` answers a command with a `Decision`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import pairwise
+from typing import Final, final
+
+import attrs
+
+from sequencectl import state as _state
+from sequencectl._admission import trigger
+from sequencectl._controls import control
+from sequencectl._deadlines import check
+from sequencectl._draft import Draft
+from sequencectl._follow_ups import close_step
+from sequencectl._reports import report
+from sequencectl.commands import (
+    AbortSequence,
+    CheckDeadlines,
+    Command,
+    FreezeStage,
+    PauseSequence,
+    ReportTaskFinished,
+    ReportTaskStarted,
+    ResumeSequence,
+    TriggerSequence,
+    UnfreezeStage,
+)
+from sequencectl.definitions import TaskDefinition
+from sequencectl.errors import (
+    CommandRejected,
+    DefinitionError,
+    InvalidValue,
+)
+from sequencectl.events import Event, SequencesForgotten
+from sequencectl.outcomes import Applied, Outcome, Rejected, Unchanged
+from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
+from sequencectl.sequence import SequenceRecord
+from sequencectl.shipyard import Shipyard
+from sequencectl.state import ProjectState
+from sequencectl.views import DeliveryView, Explanation, OpenTask, delivery, explain, open_tasks
+
+_PROJECT: Final = re.compile(r"[ -~]{1,200}")
+
+
+@final
+@attrs.frozen
+class Decision:
+    """What a command leads to: the state before, the state after, the events between, the answer.
+
+    Commit `state` and `events` together if there are events, then publish them; without events
+    there is nothing to do. For a combined decision `command` is the one its `outcome` answers.
+    """
+
+    before: ProjectState
+    state: ProjectState
+    events: tuple[Event, ...]
+    outcome: Outcome
+    command: Command
+
+    @property
+    def project(self) -> str:
+        """The project it is about."""
+        return self.before.project
+
+    @property
+    def base(self) -> int:
+        """The serial it was decided on: it may be committed only if the project is still there."""
+        return self.before.serial
+
+    @property
+    def next_deadline(self) -> datetime | None:
+        """The first instant at which the project has something to do by itself."""
+        return self.state.next_deadline
+
+    @property
+    def changed(self) -> Mapping[str, SequenceRecord]:
+        """The records to write: every sequence the events were about, as it is now, by id."""
+        ids = dict.fromkeys(event.subject.sequence_id for event in self.events)
+        found = {sequence_id: self.state.sequence(sequence_id) for sequence_id in ids}
+        return {known: record for known, record in found.items() if record is not None}
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """The ids of the records to delete: what was forgotten."""
+        return tuple(
+            sequence_id
+            for event in self.events
+            if isinstance(event, SequencesForgotten)
+            for sequence_id in event.sequence_ids
+        )
+
+    def raise_if_rejected(self) -> None:
+        """Raise `CommandRejected` if the command was refused."""
+        if isinstance(self.outcome, Rejected):
+            raise CommandRejected(self.outcome.code, self.outcome.message, self.command)
+
+
+def combine(*decisions: Decision) -> Decision:
+    """Return decisions taken in a row, each on the state of the one before, as one (R7).
+
+    The outcome is `Applied` if any is, else `Unchanged` if any is, else `Rejected`. Raises
+    `InvalidValue` if they do not follow each other.
+    """
+    if not decisions:
+        raise InvalidValue("decisions", decisions, "must be at least one")
+    for earlier, later in pairwise(decisions):
+        if later.before is not earlier.state and later.before != earlier.state:
+            given = (earlier.state.serial, later.base)
+            raise InvalidValue(
+                "decisions", given, "each must be taken on the state of the one before"
+            )
+    told = min(decisions, key=lambda decision: _WEIGHT[type(decision.outcome)])
+    return Decision(
+        decisions[0].before,
+        decisions[-1].state,
+        tuple(event for decision in decisions for event in decision.events),
+        told.outcome,
+        told.command,
+    )
+
+
+_WEIGHT: Final[Mapping[type, int]] = {Applied: 0, Unchanged: 1, Rejected: 2}
+
+
+@final
+@attrs.frozen
+class ControlPlane:
+    """Decides for projects that share a shipyard and policies: immutable, without state of its own.
+
+    Raises `DefinitionError` if a task has more than the bounds allow, and `PolicyError` if one
+    would be left without a limit (R26, R33).
+    """
+
+    shipyard: Shipyard = attrs.field(validator=attrs.validators.instance_of(Shipyard))
+    timeouts: TimeoutPolicy = attrs.field(factory=TimeoutPolicy, kw_only=True)
+    queueing: QueuePolicy = attrs.field(factory=QueuePolicy, kw_only=True)
+    bounds: Bounds = attrs.field(factory=Bounds, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        for stage in self.shipyard.stages:
+            for sequence in stage.sequences:
+                where = f"{stage.name}.{sequence.name}"
+                number = len(sequence.tasks)
+                if number > self.bounds.tasks:
+                    problem = f"must be at most {self.bounds.tasks} tasks"
+                    raise DefinitionError(f"{where}.tasks", number, problem)
+                for task in sequence.tasks:
+                    self._check_task(f"{where}.{task.name}", task)
+
+    def _check_task(self, where: str, task: TaskDefinition) -> None:
+        self.timeouts.for_task(task.name, task.timeouts)
+        expects, most = task.expects, self.bounds.sources
+        if expects is None:
+            return
+        number = expects if isinstance(expects, int) else len(expects)
+        if number > most:
+            raise DefinitionError(f"{where}.expects", number, f"must be at most {most} sources")
+
+    def initial(self, project: str) -> ProjectState:
+        """Return the state of a project in which nothing has happened; ASCII names only."""
+        return _state.initial(_checked_project(project))
+
+    def decide(self, state: ProjectState, command: Command, now: datetime) -> Decision:
+        """Return what `command` leads to; never raises for a race.
+
+        `now` is the host's clock, aware; see R29 for what it is taken for. Raises `InvalidValue`
+        for a mistake of the program: a naive instant, a wrong type.
+        """
+        if not isinstance(state, ProjectState):
+            raise InvalidValue("state", state, "must be a ProjectState")
+        draft = Draft(
+            state,
+            now,
+            shipyard=self.shipyard,
+            timeouts=self.timeouts,
+            queueing=self.queueing,
+            bounds=self.bounds,
+        )
+        outcome = _decide(draft, command)
+        return Decision(state, draft.state, tuple(draft.events), outcome, command)
+
+    def explain(self, state: ProjectState, sequence_id: str) -> Explanation:
+        """Return how a sequence stands and why; raise `UnknownSequence` for an unknown id (R32)."""
+        return explain(state, sequence_id)
+
+    def delivery(self, state: ProjectState, context: str) -> DeliveryView:
+        """Return how a delivery stands across stages; raise `UnknownContext` (R32)."""
+        return delivery(state, context)
+
+    def open_tasks(self, state: ProjectState) -> tuple[OpenTask, ...]:
+        """Return the tasks in flight, by trigger, for executors that poll."""
+        return open_tasks(state)
+
+
+def _checked_project(name: object) -> str:
+    if not isinstance(name, str) or _PROJECT.fullmatch(name) is None:
+        raise InvalidValue("project", name, "must be 1 to 200 printable ASCII characters")
+    return name
+
+
+def _decide(draft: Draft, command: Command) -> Outcome:
+    match command:
+        case TriggerSequence():
+            outcome = trigger(draft, command)
+        case ReportTaskStarted() | ReportTaskFinished():
+            outcome = report(draft, command)
+        case PauseSequence() | ResumeSequence() | AbortSequence() | FreezeStage() | UnfreezeStage():
+            outcome = control(draft, command)
+        case CheckDeadlines():
+            return check(draft, command)
+        case _:
+            raise InvalidValue("command", command, "must be one of the commands of sequencectl")
+    if draft.events:
+        close_step(draft)
+    return outcome

@@ -1,0 +1,208 @@
+"""What a shipyard is made of: stages, their sequences, the tasks of these, and what triggers them.
+
+Every value checks itself when it is made, so none that breaks R17 can exist. A `DefinitionError`
+says where in the value the mistake is, in the words of Keptn's shipyard (``tasks[0].name``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
+from typing import Any, Final, TypeAlias, final
+
+import attrs
+
+from sequencectl.durations import parse_duration
+from sequencectl.errors import DefinitionError, DurationError, PayloadError
+from sequencectl.payload import EMPTY, FrozenMap, freeze, step
+from sequencectl.policies import LONGEST_TIMEOUT, SequenceTimeouts, TaskTimeouts
+from sequencectl.results import Result
+
+_Check: TypeAlias = "Callable[[object, attrs.Attribute[Any], object], None]"
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_SOURCE: Final = re.compile(r"[ -~]{1,200}")
+_SELECTOR_KEY: Final = re.compile(r"([A-Za-z0-9_-]{1,63}\.)?result")
+_PRIORITY_LIMIT: Final = 1_000_000
+_RESULTS: Final = {"pass": "pass", "warning": "warning", "fail": "fail", "failed": "fail"}
+
+
+def _check_name(_definition: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise DefinitionError(field.name, value, "must be 1 to 63 letters, digits, '-' or '_'")
+
+
+def _check_priority(_definition: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and (type(value) is not int or abs(value) > _PRIORITY_LIMIT):
+        permitted = f"must be an int from -{_PRIORITY_LIMIT} to {_PRIORITY_LIMIT}"
+        raise DefinitionError(field.name, value, permitted)
+
+
+def _a(kind: type) -> _Check:
+    """Return a validator of one value of this type."""
+
+    def check(_definition: object, field: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, kind):
+            raise DefinitionError(field.name, value, f"must be a {kind.__name__}")
+
+    return check
+
+
+def each(kind: type[Any], where: str, *, least: int = 0, is_named: bool = False) -> _Check:
+    """Return a validator of a tuple of values of one type: so many at least, each name once."""
+
+    def check(_definition: object, _field: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, tuple):
+            raise DefinitionError(where, value, "must be a tuple")
+        if len(value) < least:
+            raise DefinitionError(where, value, "must not be empty")
+        names: set[str] = set()
+        for index, entry in enumerate(value):
+            if not isinstance(entry, kind):
+                raise DefinitionError(f"{where}[{index}]", entry, f"must be a {kind.__name__}")
+            if is_named and entry.name in names:
+                raise DefinitionError(f"{where}[{index}].name", entry.name, "must not occur twice")
+            names.add(getattr(entry, "name", ""))
+
+    return check
+
+
+def _read_delay(value: timedelta | str) -> timedelta:
+    where = "triggeredAfter"
+    try:
+        delay = parse_duration(value) if isinstance(value, str) else value
+    except DurationError as error:
+        raise DefinitionError(where, value, error.problem) from None
+    if not isinstance(delay, timedelta):
+        raise DefinitionError(where, value, "must be a duration such as '90s'")
+    if not timedelta(0) <= delay <= LONGEST_TIMEOUT:
+        longest = f"{LONGEST_TIMEOUT.days} days"
+        raise DefinitionError(where, value, f"must lie between zero and {longest}")
+    return delay
+
+
+def _read_properties(value: Mapping[str, object] | None) -> FrozenMap:
+    try:
+        return freeze(value, where="properties")
+    except PayloadError as error:
+        raise DefinitionError(error.where, error.value, error.problem) from None
+
+
+def _read_expects(value: int | Collection[str] | None) -> int | frozenset[str] | None:
+    if value is None or (type(value) is int and value >= 1):
+        return value
+    if not isinstance(value, list | tuple | set | frozenset) or not value:
+        permitted = "must be an int of at least 1, or a list of the sources that must finish"
+        raise DefinitionError("expects", value, permitted)
+    for index, source in enumerate(value):
+        if not isinstance(source, str) or not _SOURCE.fullmatch(source):
+            problem = "must be a source: 1 to 200 printable ASCII characters"
+            raise DefinitionError(f"expects[{index}]", source, problem)
+    if len(set(value)) < len(value):
+        raise DefinitionError("expects", value, "must not name a source twice")
+    return frozenset(value)
+
+
+def _read_match(
+    value: Mapping[str, str] | tuple[tuple[str, str], ...],
+) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, Mapping | tuple):
+        raise DefinitionError("match", value, "must map 'result' or '<task>.result' to a result")
+    pairs: tuple[Any, ...] = tuple(value.items()) if isinstance(value, Mapping) else value
+    match: dict[str, str] = {}
+    for key, wanted in pairs:
+        if not isinstance(key, str) or not _SELECTOR_KEY.fullmatch(key):
+            raise DefinitionError(step("match", key), key, "must be 'result' or '<task>.result'")
+        if not isinstance(wanted, str) or wanted not in _RESULTS:
+            raise DefinitionError(step("match", key), wanted, "must be pass, warning or fail")
+        if key in match:
+            raise DefinitionError(step("match", key), wanted, "must not occur twice")
+        match[key] = _RESULTS[wanted]
+    return tuple(sorted(match.items()))
+
+
+@final
+@attrs.frozen
+class TaskDefinition:
+    """One task of a sequence (R10, R11, R14).
+
+    `triggered_after` delays it, counted from the end of the task before; a text is read as a
+    duration in Go's notation. `properties` go into its input under its name. `timeouts` win over
+    the policy. `expects` says when it is over: when that many sources, or these, have finished.
+    """
+
+    name: str = attrs.field(validator=_check_name)
+    triggered_after: timedelta = attrs.field(
+        default=timedelta(0), kw_only=True, converter=_read_delay
+    )
+    properties: FrozenMap = attrs.field(default=EMPTY, kw_only=True, converter=_read_properties)
+    timeouts: TaskTimeouts | None = attrs.field(
+        default=None, kw_only=True, validator=attrs.validators.optional(_a(TaskTimeouts))
+    )
+    expects: int | frozenset[str] | None = attrs.field(
+        default=None, kw_only=True, converter=_read_expects
+    )
+
+
+@final
+@attrs.frozen
+class TriggeredOn:
+    """The end of another sequence that triggers this one: ``<stage>.<sequence>.finished`` (R15).
+
+    `match` is the selector: pairs of ``result`` or ``<task>.result`` and the result it must have,
+    all of them at once. A mapping is accepted; ``failed`` is read as ``fail``.
+    """
+
+    stage: str = attrs.field(validator=_check_name)
+    sequence: str = attrs.field(validator=_check_name)
+    match: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_read_match)
+
+    def matches(self, result: Result, task_results: Mapping[str, Result]) -> bool:
+        """Return whether the end of the named sequence with this result triggers (R15).
+
+        `task_results` has the result of the last run of each task that ran. Without a selector,
+        pass and warning trigger; a task that never ran matches nothing.
+        """
+        if not self.match:
+            return result is not Result.FAIL
+        for key, wanted in self.match:
+            task, _, _ = key.rpartition(".")
+            actual = task_results.get(task) if task else result
+            if actual is None or actual.value != wanted:
+                return False
+        return True
+
+
+@final
+@attrs.frozen
+class SequenceDefinition:
+    """One sequence of a stage: its tasks in their order, and what triggers it (R9, R15, R17).
+
+    `priority`, higher first, is that of a run whose command names none; None is 0, or for a
+    follow-up the priority of what triggered it (R2).
+    """
+
+    name: str = attrs.field(validator=_check_name)
+    tasks: tuple[TaskDefinition, ...] = attrs.field(
+        validator=each(TaskDefinition, "tasks", least=1)
+    )
+    triggered_on: tuple[TriggeredOn, ...] = attrs.field(
+        default=(), kw_only=True, validator=each(TriggeredOn, "triggeredOn")
+    )
+    priority: int | None = attrs.field(default=None, kw_only=True, validator=_check_priority)
+    timeouts: SequenceTimeouts = attrs.field(
+        default=SequenceTimeouts(), kw_only=True, validator=_a(SequenceTimeouts)
+    )
+
+
+@final
+@attrs.frozen
+class StageDefinition:
+    """One stage: its sequences, of which there may be none."""
+
+    name: str = attrs.field(validator=_check_name)
+    sequences: tuple[SequenceDefinition, ...] = attrs.field(
+        default=(),
+        validator=each(SequenceDefinition, "sequences", is_named=True),
+    )

@@ -1,0 +1,131 @@
+"""Every exception this package raises.
+
+One base class, one class for each kind of mistake::
+
+    SequencectlError
+    ├── InvalidValue (also a ValueError)    an argument that no call can accept
+    │   ├── DurationError                   a text that is not a duration
+    │   ├── PayloadError                    data that is not JSON
+    │   ├── PolicyError                     a policy that contradicts itself
+    │   └── DefinitionError                 a shipyard that cannot be run
+    ├── IllegalTransition                   the rulebook has no such row
+    ├── ReplayError                         an event that does not follow the state
+    ├── CommandRejected                     a refused command, raised on request
+    └── UnknownSequence (also a LookupError) a question about an id nobody knows
+        └── UnknownContext                  the same for a context
+
+A race is never an exception: ``decide`` answers it with an outcome.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from sequencectl.commands import Command
+    from sequencectl.outcomes import RejectedCode
+
+_SHOWN_CHARACTERS: Final = 80
+
+
+def shown(value: object) -> str:
+    """Return `value` as an error message shows it: its repr, cut to a readable length."""
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001 - a broken repr must not hide the mistake
+        text = f"<{type(value).__name__}: repr raised {type(error).__name__}>"
+    if len(text) <= _SHOWN_CHARACTERS:
+        return text
+    return f"{text[:_SHOWN_CHARACTERS]}… ({len(text)} characters)"
+
+
+class SequencectlError(Exception):
+    """The base of everything this package raises on purpose."""
+
+
+class InvalidValue(SequencectlError, ValueError):
+    """An argument has a value that no call can accept.
+
+    `where` names the argument, `value` is what was given and `problem` says what is wrong with it
+    and what would be permitted.
+    """
+
+    def __init__(self, where: str, value: object, problem: str) -> None:
+        super().__init__(f"{where}: {problem}, got {shown(value)}")
+        self.where = where
+        self.value = value
+        self.problem = problem
+
+
+class DurationError(InvalidValue):
+    """A text is not a duration in Go's grammar, or lies outside what can be represented."""
+
+    def __init__(self, value: object, problem: str) -> None:
+        super().__init__("duration", value, problem)
+
+
+class PayloadError(InvalidValue):
+    """Data is not JSON; `where` is the path to the offending part (R14)."""
+
+
+class PolicyError(InvalidValue):
+    """A policy contradicts itself or would leave a task without any limit (R26)."""
+
+
+class DefinitionError(InvalidValue):
+    """A shipyard cannot be run as written (R17).
+
+    `where` is the path (``spec.stages[1].sequences[0].name``); `line` is the line in the YAML text,
+    counted from 1, or None if the shipyard did not come from a text.
+    """
+
+    def __init__(self, where: str, value: object, problem: str, *, line: int | None = None) -> None:
+        super().__init__(where if line is None else f"line {line}: {where}", value, problem)
+        self.where = where
+        self.line = line
+
+
+class IllegalTransition(SequencectlError):
+    """The rulebook has no row for this event in this phase: nothing was changed."""
+
+    def __init__(self, phase: str, event: str) -> None:
+        super().__init__(f"{event} is not possible in phase {phase}")
+        self.phase = phase
+        self.event = event
+
+
+class ReplayError(SequencectlError):
+    """An event does not follow the state it was applied to: nothing was changed."""
+
+
+class CommandRejected(SequencectlError):
+    """A command was refused; raised by ``Decision.raise_if_rejected``.
+
+    `code` is for programs, `message` is a sentence for people and `command` is what was refused.
+    """
+
+    def __init__(self, code: RejectedCode, message: str, command: Command) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.command = command
+
+
+class UnknownSequence(SequencectlError, LookupError):
+    """No sequence with this id is live or remembered in the project (R32)."""
+
+    def __init__(self, project: str, sequence_id: str) -> None:
+        super().__init__(f"project {shown(project)} knows no sequence {shown(sequence_id)}")
+        self.project = project
+        self.sequence_id = sequence_id
+
+
+class UnknownContext(UnknownSequence):
+    """No sequence of this context is live or remembered in the project (R32)."""
+
+    def __init__(self, project: str, context: str) -> None:
+        SequencectlError.__init__(
+            self, f"project {shown(project)} knows no context {shown(context)}"
+        )
+        self.project = project
+        self.sequence_id = self.context = context

@@ -1,0 +1,381 @@
+"""What has happened: frozen events, past tense, numbered without gaps in a project.
+
+Every event carries `serial` (the number of this event in its project), `at` (the effective instant
+of the decision, aware UTC) and a `subject`. Whatever a later reader needs to fold it, or to act on
+it, is in the event: deadlines, limits, the copied definition, the place, who is forgotten. So
+``state == reduce(evolve, events, initial)`` whatever shipyard, policy or version decided.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import final
+
+import attrs
+
+from sequencectl.commands import ReportTaskFinished, ReportTaskStarted
+from sequencectl.definitions import SequenceDefinition
+from sequencectl.payload import EMPTY, FrozenMap
+from sequencectl.results import Result, Status
+from sequencectl.sequence import Control, Subject, TimeoutExplanation
+
+
+class Cause(Enum):
+    """Why a pause or an aborting sequence came to its end."""
+
+    REQUESTED = "requested"
+    """A person asked, and nothing stood in the way."""
+    ENDED = "ended"
+    """The last live sequence of the context ended, and its pauses with it (R19)."""
+    TASK_OVER = "task_over"
+    """The task an abort waited for is over (R22)."""
+    TASK_TIMED_OUT = "task_timed_out"
+    """The task an abort waited for ran out of time (R22)."""
+    GRACE_OVER = "grace_over"
+    """The abort waited for its grace and abandoned the task in flight (R22)."""
+    FORCED = "forced"
+    """A person forced it and the task in flight was abandoned (R23)."""
+
+
+@attrs.frozen
+class _Fact:
+    serial: int
+    at: datetime
+    subject: Subject
+
+
+@final
+@attrs.frozen
+class SequenceTriggered(_Fact):
+    """A sequence was accepted and stands in line.
+
+    `parent` is the id of the sequence it follows up on, and `depth` counts how many follow-ups
+    stand before it in that line (R15, R17). `deadline` ends its waiting, `timeout` is that limit.
+    """
+
+    lane: str
+    place: int
+    priority: int
+    definition: SequenceDefinition
+    data: FrozenMap
+    timeout: timedelta | None = None
+    deadline: datetime | None = None
+    parent: str | None = None
+    depth: int = 0
+
+
+@final
+@attrs.frozen
+class SequenceStarted(_Fact):
+    """A sequence holds its lane; `deadline` ends its running, `timeout` is that limit (R1, R30)."""
+
+    timeout: timedelta | None = None
+    deadline: datetime | None = None
+
+
+@final
+@attrs.frozen
+class TaskScheduled(_Fact):
+    """The next task waits for its `triggeredAfter` and is due at `due_at` (R10)."""
+
+    task: str
+    index: int
+    due_at: datetime
+
+
+@final
+@attrs.frozen
+class TaskTriggered(_Fact):
+    """The request to run a task: publish it, executors answer with reports (R9, R14, R26).
+
+    `input` is the payload; the limits and the deadlines they give count from `at`; `expects` says
+    whose finishes end the task (R11).
+    """
+
+    task_id: str
+    task: str
+    index: int
+    input: FrozenMap
+    expects: int | frozenset[str] | None = None
+    reaction_timeout: timedelta | None = None
+    reaction_deadline: datetime | None = None
+    completion_timeout: timedelta | None = None
+    completion_deadline: datetime | None = None
+
+    def started(self, *, source: str, report_id: str | None = None) -> ReportTaskStarted:
+        """Return the report that `source` has begun to work on this task."""
+        return ReportTaskStarted(self.task_id, source=source, report_id=report_id)
+
+    def finished(
+        self,
+        *,
+        source: str,
+        result: Result | str,
+        status: Status | str = Status.SUCCEEDED,
+        message: str = "",
+        data: Mapping[str, object] | None = None,
+        report_id: str | None = None,
+    ) -> ReportTaskFinished:
+        """Return the report that `source` is done with this task."""
+        return ReportTaskFinished(
+            self.task_id,
+            source=source,
+            result=result,
+            status=status,
+            message=message,
+            data=data,
+            report_id=report_id,
+        )
+
+
+@final
+@attrs.frozen
+class TaskStartReported(_Fact):
+    """An executor has begun to work on the task in flight (R11)."""
+
+    task_id: str
+    task: str
+    source: str
+    report_id: str | None = None
+
+
+@final
+@attrs.frozen
+class TaskFinishReported(_Fact):
+    """An executor is done with the task in flight (R11, R12).
+
+    `result` is what counts: fail unless the status is succeeded. A report over a bound counts as
+    errored, without its data, and `message` names the bound; where the bound is the number of
+    sources its source is not `counted` (R33).
+    """
+
+    task_id: str
+    task: str
+    source: str
+    result: Result
+    status: Status = Status.SUCCEEDED
+    message: str = ""
+    data: FrozenMap = EMPTY
+    report_id: str | None = None
+    counted: bool = True
+
+
+@final
+@attrs.frozen
+class TaskFinished(_Fact):
+    """The task in flight is over, with the worst result of its reports (R11, R12)."""
+
+    task_id: str
+    task: str
+    result: Result
+    status: Status
+    message: str = ""
+
+
+@final
+@attrs.frozen
+class TaskTimedOut(_Fact):
+    """The task in flight ran out of time and was terminated (R27, R28)."""
+
+    task_id: str
+    task: str
+    explanation: TimeoutExplanation
+
+
+@final
+@attrs.frozen
+class ContextPaused(_Fact):
+    """A scope is paused: the context, or the context in the subject's stage (R18)."""
+
+    control: Control
+
+
+@final
+@attrs.frozen
+class ContextResumed(_Fact):
+    """A scope, and every scope inside it, is not paused any more (R19, R20)."""
+
+    control: Control
+    cause: Cause = Cause.REQUESTED
+
+
+@final
+@attrs.frozen
+class SequencePaused(_Fact):
+    """A pause reached a sequence; `time_left` of its waiting limit is kept (R18, R30)."""
+
+    time_left: timedelta | None = None
+
+
+@final
+@attrs.frozen
+class SequenceDrained(_Fact):
+    """A paused sequence has nothing in flight any more; `time_left` of its total is kept (R30)."""
+
+    time_left: timedelta | None = None
+
+
+@final
+@attrs.frozen
+class SequenceResumed(_Fact):
+    """No pause covers the sequence any more; its limit ends at `deadline` again (R20, R30)."""
+
+    deadline: datetime | None = None
+
+
+@final
+@attrs.frozen
+class SequenceAbortRequested(_Fact):
+    """A sequence ends as soon as `task_id` is over, or at `deadline` (R22)."""
+
+    task_id: str
+    control: Control
+    timeout: timedelta | None = None
+    deadline: datetime | None = None
+
+
+@final
+@attrs.frozen
+class SequenceFinished(_Fact):
+    """A sequence ran to its end, or to its first failed task (R12)."""
+
+    result: Result
+    status: Status
+    message: str = ""
+    labels: FrozenMap = EMPTY
+
+
+@final
+@attrs.frozen
+class SequenceTimedOut(_Fact):
+    """A sequence ran out of time; `abandoned_task` was in flight when its total did (R24, R27)."""
+
+    explanation: TimeoutExplanation
+    message: str = ""
+    labels: FrozenMap = EMPTY
+    abandoned_task: str | None = None
+
+
+@final
+@attrs.frozen
+class SequenceAborted(_Fact):
+    """A sequence ended because a person wanted it to; a force names who forced (R22, R23).
+
+    `abandoned_task` is the task that was in flight and not waited for.
+    """
+
+    control: Control
+    cause: Cause
+    message: str = ""
+    labels: FrozenMap = EMPTY
+    abandoned_task: str | None = None
+
+
+@final
+@attrs.frozen
+class SequenceSuperseded(_Fact):
+    """A newcomer, `superseded_by`, took the place of one that waited (R6)."""
+
+    superseded_by: str
+    message: str = ""
+    labels: FrozenMap = EMPTY
+
+
+@final
+@attrs.frozen
+class SequenceExpired(_Fact):
+    """A sequence waited for longer than it may (R30)."""
+
+    explanation: TimeoutExplanation
+    message: str = ""
+    labels: FrozenMap = EMPTY
+
+
+@final
+@attrs.frozen
+class StageFrozen(_Fact):
+    """The subject's stage admits nobody (R7)."""
+
+    control: Control
+
+
+@final
+@attrs.frozen
+class StageUnfrozen(_Fact):
+    """The subject's stage admits again (R7)."""
+
+    control: Control
+
+
+@final
+@attrs.frozen
+class FollowUpRefused(_Fact):
+    """A sequence that should have followed was not triggered: the line is `depth` long (R17).
+
+    The subject is the sequence that ended; `stage` and `sequence` name what was refused.
+    """
+
+    stage: str
+    sequence: str
+    depth: int
+
+
+@final
+@attrs.frozen
+class SequencesForgotten(_Fact):
+    """Ended contexts were forgotten, oldest first, with their sequences (R33).
+
+    The `sequence_ids` stay known as ids; the ids in `released` are not known any more.
+    """
+
+    contexts: tuple[str, ...]
+    sequence_ids: tuple[str, ...]
+    released: tuple[str, ...] = ()
+
+
+Ending = (
+    SequenceFinished | SequenceTimedOut | SequenceAborted | SequenceSuperseded | SequenceExpired
+)
+"""An event that ends its sequence: exactly one per sequence, ever (R24)."""
+
+SequenceEvent = (
+    SequenceTriggered
+    | SequenceStarted
+    | TaskScheduled
+    | TaskTriggered
+    | TaskStartReported
+    | TaskFinishReported
+    | TaskFinished
+    | TaskTimedOut
+    | SequencePaused
+    | SequenceDrained
+    | SequenceResumed
+    | SequenceAbortRequested
+    | Ending
+)
+"""An event about one sequence."""
+
+ProjectEvent = (
+    ContextPaused
+    | ContextResumed
+    | StageFrozen
+    | StageUnfrozen
+    | FollowUpRefused
+    | SequencesForgotten
+)
+"""An event about more than one sequence, or none."""
+
+Event = SequenceEvent | ProjectEvent
+"""Everything that can happen in a project."""
+
+
+def derived_id(project: str, serial: int, kind: str) -> str:
+    """Return the id of what the event with this serial makes: the same one at each emission.
+
+    It is 32 hexadecimal digits of SHA-256 over project, serial and kind, written like a UUID.
+    """
+    digest = hashlib.sha256(f"{project}\n{serial}\n{kind}".encode()).hexdigest()
+    return "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]))

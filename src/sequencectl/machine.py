@@ -1,0 +1,290 @@
+"""`SequenceStateMachine`: one sequence by itself, for hosts that keep the line themselves.
+
+It decides with the very code a `ControlPlane` uses for each of its sequences. It knows no contexts,
+lanes, follow-ups or remembered requests: a pause is one pause of this sequence, whatever its scope,
+and the host says when the sequence starts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import assert_never, final
+
+import attrs
+
+from sequencectl import _steps
+from sequencectl._fold import fold
+from sequencectl._recorder import after, checked_instant, effective_instant
+from sequencectl._task_steps import payload_refusal, priority_of, report
+from sequencectl.commands import (
+    AbortSequence,
+    CheckDeadlines,
+    PauseSequence,
+    Report,
+    ReportTaskFinished,
+    ReportTaskStarted,
+    ResumeSequence,
+    SequenceCommand,
+    TriggerSequence,
+)
+from sequencectl.definitions import SequenceDefinition
+from sequencectl.errors import CommandRejected, InvalidValue
+from sequencectl.events import Event, SequenceEvent, SequenceTriggered
+from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
+from sequencectl.policies import Bounds, TimeoutPolicy
+from sequencectl.sequence import (
+    Control,
+    EndedSequence,
+    LiveSequence,
+    Phase,
+    SequenceRecord,
+    Subject,
+)
+
+
+@final
+@attrs.frozen
+class SequenceDecision:
+    """What a command leads to for one sequence; `state` is None if it was not accepted."""
+
+    before: SequenceRecord | None
+    state: SequenceRecord | None
+    events: tuple[SequenceEvent, ...]
+    outcome: Outcome
+    command: TriggerSequence | SequenceCommand | None
+
+    @property
+    def next_deadline(self) -> datetime | None:
+        """The first instant at which the sequence has something to do by itself."""
+        if not isinstance(self.state, LiveSequence) or self.state.next_deadline is None:
+            return None
+        return self.state.next_deadline[0]
+
+    def raise_if_rejected(self) -> None:
+        """Raise `CommandRejected` if the command was refused."""
+        if isinstance(self.outcome, Rejected) and self.command is not None:
+            raise CommandRejected(self.outcome.code, self.outcome.message, self.command)
+
+
+@final
+@attrs.frozen
+class SequenceStateMachine:
+    """Decides for single sequences of one definition: immutable, without state of its own.
+
+    The way of a sequence: `accept` it, `start` it when the host's line says so, `decide` on every
+    report and control, and on `CheckDeadlines` at the decision's `next_deadline`. Keep the state
+    that each decision returns. Phases move along the rulebook (``docs/state-machine.md``) and
+    nowhere else.
+    """
+
+    definition: SequenceDefinition = attrs.field(
+        validator=attrs.validators.instance_of(SequenceDefinition)
+    )
+    timeouts: TimeoutPolicy = attrs.field(factory=TimeoutPolicy, kw_only=True)
+    bounds: Bounds = attrs.field(factory=Bounds, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        for task in self.definition.tasks:
+            self.timeouts.for_task(task.name, task.timeouts)
+
+    def accept(
+        self, command: TriggerSequence, now: datetime, *, project: str = ""
+    ) -> SequenceDecision:
+        """Return the decision that puts a sequence in the host's line, waiting (R8, R26)."""
+        if command.sequence != self.definition.name:
+            message = f"This machine runs {self.definition.name!r}, not {command.sequence!r}."
+            refusal = Rejected(RejectedCode.UNKNOWN_SEQUENCE, message)
+            return SequenceDecision(None, None, (), refusal, command)
+        too_large = payload_refusal(command.data, self.bounds)
+        if too_large is not None:
+            return SequenceDecision(None, None, (), too_large, command)
+        now = checked_instant(now)
+        waiting = self.timeouts.waiting_for(self.definition.timeouts)
+        event = SequenceTriggered(
+            1,
+            now,
+            Subject(
+                project,
+                command.context,
+                command.stage,
+                command.sequence,
+                command.service,
+                command.sequence_id,
+                command.revision,
+            ),
+            lane=command.stage,
+            place=1,
+            priority=priority_of(command, self.definition),
+            definition=self.definition,
+            data=command.data,
+            timeout=waiting,
+            deadline=after(now, waiting),
+        )
+        return SequenceDecision(None, fold(None, event), (event,), APPLIED, command)
+
+    def start(self, state: SequenceRecord, now: datetime) -> SequenceDecision:
+        """Return the decision that gives a waiting sequence its lane and triggers its first task.
+
+        Raises `IllegalTransition` if it does not wait: who starts, and when, is the host's line.
+        """
+        draft = self._draft(state, now)
+        _steps.start(draft, draft.live().sequence_id)
+        return draft.decision(APPLIED, None)
+
+    def decide(
+        self, state: SequenceRecord, command: SequenceCommand, now: datetime
+    ) -> SequenceDecision:
+        """Return what `command` leads to; never raises for a race.
+
+        Raises `InvalidValue` for a mistake of the program: a naive instant, a wrong type.
+        """
+        if not isinstance(command, SequenceCommand):
+            raise InvalidValue("command", command, "must be a command for one sequence")
+        draft = self._draft(state, now)
+        if isinstance(state, EndedSequence):
+            return draft.decision(_answer_of_ended(state, command), command)
+        return draft.decision(_decide(draft, state, command), command)
+
+    @staticmethod
+    def evolve(state: SequenceRecord | None, event: SequenceEvent) -> SequenceRecord:
+        """Return the state after `event`; `state` is None before the sequence was triggered.
+
+        Raises `ReplayError` or `IllegalTransition` if the event does not follow.
+        """
+        return fold(state, event)
+
+    def _draft(self, state: SequenceRecord, now: datetime) -> _SequenceDraft:
+        if not isinstance(state, SequenceRecord):
+            raise InvalidValue("state", state, "must be the record of a sequence")
+        last = state.at if isinstance(state, LiveSequence) else state.ended_at
+        instant = effective_instant(checked_instant(now), last, self.timeouts)
+        return _SequenceDraft(state, instant, self.timeouts, self.bounds)
+
+
+@final
+class _SequenceDraft:
+    """One decision on one sequence while it is being made; see ``_draft.Draft``."""
+
+    __slots__ = ("_before", "_events", "_state", "bounds", "now", "timeouts")
+
+    def __init__(
+        self, state: SequenceRecord, now: datetime, timeouts: TimeoutPolicy, bounds: Bounds
+    ) -> None:
+        self._before = self._state = state
+        self._events: list[SequenceEvent] = []
+        self.now = now
+        self.timeouts = timeouts
+        self.bounds = bounds
+
+    def stamp(self, subject: Subject) -> tuple[int, datetime, Subject]:
+        return self._state.serial + 1, self.now, subject
+
+    def live(self, _sequence_id: str = "") -> LiveSequence:
+        if not isinstance(self._state, LiveSequence):
+            raise InvalidValue("state", self._state.phase.value, "must be that of a live sequence")
+        return self._state
+
+    @property
+    def has_ended(self) -> bool:
+        return isinstance(self._state, EndedSequence)
+
+    def record(self, event: Event) -> None:
+        assert isinstance(event, SequenceEvent)
+        self._state = fold(self._state, event)
+        self._events.append(event)
+
+    def decision(self, outcome: Outcome, command: SequenceCommand | None) -> SequenceDecision:
+        return SequenceDecision(self._before, self._state, tuple(self._events), outcome, command)
+
+
+def _decide(draft: _SequenceDraft, record: LiveSequence, command: SequenceCommand) -> Outcome:
+    sequence_id = record.sequence_id
+    match command:
+        case ReportTaskStarted() | ReportTaskFinished():
+            if _knows_task(record, command):
+                return report(draft, sequence_id, command)
+            return Unchanged(UnchangedCode.UNKNOWN_TASK)
+        case PauseSequence() | ResumeSequence() | AbortSequence():
+            refusal = _not_addressed(record, command)
+            return refusal if refusal is not None else _control(draft, record, command)
+        case CheckDeadlines():
+            return _check(draft, record, command)
+        case _:
+            assert_never(command)
+
+
+def _control(
+    draft: _SequenceDraft,
+    record: LiveSequence,
+    command: PauseSequence | ResumeSequence | AbortSequence,
+) -> Outcome:
+    sequence_id, phase = record.sequence_id, record.phase
+    if isinstance(command, AbortSequence):
+        by = Control(command.actor, command.reason, command.request_id)
+        is_changed = _steps.abort(draft, sequence_id, by, force=command.force)
+        return APPLIED if is_changed else Unchanged(UnchangedCode.ALREADY_ABORTING)
+    if phase is Phase.ABORTING:
+        return Rejected(RejectedCode.ABORTING, f"Sequence {sequence_id!r} is being aborted.")
+    if isinstance(command, PauseSequence):
+        _steps.pause(draft, sequence_id)
+        return Unchanged(UnchangedCode.ALREADY_PAUSED) if phase.is_paused else APPLIED
+    _steps.resume(draft, sequence_id)
+    return APPLIED if phase.is_paused else Unchanged(UnchangedCode.NOT_PAUSED)
+
+
+def _check(draft: _SequenceDraft, record: LiveSequence, command: CheckDeadlines) -> Outcome:
+    """Act on what is due; a task that is triggered late may be due again at a second look."""
+    outcome: Outcome = Unchanged(UnchangedCode.NOTHING_DUE)
+    for _ in range(command.limit):
+        if record.next_deadline is None or record.next_deadline[0] > draft.now:
+            break
+        _steps.fire(draft, record.sequence_id)
+        outcome = APPLIED
+        if draft.has_ended:
+            break
+        record = draft.live()
+    return outcome
+
+
+def _not_addressed(
+    record: LiveSequence, command: PauseSequence | ResumeSequence | AbortSequence
+) -> Rejected | None:
+    """Return the refusal of a control that is for another sequence."""
+    if isinstance(command, AbortSequence) and command.sequence_id is not None:
+        if command.sequence_id == record.sequence_id:
+            return None
+        message = f"This is sequence {record.sequence_id!r}, not {command.sequence_id!r}."
+        return Rejected(RejectedCode.UNKNOWN_SEQUENCE, message)
+    if command.context != record.context:
+        message = f"This is a sequence of context {record.context!r}, not {command.context!r}."
+        return Rejected(RejectedCode.UNKNOWN_CONTEXT, message)
+    if command.stage not in {None, record.stage}:
+        message = f"This sequence is in stage {record.stage}, not {command.stage}."
+        return Rejected(RejectedCode.NOT_REACHED, message)
+    return None
+
+
+def _knows_task(record: SequenceRecord, command: Report) -> bool:
+    task_id = command.task_id
+    if (
+        isinstance(record, LiveSequence)
+        and record.task is not None
+        and record.task.task_id == task_id
+    ):
+        return True
+    return any(run.task_id == task_id for run in record.runs)
+
+
+def _answer_of_ended(record: EndedSequence, command: SequenceCommand) -> Outcome:
+    """Return what a sequence that is over answers: it absorbs everything (R24)."""
+    match command:
+        case ReportTaskStarted() | ReportTaskFinished():
+            is_known = _knows_task(record, command)
+            return Unchanged(UnchangedCode.LATE if is_known else UnchangedCode.UNKNOWN_TASK)
+        case CheckDeadlines():
+            return Unchanged(UnchangedCode.NOTHING_DUE)
+        case PauseSequence() | ResumeSequence() | AbortSequence():
+            message = f"Sequence {record.sequence_id!r} has ended."
+            return Rejected(RejectedCode.ALREADY_ENDED, message)
+        case _:
+            assert_never(command)

@@ -1,0 +1,97 @@
+"""What a decision answers to its command: applied, unchanged, or rejected, with a closed set of
+codes.
+
+``docs/rules.md`` has the table of every command in every phase (R25).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import final
+
+import attrs
+
+
+class UnchangedCode(Enum):
+    """Why a command changed nothing although it was legitimate."""
+
+    DUPLICATE = "duplicate"
+    """The sequence or the report is known already (R8, R11)."""
+    REPEATED = "repeated"
+    """A control with this request id was applied before (R25)."""
+    LATE = "late"
+    """The task of this report is over (R13)."""
+    UNKNOWN_TASK = "unknown_task"
+    """No sequence that is known has a task with this id (R13)."""
+    TOO_MANY_SOURCES = "too_many_sources"
+    """A start from one source more than a task may have (R33)."""
+    TOO_MANY_REPORTS = "too_many_reports"
+    """A start beyond the number of reports a task may have (R33)."""
+    ALREADY_PAUSED = "already_paused"
+    """The scope, or a wider one, is paused (R18)."""
+    NOT_PAUSED = "not_paused"
+    """Nothing in the scope is paused (R20)."""
+    ALREADY_ABORTING = "already_aborting"
+    """The abort was requested before and waits for the task in flight (R22)."""
+    ALREADY_FROZEN = "already_frozen"
+    """The stage is frozen (R7)."""
+    NOT_FROZEN = "not_frozen"
+    """The stage is not frozen (R7)."""
+    NOTHING_DUE = "nothing_due"
+    """No deadline has passed and nobody could be admitted (R29)."""
+
+
+class RejectedCode(Enum):
+    """Why a command was refused."""
+
+    UNKNOWN_STAGE = "unknown_stage"
+    """The shipyard has no such stage (R7, R8)."""
+    UNKNOWN_SEQUENCE = "unknown_sequence"
+    """The stage defines no such sequence, or nobody knows this sequence id (R8)."""
+    UNKNOWN_CONTEXT = "unknown_context"
+    """No sequence of this context was ever seen, or all are forgotten (R19)."""
+    ID_CONFLICT = "id_conflict"
+    """The sequence id belongs to another sequence (R8)."""
+    QUEUE_FULL = "queue_full"
+    """The lane has as many waiting as it may have (R6)."""
+    STAGE_BUSY = "stage_busy"
+    """The lane takes a newcomer only when it can start at once (R6)."""
+    PAYLOAD_TOO_LARGE = "payload_too_large"
+    """The data has more bytes or more levels than a payload may have (R33)."""
+    ALREADY_ENDED = "already_ended"
+    """Everything the control addresses has ended (R19)."""
+    NOT_REACHED = "not_reached"
+    """The context has had no sequence in this stage (R22)."""
+    ABORTING = "aborting"
+    """Everything the control addresses is being aborted (R20)."""
+    PAUSED_WITH_CONTEXT = "paused_with_context"
+    """The whole context is paused: resume that (R20)."""
+
+
+@final
+@attrs.frozen
+class Applied:
+    """The command took effect: commit the decision, then publish its events."""
+
+
+@final
+@attrs.frozen
+class Unchanged:
+    """The command was legitimate and changed nothing; there is nothing to commit."""
+
+    code: UnchangedCode
+
+
+@final
+@attrs.frozen
+class Rejected:
+    """The command was refused and changed nothing; `message` is a sentence for its sender."""
+
+    code: RejectedCode
+    message: str
+
+
+Outcome = Applied | Unchanged | Rejected
+"""The answer to one command."""
+
+APPLIED = Applied()

@@ -1,0 +1,338 @@
+"""Configuration of time limits, queues and bounds: immutable values, checked when they are made.
+
+A time limit is a `timedelta` or a text in Go's notation (``"3m"``); None means that there is no
+limit, and `INHERIT` that the next one further out applies: the definition of the task or sequence
+in the shipyard first, then the policy's entry for the task's name, then the policy's default (R26).
+Every mistake is a `PolicyError` that names the argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from enum import Enum
+from typing import Any, Final, TypeAlias, TypeVar, cast, final
+
+import attrs
+
+from sequencectl.durations import parse_duration
+from sequencectl.errors import DurationError, PolicyError
+
+LONGEST_TIMEOUT: Final = timedelta(days=36_500)
+"""No limit is longer, so that a deadline is always an instant a datetime can hold."""
+
+
+class Inherit(Enum):
+    """The type of `INHERIT`, so that a type checker can tell it from None."""
+
+    INHERIT = "inherit"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+INHERIT: Final = Inherit.INHERIT
+"""The limit that is configured further out applies."""
+
+Timeout: TypeAlias = timedelta | None
+"""A time limit that is decided: a positive duration, or None for no limit."""
+
+_GivenTimeout: TypeAlias = timedelta | str | None
+_EnumT = TypeVar("_EnumT", bound=Enum)
+_ValueT = TypeVar("_ValueT")
+
+
+def _read(value: _GivenTimeout) -> Timeout:
+    """Read a text, or leave it for the validator, which knows the name of the argument."""
+    try:
+        return parse_duration(value) if isinstance(value, str) else value
+    except DurationError:
+        return cast("Timeout", value)
+
+
+def _read_own(value: _GivenTimeout | Inherit) -> Timeout | Inherit:
+    return value if isinstance(value, Inherit) else _read(value)
+
+
+def _check(_policy: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is None:
+        return
+    if isinstance(value, str):
+        try:
+            parse_duration(value)
+        except DurationError as error:
+            raise PolicyError(field.name, value, error.problem) from None
+    if not isinstance(value, timedelta):
+        raise PolicyError(field.name, value, "must be a timedelta or a text such as '90s'")
+    if not timedelta(0) < value <= LONGEST_TIMEOUT:
+        permitted = f"must be more than zero and at most {LONGEST_TIMEOUT.days} days"
+        raise PolicyError(field.name, value, f"{permitted}; None means no limit")
+
+
+def _check_own(policy: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is not INHERIT:
+        _check(policy, field, value)
+
+
+def _read_skew(value: timedelta | str) -> timedelta:
+    skew = _read(value)
+    if not isinstance(skew, timedelta) or not timedelta(0) <= skew <= LONGEST_TIMEOUT:
+        raise PolicyError("clock_skew", value, "must be a duration of zero or more")
+    return skew
+
+
+def _pairs(value: object, where: str, kind: type[_ValueT]) -> tuple[tuple[str, _ValueT], ...]:
+    """Return a mapping of names to values of one type as pairs sorted by name."""
+    pairs = value.items() if isinstance(value, Mapping) else value
+    if not isinstance(pairs, Iterable):
+        raise PolicyError(where, value, f"must map names to {kind.__name__}")
+    read: dict[str, _ValueT] = {}
+    for pair in pairs:
+        match pair:
+            case (str() as name, entry) if isinstance(entry, kind):
+                read[name] = entry
+            case _:
+                raise PolicyError(where, pair, f"must map names to {kind.__name__}")
+    return tuple(sorted(read.items()))
+
+
+def _word(value: object, where: str, kind: type[_EnumT]) -> _EnumT:
+    try:
+        return kind(value)
+    except ValueError:
+        words = ", ".join(str(member.value) for member in kind)
+        raise PolicyError(where, value, f"must be one of {words}") from None
+
+
+@final
+@attrs.frozen
+class TaskTimeouts:
+    """The limits of one task, both counted from its `TaskTriggered` (R26, R27).
+
+    `reaction`: how long until somebody has reacted. `completion`: how long until it is over.
+    """
+
+    reaction: Timeout | Inherit = attrs.field(
+        default=INHERIT, converter=_read_own, validator=_check_own
+    )
+    completion: Timeout | Inherit = attrs.field(
+        default=INHERIT, converter=_read_own, validator=_check_own
+    )
+
+    def over(self, outer: TaskTimeouts) -> TaskTimeouts:
+        """Return these limits with `outer` in the places that inherit."""
+        return TaskTimeouts(
+            outer.reaction if self.reaction is INHERIT else self.reaction,
+            outer.completion if self.completion is INHERIT else self.completion,
+        )
+
+
+@final
+@attrs.frozen
+class SequenceTimeouts:
+    """The limits of one sequence (R26, R30).
+
+    `total`: how long it may run, pauses not counted. `waiting`: how long it may wait for its lane,
+    unless it is held.
+    """
+
+    total: Timeout | Inherit = attrs.field(
+        default=INHERIT, converter=_read_own, validator=_check_own
+    )
+    waiting: Timeout | Inherit = attrs.field(
+        default=INHERIT, converter=_read_own, validator=_check_own
+    )
+
+
+@final
+@attrs.frozen
+class ResolvedTimeouts:
+    """The limits that hold for a task, as its `TaskTriggered` carries them; None is no limit."""
+
+    reaction: Timeout
+    completion: Timeout
+
+
+def _read_tasks(
+    value: Mapping[str, TaskTimeouts] | tuple[tuple[str, TaskTimeouts], ...],
+) -> tuple[tuple[str, TaskTimeouts], ...]:
+    return _pairs(value, "tasks", TaskTimeouts)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class TimeoutPolicy:
+    """How long things may take in a project (R26).
+
+    `reaction` and `completion` hold for every task that has none of its own; `tasks` has limits by
+    task name. `total` and `waiting` hold for every sequence that has none of its own. `abort_grace`
+    is how long an abort waits for the task in flight (R22). `clock_skew` is how far the host's
+    clock may lag behind the last event and still be corrected (R29); zero believes it always.
+
+    Every task must have a completion limit: the reaction limit is spent as soon as somebody has
+    reacted, and then nothing else would end a task whose executor died (R27). Only `unbounded`
+    makes a policy without that guarantee.
+    """
+
+    reaction: Timeout = attrs.field(default=timedelta(minutes=3), converter=_read, validator=_check)
+    completion: Timeout = attrs.field(
+        default=timedelta(hours=24), converter=_read, validator=_check
+    )
+    total: Timeout = attrs.field(default=None, converter=_read, validator=_check)
+    waiting: Timeout = attrs.field(default=None, converter=_read, validator=_check)
+    abort_grace: Timeout = attrs.field(default=None, converter=_read, validator=_check)
+    clock_skew: timedelta = attrs.field(default=timedelta(minutes=5), converter=_read_skew)
+    tasks: tuple[tuple[str, TaskTimeouts], ...] = attrs.field(default=(), converter=_read_tasks)
+    is_unbounded: bool = False
+    _by_name: dict[str, TaskTimeouts] = attrs.field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", dict(self.tasks))
+        self.for_task("")
+        for name, _ in self.tasks:
+            self.for_task(name)
+
+    @classmethod
+    def unbounded(cls, **overrides: Any) -> TimeoutPolicy:
+        """Return a policy that limits nothing but what `overrides` says, arguments as usual.
+
+        A task whose executor dies then stays in flight, and holds its lane, until it is aborted.
+        """
+        return cls(**{"reaction": None, "completion": None, **overrides, "is_unbounded": True})
+
+    def for_task(self, name: str, own: TaskTimeouts | None = None) -> ResolvedTimeouts:
+        """Return the limits of a task: its `own`, else those for its `name`, else the default.
+
+        Raises `PolicyError` if that leaves the task without a completion limit and the policy is
+        not `unbounded`.
+        """
+        outer = self._by_name.get(name, _INHERITED)
+        limits = outer if own is None else own.over(outer)
+        reaction = self.reaction if limits.reaction is INHERIT else limits.reaction
+        completion = self.completion if limits.completion is INHERIT else limits.completion
+        if completion is None and not self.is_unbounded:
+            raise PolicyError(
+                f"completion of task {name}" if name else "completion",
+                completion,
+                "must be a limit; only TimeoutPolicy.unbounded() may do without",
+            )
+        return ResolvedTimeouts(reaction, completion)
+
+    def total_for(self, own: SequenceTimeouts) -> Timeout:
+        """Return how long a sequence with these limits of its own may run."""
+        return self.total if own.total is INHERIT else own.total
+
+    def waiting_for(self, own: SequenceTimeouts) -> Timeout:
+        """Return how long a sequence with these limits of its own may wait for its lane."""
+        return self.waiting if own.waiting is INHERIT else own.waiting
+
+
+_INHERITED: Final = TaskTimeouts()
+
+
+class QueueMode(Enum):
+    """What happens to a newcomer that finds others in its lane (R6)."""
+
+    QUEUE = "queue"
+    """It waits in line."""
+    LATEST_ONLY = "latest_only"
+    """It supersedes those waiting for the same stage, service and sequence."""
+    REJECT_WHEN_BUSY = "reject_when_busy"
+    """It is rejected unless it can start at once."""
+
+
+class LaneScope(Enum):
+    """What excludes what (R1)."""
+
+    STAGE = "stage"
+    """Everything in a stage."""
+    SERVICE = "service"
+    """What concerns the same service in a stage."""
+
+
+def _read_mode(value: QueueMode | str) -> QueueMode:
+    return _word(value, "mode", QueueMode)
+
+
+def _read_scope(value: LaneScope | str) -> LaneScope:
+    return _word(value, "scope", LaneScope)
+
+
+def _read_stages(
+    value: Mapping[str, QueuePolicy] | tuple[tuple[str, QueuePolicy], ...],
+) -> tuple[tuple[str, QueuePolicy], ...]:
+    stages = _pairs(value, "stages", QueuePolicy)
+    for name, policy in stages:
+        if policy.stages:
+            raise PolicyError(f"stages[{name!r}]", policy, "must not have stages of its own")
+    return stages
+
+
+def _whole(
+    least: int, most: int | None = None
+) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    permitted = f"of at least {least}" if most is None else f"from {least} to {most}"
+
+    def check(_policy: object, field: attrs.Attribute[Any], value: object) -> None:
+        if type(value) is not int or value < least or (most is not None and value > most):
+            raise PolicyError(field.name, value, f"must be an int {permitted}")
+
+    return check
+
+
+_at_least_0 = _whole(0)
+_at_least_1 = _whole(1)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class QueuePolicy:
+    """How many sequences run side by side, and what happens to the others (R1, R6).
+
+    `limit` sequences hold a lane at a time; `scope` says what shares a lane, `mode` what happens to
+    a newcomer, and `max_waiting` how many may wait in one, held ones included. `stages` has whole
+    policies for single stages; such a one replaces this one there and has no `stages` itself.
+    """
+
+    limit: int = attrs.field(default=1, validator=_at_least_1)
+    mode: QueueMode = attrs.field(default=QueueMode.QUEUE, converter=_read_mode)
+    scope: LaneScope = attrs.field(default=LaneScope.STAGE, converter=_read_scope)
+    max_waiting: int = attrs.field(default=10_000, validator=_at_least_0)
+    stages: tuple[tuple[str, QueuePolicy], ...] = attrs.field(default=(), converter=_read_stages)
+    _by_stage: dict[str, QueuePolicy] = attrs.field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "_by_stage", dict(self.stages))
+
+    def for_stage(self, name: str) -> QueuePolicy:
+        """Return the policy that holds in a stage: its own, else this one."""
+        return self._by_stage.get(name, self)
+
+    def lane(self, stage: str, service: str) -> str:
+        """Return the name of the lane of a service in a stage: ``stage`` or ``stage/service``."""
+        is_shared = self.for_stage(stage).scope is LaneScope.STAGE
+        return stage if is_shared else f"{stage}/{service}"
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Bounds:
+    """How much a project keeps and accepts (R33).
+
+    What comes in: `payload_size` bytes of JSON text and `payload_depth` levels in the data of one
+    command; `input_size` bytes of JSON text in what has been merged for the next task; `tasks` in a
+    sequence; `sources` that work on one task, and `reports` about it; `max_depth` follow-ups in a
+    line, each triggered by the one before. What is kept: `retain` ended contexts, the ids of the
+    last `remember` ended sequences, and the last `request_ids` of controls.
+    """
+
+    payload_size: int = attrs.field(default=65_536, validator=_at_least_1)
+    payload_depth: int = attrs.field(default=32, validator=_whole(1, 100))
+    input_size: int = attrs.field(default=1_048_576, validator=_at_least_1)
+    retain: int = attrs.field(default=200, validator=_at_least_0)
+    remember: int = attrs.field(default=10_000, validator=_at_least_0)
+    request_ids: int = attrs.field(default=64, validator=_at_least_0)
+    tasks: int = attrs.field(default=100, validator=_at_least_1)
+    sources: int = attrs.field(default=32, validator=_at_least_1)
+    reports: int = attrs.field(default=1_000, validator=_at_least_1)
+    max_depth: int = attrs.field(default=100, validator=_at_least_1)

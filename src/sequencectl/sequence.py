@@ -1,0 +1,384 @@
+"""One sequence as a value: its phase, its task in flight, and what is left of it when it ended.
+
+`LiveSequence` and `EndedSequence` are records: frozen, compared by value, made only by the fold of
+events. Both answer to `sequence_id`, `context`, `stage`, `name`, `service`, `place`, `phase` and
+`result`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import final
+
+import attrs
+
+from sequencectl.definitions import SequenceDefinition, TaskDefinition
+from sequencectl.durations import format_duration
+from sequencectl.payload import FrozenMap
+from sequencectl.results import Result, Status
+
+
+class Phase(Enum):
+    """The finite control state of a sequence; its moves are the rows of the rulebook."""
+
+    WAITING = "waiting"
+    """In line for its lane."""
+    HELD = "held"
+    """In line, paused: keeps its place and is passed."""
+    RUNNING = "running"
+    """Holds its lane; a task is in flight or scheduled."""
+    PAUSING = "pausing"
+    """Paused while a task is in flight; holds its lane."""
+    PAUSED = "paused"
+    """Paused with nothing in flight; holds its lane."""
+    ABORTING = "aborting"
+    """Abort requested while a task is in flight; holds its lane."""
+    FINISHED = "finished"
+    TIMED_OUT = "timed_out"
+    ABORTED = "aborted"
+    SUPERSEDED = "superseded"
+    EXPIRED = "expired"
+
+    @property
+    def is_in_line(self) -> bool:
+        """Whether it waits for its lane, held or not."""
+        return self in _IN_LINE
+
+    @property
+    def holds_lane(self) -> bool:
+        """Whether it occupies its lane (R5)."""
+        return self in _HOLDING
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is over for good (R24)."""
+        return self not in _IN_LINE and self not in _HOLDING
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a pause keeps it from its next task or from starting (R18)."""
+        return self in _PAUSED
+
+
+_IN_LINE = frozenset({Phase.WAITING, Phase.HELD})
+_HOLDING = frozenset({Phase.RUNNING, Phase.PAUSING, Phase.PAUSED, Phase.ABORTING})
+_PAUSED = frozenset({Phase.HELD, Phase.PAUSING, Phase.PAUSED})
+
+
+class DeadlineKind(Enum):
+    """What happens at a deadline; at one instant the earlier member is taken first."""
+
+    REACTION = "reaction"
+    """Nobody, or fewer than expected, reacted to the task in flight (R27)."""
+    COMPLETION = "completion"
+    """The task in flight is not over (R27)."""
+    TOTAL = "total"
+    """The sequence has run for too long, pauses not counted (R30)."""
+    WAITING = "waiting"
+    """The sequence has waited for too long (R30)."""
+    ABORT_GRACE = "abort_grace"
+    """An abort has waited long enough for the task in flight (R22)."""
+    DELAY = "delay"
+    """Not a limit: the next task is due (R10)."""
+
+
+_KIND_ORDER = {kind: order for order, kind in enumerate(DeadlineKind)}
+
+
+@final
+@attrs.frozen
+class Subject:
+    """What an event is about; one object shared by a record and all its events.
+
+    Parts that do not apply are empty: an event about a stage has neither context nor sequence id.
+    """
+
+    project: str
+    context: str = ""
+    stage: str = ""
+    sequence: str = ""
+    service: str = ""
+    sequence_id: str = ""
+    revision: str | None = None
+
+
+@final
+@attrs.frozen
+class Control:
+    """Who controlled something, and why, as the command said it."""
+
+    actor: str = ""
+    reason: str = ""
+    request_id: str | None = None
+    requests_remembered: int = 0
+    """How many request ids the project keeps from here on (R25, R33)."""
+
+
+@final
+@attrs.frozen
+class TimeoutExplanation:
+    """Why a time limit ended something: structured, and as a sentence by ``str`` (R28).
+
+    `since` is the instant the limit counts from; `reacted` are the sources that were heard of and
+    `awaited` says who was still missing, empty if nobody in particular was expected.
+    """
+
+    kind: DeadlineKind
+    stage: str
+    sequence: str
+    task: str | None
+    timeout: timedelta
+    since: datetime
+    deadline: datetime
+    reacted: tuple[str, ...] = ()
+    awaited: str = ""
+
+    def __str__(self) -> str:
+        limit = format_duration(self.timeout)
+        heard = f" (heard of: {', '.join(self.reacted)})" if self.reacted else ""
+        awaited = f"; still awaited: {self.awaited}" if self.awaited else ""
+        where = f"in stage {self.stage}"
+        match self.kind:
+            case DeadlineKind.REACTION if not self.reacted and not self.awaited:
+                said = f"Nobody reacted to task {self.task} {where} within {limit}"
+            case DeadlineKind.REACTION:
+                said = f"Too few reacted to task {self.task} {where} within {limit}{heard}{awaited}"
+            case DeadlineKind.COMPLETION:
+                said = f"Task {self.task} {where} was not over within {limit}{heard}{awaited}"
+            case DeadlineKind.WAITING:
+                said = f"Sequence {self.sequence} {where} could not start within {limit}"
+            case DeadlineKind.ABORT_GRACE:
+                said = f"The abort of {self.sequence} {where} waited {limit} for task {self.task}"
+            case _:
+                said = f"Sequence {self.sequence} {where} was not over within {limit}"
+        return f"{said}; it was terminated."
+
+
+@final
+@attrs.frozen
+class Executor:
+    """What one source has said about the task in flight: how often it started and finished."""
+
+    source: str
+    starts: int = 0
+    finishes: int = 0
+
+    @property
+    def has_finished(self) -> bool:
+        """Whether it finished at least once and as often as it started (R11)."""
+        return self.finishes > 0 and self.starts <= self.finishes
+
+
+@final
+@attrs.frozen
+class TaskOutcome:
+    """A task run that is over."""
+
+    task_id: str
+    name: str
+    result: Result
+
+
+@final
+@attrs.frozen
+class TaskRun:
+    """The task in flight: what was asked, of whom something was heard, and until when."""
+
+    task_id: str
+    name: str
+    index: int
+    input: FrozenMap
+    expects: int | frozenset[str] | None
+    triggered_at: datetime
+    reaction_timeout: timedelta | None
+    reaction_deadline: datetime | None
+    completion_timeout: timedelta | None
+    completion_deadline: datetime | None
+    executors: tuple[Executor, ...] = ()
+    report_ids: tuple[str, ...] = ()
+    result: Result | None = None
+    status: Status = Status.SUCCEEDED
+    message: str = ""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Everybody who was heard of, in the order of their first reports."""
+        return tuple(executor.source for executor in self.executors)
+
+    @property
+    def is_reacted_to(self) -> bool:
+        """Whether the reaction limit is met: somebody, or all who are expected, were heard of
+        (R27).
+        """
+        match self.expects:
+            case None:
+                return bool(self.executors)
+            case int() as number:
+                return len(self.executors) >= number
+            case sources:
+                return sources.issubset(self.sources)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether everybody it has to wait for has finished (R11)."""
+        finished = [executor.source for executor in self.executors if executor.has_finished]
+        match self.expects:
+            case None:
+                return bool(finished) and len(finished) == len(self.executors)
+            case int() as number:
+                return len(finished) >= number
+            case sources:
+                return sources.issubset(finished)
+
+    @property
+    def awaited(self) -> str:
+        """Who is expected and has not finished yet, as words; empty if nobody in particular."""
+        finished = {executor.source for executor in self.executors if executor.has_finished}
+        match self.expects:
+            case None:
+                started = [source for source in self.sources if source not in finished]
+                return ", ".join(started)
+            case int() as number:
+                missing = number - len(finished)
+                return f"{missing} more executor{'s' if missing > 1 else ''}"
+            case sources:
+                return ", ".join(sorted(sources - finished))
+
+
+@attrs.frozen
+class _Record:
+    subject: Subject
+    place: int
+    accepted_serial: int
+
+    @property
+    def sequence_id(self) -> str:
+        """Its id."""
+        return self.subject.sequence_id
+
+    @property
+    def context(self) -> str:
+        """The delivery it belongs to."""
+        return self.subject.context
+
+    @property
+    def stage(self) -> str:
+        """The stage it runs in."""
+        return self.subject.stage
+
+    @property
+    def name(self) -> str:
+        """The name of its definition."""
+        return self.subject.sequence
+
+    @property
+    def service(self) -> str:
+        """What is delivered."""
+        return self.subject.service
+
+
+@final
+@attrs.frozen
+class LiveSequence(_Record):
+    """A sequence from its acceptance to its end.
+
+    `place` is its position in the line's order and `accepted_serial` the serial of its acceptance;
+    they differ only for one that took over the place of those it superseded (R6). `timeout`,
+    `deadline` and `time_left` belong to the limit of the sequence as a whole: `waiting` before it
+    starts, `total` after that, the grace of an abort while it is aborting. `deadline` is None while
+    that clock stands; `time_left` is what remains then. `serial` and `at` are
+    those of the last event about it.
+    """
+
+    lane: str
+    priority: int
+    definition: SequenceDefinition
+    depth: int
+    data: FrozenMap
+    accepted_at: datetime
+    serial: int
+    at: datetime
+    phase: Phase = Phase.WAITING
+    since: datetime = attrs.field(default=attrs.Factory(lambda self: self.accepted_at, True))
+    started_at: datetime | None = None
+    runs: tuple[TaskOutcome, ...] = ()
+    task: TaskRun | None = None
+    due_at: datetime | None = None
+    timeout: timedelta | None = None
+    deadline: datetime | None = None
+    time_left: timedelta | None = None
+    result: Result = Result.PASS
+    status: Status = Status.SUCCEEDED
+    message: str = ""
+    abort: Control | None = None
+
+    @property
+    def next_task(self) -> TaskDefinition | None:
+        """The task after the last one that is over; None when all are."""
+        return self.definition.tasks[len(self.runs)] if self._has_more else None
+
+    @property
+    def _has_more(self) -> bool:
+        return len(self.runs) < len(self.definition.tasks)
+
+    @property
+    def deadlines(self) -> Iterator[tuple[datetime, DeadlineKind]]:
+        """Every instant at which it changes by itself, in no particular order (R10, R27, R30)."""
+        if self.task is not None:
+            if self.task.reaction_deadline is not None and not self.task.is_reacted_to:
+                yield self.task.reaction_deadline, DeadlineKind.REACTION
+            if self.task.completion_deadline is not None:
+                yield self.task.completion_deadline, DeadlineKind.COMPLETION
+        if self.deadline is not None:
+            yield self.deadline, _OWN_LIMIT[self.phase]
+        if self.due_at is not None and self.phase is Phase.RUNNING:
+            yield self.due_at, DeadlineKind.DELAY
+
+    @property
+    def next_deadline(self) -> tuple[datetime, DeadlineKind] | None:
+        """The first of its deadlines; None if nothing but a command can change it."""
+        return min(self.deadlines, key=_by_instant_and_kind, default=None)
+
+
+_OWN_LIMIT = {
+    Phase.WAITING: DeadlineKind.WAITING,
+    Phase.RUNNING: DeadlineKind.TOTAL,
+    Phase.PAUSING: DeadlineKind.TOTAL,
+    Phase.ABORTING: DeadlineKind.ABORT_GRACE,
+}
+
+
+def _by_instant_and_kind(entry: tuple[datetime, DeadlineKind]) -> tuple[datetime, int]:
+    return entry[0], _KIND_ORDER[entry[1]]
+
+
+@final
+@attrs.frozen
+class EndedSequence(_Record):
+    """What stays of a sequence that is over: how it ended, when, and why (R24, R32).
+
+    `explanation` is set when a time limit ended it, `control` when a person did, `abort` keeps a
+    graceful abort that came before; `superseded_by` is the id of the newcomer that took its place
+    and `abandoned_task` the id of a task that was in flight.
+    """
+
+    accepted_at: datetime
+    ended_at: datetime
+    serial: int
+    phase: Phase
+    result: Result
+    status: Status
+    started_at: datetime | None = None
+    runs: tuple[TaskOutcome, ...] = ()
+    message: str = ""
+    explanation: TimeoutExplanation | None = None
+    control: Control | None = None
+    abort: Control | None = None
+    superseded_by: str | None = None
+    abandoned_task: str | None = None
+
+
+SequenceRecord = LiveSequence | EndedSequence
+"""A sequence that a project knows."""

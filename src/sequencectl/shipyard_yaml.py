@@ -1,0 +1,177 @@
+"""Reads a shipyard from the text of a ``shipyard.yaml``, with line numbers (extra ``yaml``).
+
+YAML 1.2 with its core schema, one document, at most 1 MiB. What a shipyard does not need and what
+makes a YAML file surprising is refused: anchors and aliases, merge keys, tags, duplicate keys. Only
+ruamel.yaml's parser is used, event by event, so that nothing is built before it is checked.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, NoReturn, final
+
+from sequencectl.errors import DefinitionError
+from sequencectl.payload import step
+from sequencectl.shipyard import Shipyard
+
+try:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.events import (
+        CollectionStartEvent,
+        MappingEndEvent,
+        MappingStartEvent,
+        ScalarEvent,
+        SequenceEndEvent,
+        StreamEndEvent,
+    )
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "sequencectl.shipyard_yaml needs ruamel.yaml: install 'sequencectl[yaml]'", name=error.name
+    ) from error
+
+MAX_BYTES: Final = 1_048_576
+"""No text is longer, counted in UTF-8."""
+
+MAX_DEPTH: Final = 64
+"""No text nests deeper."""
+
+MAX_NODES: Final = 50_000
+"""No text has more scalars, lists and mappings together."""
+
+_INT: Final = re.compile(r"[-+]?[0-9]{1,4000}|0o[0-7]{1,4000}|0x[0-9a-fA-F]{1,3000}")
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS: Final[dict[str, object]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+
+
+def parse(text: str | bytes) -> Shipyard:
+    """Return the shipyard that `text` describes; bytes are read as UTF-8.
+
+    Raises `DefinitionError`, and nothing else, for whatever is wrong with the text: it has the path
+    and the value, and in `line` the line of the key or list entry, counted from 1.
+    """
+    reader = _Reader(_decoded(text))
+    document = reader.document()
+    try:
+        return Shipyard.from_mapping(document)
+    except DefinitionError as error:
+        line = reader.line_of(error.where)
+        raise DefinitionError(error.where, error.value, error.problem, line=line) from None
+
+
+def _decoded(text: str | bytes) -> str:
+    if not isinstance(text, str | bytes):
+        raise DefinitionError("shipyard", text, "must be a text")
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if len(data) > MAX_BYTES:
+        raise DefinitionError("shipyard", len(data), f"must have at most {MAX_BYTES} bytes")
+    try:
+        return data.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        wrong = data[error.start : error.end]
+        raise DefinitionError("shipyard", wrong, "must be UTF-8", line=line) from None
+
+
+@final
+class _Reader:
+    """One run over the events of a text; remembers the line of every path."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._events = YAML(typ="safe", pure=True).parse(text)
+        self._lines = {"": 1}
+        self._nodes = 0
+
+    def line_of(self, where: str) -> int:
+        """Return the line of the innermost part of this path that is in the text."""
+        while where not in self._lines:
+            where = where[: max(where.rfind("."), where.rfind("["), 0)]
+        return self._lines[where]
+
+    def document(self) -> Any:
+        """Return the one document of the text as plain data."""
+        self._next()
+        if isinstance(self._next(), StreamEndEvent):
+            raise DefinitionError("shipyard", None, "must not be empty", line=1)
+        first = self._next()
+        self._lines[""] = _line(first)
+        document = self._node(first, "", 1)
+        self._next()
+        if not isinstance(end := self._next(), StreamEndEvent):
+            raise DefinitionError("shipyard", "---", "must be one document", line=_line(end))
+        return document
+
+    def _next(self) -> Any:
+        """Return the next event; whatever the parser stumbles over is a `DefinitionError`."""
+        try:
+            return next(self._events)
+        except Exception as error:  # noqa: BLE001 - it raises more than errors of its own
+            mark = getattr(error, "problem_mark", None)
+            position = mark.index if mark else getattr(error, "position", 0)
+            line = mark.line + 1 if mark else self._text.count("\n", 0, position) + 1
+            found = self._text[self._text.rfind("\n", 0, position) + 1 :].partition("\n")[0]
+            said = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+            raise DefinitionError("shipyard", found, f"must be YAML ({said})", line=line) from None
+
+    def _node(self, event: Any, path: str, depth: int) -> Any:
+        self._check(event, path, depth)
+        if isinstance(event, ScalarEvent):
+            return _resolved(event.value) if event.implicit[0] else event.value
+        if isinstance(event, MappingStartEvent):
+            return self._mapping(path, depth)
+        entries: list[Any] = []
+        while not isinstance(event := self._next(), SequenceEndEvent):
+            here = f"{path}[{len(entries)}]"
+            self._lines[here] = _line(event)
+            entries.append(self._node(event, here, depth + 1))
+        return entries
+
+    def _mapping(self, path: str, depth: int) -> dict[Any, Any]:
+        entries: dict[Any, Any] = {}
+        while not isinstance(event := self._next(), MappingEndEvent):
+            if isinstance(event, CollectionStartEvent):
+                _refuse(event, path, "a list or a mapping", "must have scalars for keys")
+            key = self._node(event, path, depth)
+            here = step(path, key)
+            if event.value == "<<" and event.implicit[0]:
+                _refuse(event, path, "<<", "must not use merge keys")
+            if key in entries:
+                _refuse(event, here, key, "is a duplicate key")
+            self._lines[here] = _line(event)
+            entries[key] = self._node(self._next(), here, depth + 1)
+        return entries
+
+    def _check(self, event: Any, path: str, depth: int) -> None:
+        if event.anchor is not None:
+            _refuse(event, path, event.anchor, "must not use anchors and aliases")
+        if event.tag is not None:
+            _refuse(event, path, event.tag, "must not use tags")
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            _refuse(event, path, self._nodes, f"must have at most {MAX_NODES} values in all")
+        if depth > MAX_DEPTH:
+            _refuse(event, path, depth, f"must nest at most {MAX_DEPTH} levels deep")
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
+def _refuse(event: Any, path: str, value: object, problem: str) -> NoReturn:
+    raise DefinitionError(path or "shipyard", value, problem, line=_line(event))
+
+
+def _resolved(text: str) -> object:
+    """Return what a plain scalar means in the core schema of YAML 1.2."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.fullmatch(text):
+        return int(text, 0 if text[1:2] in ("o", "x") else 10)
+    return float(text) if _FLOAT.fullmatch(text) else text

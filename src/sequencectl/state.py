@@ -1,0 +1,379 @@
+"""The state of a project, and the fold of events into it.
+
+`ProjectState` is a frozen value: a ledger (serial, last instant, remembered ids), the records of
+sequences, contexts with their pauses, and stage freezes. Everything else is an index derived from
+these. `evolve` is total over `Event` and reads nothing but its arguments, so
+``state == reduce(evolve, events, initial)`` across policies and versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final, final
+
+import attrs
+
+from sequencectl._fold import fold
+from sequencectl._index import Index
+from sequencectl._persistent import Map, OrderedSet
+from sequencectl.errors import InvalidValue, ReplayError
+from sequencectl.events import (
+    Cause,
+    ContextPaused,
+    ContextResumed,
+    Ending,
+    Event,
+    FollowUpRefused,
+    SequenceAborted,
+    SequenceAbortRequested,
+    SequencesForgotten,
+    StageFrozen,
+    StageUnfrozen,
+    TaskFinished,
+)
+from sequencectl.sequence import Control, EndedSequence, LiveSequence, SequenceRecord
+
+
+@final
+@attrs.frozen
+class Pause:
+    """A paused scope of a context, all of it or one `stage`; who paused it, why, when (R18)."""
+
+    stage: str | None
+    control: Control
+    at: datetime
+
+    def covers(self, stage: str) -> bool:
+        """Whether a sequence of the context in `stage` is paused by it."""
+        return self.stage is None or self.stage == stage
+
+
+@final
+@attrs.frozen
+class ContextRecord:
+    """What a project knows of a context besides its sequences.
+
+    `resumed` is the scope of the last resume as long as no task in it has been over since: a
+    delivery is called resumed until then (R32).
+    """
+
+    pauses: tuple[Pause, ...] = ()
+    resumed: Pause | None = None
+
+    def pause_over(self, stage: str | None) -> Pause | None:
+        """Return the pause that covers `stage`, or the whole context for None; the widest first."""
+        for pause in sorted(self.pauses, key=lambda pause: pause.stage is not None):
+            if pause.stage is None or pause.stage == stage:
+                return pause
+        return None
+
+
+@final
+@attrs.frozen
+class Freeze:
+    """A frozen stage: who froze it, why, when (R7)."""
+
+    control: Control
+    at: datetime
+
+
+@final
+@attrs.frozen
+class Remembered:
+    """What stays of a forgotten sequence: enough to tell a repeat from a conflict (R8)."""
+
+    context: str
+    stage: str
+    sequence: str
+    service: str
+    number: tuple[int, int]
+
+
+@final
+@attrs.frozen
+class Ledger:
+    """What a project counts and remembers: number and instant of its last event, and old ids."""
+
+    serial: int = 0
+    at: datetime | None = None
+    request_ids: tuple[str, ...] = ()
+    remembered: Map[str, Remembered] = attrs.field(factory=Map)
+
+
+_NO_CONTEXT: Final = ContextRecord()
+_NOBODY: Final = Control()
+
+
+@final
+@attrs.frozen
+class ProjectState:
+    """Everything a project's decisions depend on; compared by value, its index left out.
+
+    Begin with ``ControlPlane.initial`` and take the next one from a decision or from `evolve`;
+    never make one by hand.
+    """
+
+    project: str
+    ledger: Ledger
+    _records: Map[str, SequenceRecord]
+    _contexts: Map[str, ContextRecord]
+    _freezes: Map[str, Freeze]
+    index: Index = attrs.field(eq=False, repr=False)
+    _remembered_order: OrderedSet[tuple[tuple[int, int], str]] = attrs.field(eq=False, repr=False)
+
+    @property
+    def serial(self) -> int:
+        """The serial of the project's last event, its version; 0 before the first."""
+        return self.ledger.serial
+
+    @property
+    def sequences(self) -> Mapping[str, SequenceRecord]:
+        """The records of all sequences by id, live and ended, in the order of their acceptance."""
+        records = sorted(self._records.values(), key=lambda record: record.accepted_serial)
+        return {record.sequence_id: record for record in records}
+
+    @property
+    def contexts(self) -> Mapping[str, ContextRecord]:
+        """The contexts that are paused or were just resumed, by name."""
+        return dict(sorted(self._contexts.items()))
+
+    @property
+    def freezes(self) -> Mapping[str, Freeze]:
+        """The frozen stages by name."""
+        return dict(sorted(self._freezes.items()))
+
+    @property
+    def next_deadline(self) -> datetime | None:
+        """The first instant at which a `CheckDeadlines` has something to do; arm a timer for it."""
+        first = self.index.deadlines.first
+        return None if first is None else first[0]
+
+    def sequence(self, sequence_id: str) -> SequenceRecord | None:
+        """Return the record of a sequence; None if it was never seen or is forgotten."""
+        return self._records.get(sequence_id)
+
+    def live(self, sequence_id: str) -> LiveSequence | None:
+        """Return the record of a live sequence; None if there is none."""
+        record = self._records.get(sequence_id)
+        return record if isinstance(record, LiveSequence) else None
+
+    def of_context(self, context: str) -> tuple[SequenceRecord, ...]:
+        """Return the sequences of a context in the order of their acceptance."""
+        members = self.index.members(context)
+        entries = sorted((*members.live, *members.ended))
+        return tuple(self._records[sequence_id] for _, sequence_id in entries)
+
+    def live_of_context(self, context: str) -> tuple[LiveSequence, ...]:
+        """Return the live sequences of a context in the order of their acceptance."""
+        found = (self.live(sequence_id) for _, sequence_id in self.index.members(context).live)
+        return tuple(record for record in found if record is not None)
+
+    def context(self, context: str) -> ContextRecord:
+        """Return the pauses of a context; none for one that nobody knows."""
+        return self._contexts.get(context, _NO_CONTEXT)
+
+    def pause_of(self, context: str, stage: str) -> Pause | None:
+        """Return the pause that covers a context in a stage (R18)."""
+        return self.context(context).pause_over(stage)
+
+    def freeze_of(self, stage: str) -> Freeze | None:
+        """Return the freeze of a stage (R7)."""
+        return self._freezes.get(stage)
+
+    def line(self, lane: str) -> tuple[str, ...]:
+        """Return the ids of those in line for a lane, held ones at their place, in order (R2)."""
+        return self.index.queue(lane).line
+
+    def holders(self, lane: str) -> tuple[str, ...]:
+        """Return the ids of those that hold a lane (R5)."""
+        return self.index.queue(lane).holders
+
+    def remembered(self, sequence_id: str) -> Remembered | None:
+        """Return what stays of a forgotten sequence (R8)."""
+        return self.ledger.remembered.get(sequence_id)
+
+    def oldest_remembered(self, count: int) -> tuple[str, ...]:
+        """Return the ids that were remembered first, `count` of them at most."""
+        order = iter(self._remembered_order)
+        return tuple(entry[1] for _, entry in zip(range(count), order, strict=False))
+
+    def rebuilt(self) -> ProjectState:
+        """Return the same state with every index made anew from the records."""
+        return restore(
+            self.project,
+            self.ledger,
+            self._records.values(),
+            contexts=self.contexts,
+            freezes=self.freezes,
+        )
+
+
+def initial(project: str) -> ProjectState:
+    """Return the state of a project in which nothing has happened."""
+    return restore(project, Ledger(), ())
+
+
+def restore(
+    project: str,
+    ledger: Ledger,
+    records: Iterable[SequenceRecord],
+    *,
+    contexts: Mapping[str, ContextRecord] | None = None,
+    freezes: Mapping[str, Freeze] | None = None,
+) -> ProjectState:
+    """Return the state these records make up, with its indexes; the inverse of reading them."""
+    kept = tuple(records)
+    order = ((known.number, known_id) for known_id, known in ledger.remembered.items())
+    return ProjectState(
+        project,
+        ledger,
+        Map({record.sequence_id: record for record in kept}),
+        Map(contexts or {}),
+        Map(freezes or {}),
+        Index.of(kept),
+        OrderedSet(sorted(order)),
+    )
+
+
+def evolve(state: ProjectState, event: Event) -> ProjectState:
+    """Return the state after `event`, which must be the next one of its project.
+
+    Raises `ReplayError` or `IllegalTransition` if it does not follow `state`; then nothing changed.
+    """
+    if not isinstance(event, Event):
+        raise InvalidValue("event", event, "must be one of the events of sequencectl")
+    if event.subject.project != state.project or event.serial != state.serial + 1:
+        expected = f"event {state.serial + 1} of project {state.project!r}"
+        raise ReplayError(f"expected {expected}, got {event.serial} of {event.subject.project!r}")
+    ledger = attrs.evolve(state.ledger, serial=event.serial, at=event.at)
+    match event:
+        case ContextPaused():
+            return _with_context(state, ledger, event, _paused(state, event))
+        case ContextResumed():
+            return _with_context(state, ledger, event, _resumed(state, event))
+        case StageFrozen():
+            freezes = state._freezes.insert(event.subject.stage, Freeze(event.control, event.at))
+            return _advanced(state, _noted(ledger, event.control), freezes=freezes)
+        case StageUnfrozen():
+            freezes = state._freezes.remove(event.subject.stage)
+            return _advanced(state, _noted(ledger, event.control), freezes=freezes)
+        case FollowUpRefused():
+            return _advanced(state, ledger)
+        case SequencesForgotten():
+            return _forgotten(state, ledger, event)
+        case _:
+            before = state._records.get(event.subject.sequence_id)
+            after = fold(before, event)
+            return _advanced(
+                state,
+                _noted(ledger, _control_of(event)),
+                records=state._records.insert(after.sequence_id, after),
+                contexts=_settled(state, event),
+                index=state.index.replaced(before, after),
+            )
+
+
+def _advanced(
+    state: ProjectState,
+    ledger: Ledger,
+    *,
+    records: Map[str, SequenceRecord] | None = None,
+    contexts: Map[str, ContextRecord] | None = None,
+    freezes: Map[str, Freeze] | None = None,
+    index: Index | None = None,
+    remembered_order: OrderedSet[tuple[tuple[int, int], str]] | None = None,
+) -> ProjectState:
+    return ProjectState(
+        state.project,
+        ledger,
+        state._records if records is None else records,
+        state._contexts if contexts is None else contexts,
+        state._freezes if freezes is None else freezes,
+        state.index if index is None else index,
+        state._remembered_order if remembered_order is None else remembered_order,
+    )
+
+
+def _noted(ledger: Ledger, control: Control) -> Ledger:
+    """Return the ledger that remembers the request of a control (R25)."""
+    request_id = control.request_id
+    if request_id is None or request_id in ledger.request_ids:
+        return ledger
+    ids = (*ledger.request_ids, request_id)
+    return attrs.evolve(ledger, request_ids=ids[max(len(ids) - control.requests_remembered, 0) :])
+
+
+def _control_of(event: Event) -> Control:
+    return event.control if isinstance(event, SequenceAborted | SequenceAbortRequested) else _NOBODY
+
+
+def _with_context(
+    state: ProjectState,
+    ledger: Ledger,
+    event: ContextPaused | ContextResumed,
+    record: ContextRecord,
+) -> ProjectState:
+    context = event.subject.context
+    contexts = state._contexts
+    if record == _NO_CONTEXT:
+        contexts = contexts.discard(context)
+    else:
+        contexts = contexts.insert(context, record)
+    return _advanced(state, _noted(ledger, event.control), contexts=contexts)
+
+
+def _paused(state: ProjectState, event: ContextPaused) -> ContextRecord:
+    before = state.context(event.subject.context)
+    pause = Pause(event.subject.stage or None, event.control, event.at)
+    return ContextRecord((*before.pauses, pause))
+
+
+def _resumed(state: ProjectState, event: ContextResumed) -> ContextRecord:
+    before, stage = state.context(event.subject.context), event.subject.stage
+    kept = tuple(pause for pause in before.pauses if stage and pause.stage != stage)
+    if event.cause is Cause.ENDED:
+        return ContextRecord(kept)
+    return ContextRecord(kept, Pause(stage or None, event.control, event.at))
+
+
+def _settled(state: ProjectState, event: Event) -> Map[str, ContextRecord]:
+    """Return the contexts, "resumed" no more once a task or a sequence is over (R32)."""
+    if not isinstance(event, TaskFinished | Ending):
+        return state._contexts
+    context = event.subject.context
+    record = state.context(context)
+    if record.resumed is None or not record.resumed.covers(event.subject.stage):
+        return state._contexts
+    if not record.pauses:
+        return state._contexts.remove(context)
+    return state._contexts.insert(context, ContextRecord(record.pauses))
+
+
+def _forgotten(state: ProjectState, ledger: Ledger, event: SequencesForgotten) -> ProjectState:
+    records, contexts, index = state._records, state._contexts, state.index
+    remembered, order = ledger.remembered, state._remembered_order
+    for context in event.contexts:
+        contexts = contexts.discard(context)
+    for position, sequence_id in enumerate(event.sequence_ids):
+        record = records.get(sequence_id)
+        if not isinstance(record, EndedSequence):
+            raise ReplayError(f"{sequence_id!r} has not ended and cannot be forgotten")
+        records, index = records.remove(sequence_id), index.replaced(record, None)
+        number = (event.serial, position)
+        known = Remembered(record.context, record.stage, record.name, record.service, number)
+        remembered, order = remembered.insert(sequence_id, known), order.add((number, sequence_id))
+    for sequence_id in event.released:
+        known = remembered[sequence_id]
+        remembered, order = (
+            remembered.remove(sequence_id),
+            order.remove((known.number, sequence_id)),
+        )
+    return _advanced(
+        state,
+        attrs.evolve(ledger, remembered=remembered),
+        records=records,
+        contexts=contexts,
+        index=index,
+        remembered_order=order,
+    )

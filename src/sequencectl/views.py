@@ -1,0 +1,279 @@
+"""Answers to "how does it stand, and why": values that print as plain sentences (R32).
+
+They are computed from a state when asked for and never stored.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import islice
+from typing import Final, final
+
+import attrs
+
+from sequencectl.errors import UnknownContext, UnknownSequence
+from sequencectl.payload import FrozenMap
+from sequencectl.results import Result
+from sequencectl.sequence import (
+    Control,
+    DeadlineKind,
+    EndedSequence,
+    LiveSequence,
+    Phase,
+    SequenceRecord,
+    Subject,
+    TimeoutExplanation,
+)
+from sequencectl.state import Freeze, Pause, ProjectState
+
+_SHOWN_AHEAD: Final = 10
+_STATUS_WORDS: Final = {
+    Phase.WAITING: "waiting",
+    Phase.HELD: "paused",
+    Phase.RUNNING: "running",
+    Phase.PAUSING: "paused",
+    Phase.PAUSED: "paused",
+    Phase.ABORTING: "aborted",
+    Phase.FINISHED: "finished",
+    Phase.TIMED_OUT: "timed out",
+    Phase.ABORTED: "aborted",
+    Phase.SUPERSEDED: "superseded",
+    Phase.EXPIRED: "expired",
+}
+
+
+@final
+@attrs.frozen
+class OpenTask:
+    """A task in flight, with everything an executor that polls for work needs (R9, R14)."""
+
+    subject: Subject
+    task_id: str
+    task: str
+    input: FrozenMap
+    triggered_at: datetime
+    reaction_deadline: datetime | None
+    completion_deadline: datetime | None
+    reacted: tuple[str, ...]
+
+    def __str__(self) -> str:
+        heard = f"heard of: {', '.join(self.reacted)}" if self.reacted else "nobody has reacted"
+        return (
+            f"Task {self.task} of {_named(self.subject)} was triggered at "
+            f"{self.triggered_at.isoformat()}; {heard}."
+        )
+
+
+@final
+@attrs.frozen
+class Explanation:
+    """How one sequence stands and why; ``str`` gives it in plain sentences.
+
+    In line: `ahead` waiting sequences start before it, the first ten of them are `ahead_ids`, and
+    `holders` have the lane, each with its phase. `pause` and `freeze` say who keeps it back.
+    `waits_for` is the task an abort waits for; `can_force` whether force would end it now.
+    `deadline` and `deadline_kind` are its next one. Once ended, `control`, `limit`, or
+    `superseded_by` is the cause, and `message` its sentence.
+    """
+
+    subject: Subject
+    phase: Phase
+    since: datetime
+    result: Result
+    ahead: int = 0
+    ahead_ids: tuple[str, ...] = ()
+    holders: tuple[tuple[str, Phase], ...] = ()
+    pause: Pause | None = None
+    freeze: Freeze | None = None
+    task: str | None = None
+    waits_for: str | None = None
+    can_force: bool = False
+    deadline: datetime | None = None
+    deadline_kind: DeadlineKind | None = None
+    control: Control | None = None
+    limit: TimeoutExplanation | None = None
+    superseded_by: str | None = None
+    message: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self._standing(), *self._reasons()) if part)
+
+    def _standing(self) -> str:
+        since = self.since.isoformat()
+        said = f"{_named(self.subject)} is {_STATUS_WORDS[self.phase]} since {since}"
+        if self.phase.is_in_line:
+            return f"{said}, with {self.ahead} waiting ahead of it."
+        if self.phase.has_ended:
+            return f"{said}, with result {self.result.value}."
+        return f"{said}, in task {self.task}." if self.task else f"{said}, between tasks."
+
+    def _reasons(self) -> tuple[str, ...]:
+        holders = ", ".join(f"{known} ({phase.value})" for known, phase in self.holders)
+        return (
+            f"The lane is held by {holders}." if holders else "",
+            f"Paused{_by(self.pause.control)}." if self.pause is not None else "",
+            f"The stage is frozen{_by(self.freeze.control)}." if self.freeze is not None else "",
+            f"The abort{_by(self.control)} waits for task {self.waits_for}; force ends it at once."
+            if self.control is not None and self.waits_for
+            else "",
+            f"Its {self.deadline_kind.value} deadline is at {self.deadline.isoformat()}."
+            if self.deadline is not None and self.deadline_kind is not None
+            else "",
+            self.message,
+        )
+
+
+@final
+@attrs.frozen
+class SequenceStatus:
+    """One sequence of a delivery, with its status line: ``delivery paused``."""
+
+    sequence_id: str
+    stage: str
+    service: str
+    phase: Phase
+    result: Result
+    status_line: str
+    task: str | None
+
+
+@final
+@attrs.frozen
+class DeliveryView:
+    """How a delivery stands across stages: its sequences in the order of their acceptance.
+
+    `status_line` is that of the sequence accepted last, a live one if any is. `is_draining` says
+    that a pause or an abort waits for a task in flight.
+    """
+
+    context: str
+    sequences: tuple[SequenceStatus, ...]
+    pauses: tuple[Pause, ...]
+    status_line: str
+    is_draining: bool
+
+    def __str__(self) -> str:
+        draining = " (waits for the task in flight)" if self.is_draining else ""
+        return f"{self.context}: {self.status_line}{draining}"
+
+
+def explain(state: ProjectState, sequence_id: str) -> Explanation:
+    """Return how a sequence stands and why; raise `UnknownSequence` if nobody knows it."""
+    record = state.sequence(sequence_id)
+    if record is None:
+        raise UnknownSequence(state.project, sequence_id)
+    return _explain_live(state, record) if isinstance(record, LiveSequence) else _explain(record)
+
+
+def delivery(state: ProjectState, context: str) -> DeliveryView:
+    """Return how the sequences of a context stand; raise `UnknownContext` if nobody knows it."""
+    records = state.of_context(context)
+    if not records:
+        raise UnknownContext(state.project, context)
+    shown = [record for record in records if isinstance(record, LiveSequence)] or records
+    return DeliveryView(
+        context,
+        tuple(_status(state, record) for record in records),
+        state.context(context).pauses,
+        status_line(state, shown[-1]),
+        any(record.phase in {Phase.PAUSING, Phase.ABORTING} for record in shown),
+    )
+
+
+def status_line(state: ProjectState, record: SequenceRecord) -> str:
+    """Return the words of the proposal for a sequence, such as ``delivery paused``."""
+    word = _STATUS_WORDS[record.phase]
+    resumed = state.context(record.context).resumed
+    if record.phase is Phase.RUNNING and resumed is not None and resumed.covers(record.stage):
+        word = "resumed"
+    elif record.phase is Phase.FINISHED and record.result is Result.FAIL:
+        word = "failed"
+    return f"{record.name} {word}"
+
+
+def open_tasks(state: ProjectState) -> tuple[OpenTask, ...]:
+    """Return every task in flight, in the order of the acceptance of their sequences."""
+    records = (record for record in state.sequences.values() if isinstance(record, LiveSequence))
+    return tuple(
+        OpenTask(
+            record.subject,
+            record.task.task_id,
+            record.task.name,
+            record.task.input,
+            record.task.triggered_at,
+            record.task.reaction_deadline,
+            record.task.completion_deadline,
+            record.task.sources,
+        )
+        for record in records
+        if record.task is not None
+    )
+
+
+def _explain_live(state: ProjectState, record: LiveSequence) -> Explanation:
+    queue = state.index.queue(record.lane)
+    is_in_line = record.phase.is_in_line
+    ahead = queue.ahead(record.sequence_id) if is_in_line else 0
+    holders = (state.live(holder) for holder in _holders(state, record)) if is_in_line else ()
+    deadline, kind = record.next_deadline or (None, None)
+    return Explanation(
+        record.subject,
+        record.phase,
+        record.since,
+        record.result,
+        ahead=ahead,
+        ahead_ids=tuple(islice(queue.waiting, min(ahead, _SHOWN_AHEAD))),
+        holders=tuple((each.sequence_id, each.phase) for each in holders if each is not None),
+        pause=state.pause_of(record.context, record.stage) if record.phase.is_paused else None,
+        freeze=state.freeze_of(record.stage) if is_in_line else None,
+        task=None if record.task is None else record.task.name,
+        waits_for=record.task.name if record.abort is not None and record.task else None,
+        can_force=record.task is not None,
+        deadline=deadline,
+        deadline_kind=kind,
+        control=record.abort,
+    )
+
+
+def _holders(state: ProjectState, record: LiveSequence) -> tuple[str, ...]:
+    """Return who holds the lane of a sequence, or a lane that overlaps it (R1)."""
+    lanes = state.index.lanes_of(record.stage).lanes
+    if record.lane == record.stage:
+        return tuple(holder for lane in lanes for holder in state.holders(lane))
+    return (*state.holders(record.stage), *state.holders(record.lane))
+
+
+def _explain(record: EndedSequence) -> Explanation:
+    return Explanation(
+        record.subject,
+        record.phase,
+        record.ended_at,
+        record.result,
+        control=record.control,
+        limit=record.explanation,
+        superseded_by=record.superseded_by,
+        message=record.message,
+    )
+
+
+def _status(state: ProjectState, record: SequenceRecord) -> SequenceStatus:
+    task = record.task if isinstance(record, LiveSequence) else None
+    return SequenceStatus(
+        record.sequence_id,
+        record.stage,
+        record.service,
+        record.phase,
+        record.result,
+        status_line(state, record),
+        None if task is None else task.name,
+    )
+
+
+def _named(subject: Subject) -> str:
+    service = f" of {subject.service}" if subject.service else ""
+    return f"{subject.sequence}{service} in stage {subject.stage}"
+
+
+def _by(control: Control) -> str:
+    actor = f" by {control.actor}" if control.actor else ""
+    return f"{actor} ({control.reason})" if control.reason else actor
