@@ -39,6 +39,7 @@ from sequencectl.errors import (
     UnknownSequence,
 )
 from sequencectl.events import Ending, Event, TaskTriggered
+from sequencectl.facts import Subject
 from sequencectl.machine import SequenceDecision, SequenceStateMachine
 from sequencectl.outcomes import (
     Applied,
@@ -59,7 +60,7 @@ from sequencectl.policies import (
     TimeoutPolicy,
 )
 from sequencectl.results import Result, Status
-from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord, Subject
+from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
 from sequencectl.shipyard import Shipyard
 from sequencectl.stage_queue import StageQueue
 from sequencectl.state import ProjectState, evolve

@@ -8,10 +8,11 @@ from sequencectl._recorder import after
 from sequencectl._task_steps import labels, payload_refusal, priority_of
 from sequencectl.commands import TriggerSequence
 from sequencectl.events import SequenceSuperseded, SequenceTriggered
+from sequencectl.facts import Subject
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.payload import FrozenMap
 from sequencectl.policies import QueueMode
-from sequencectl.sequence import LiveSequence, Phase, Subject
+from sequencectl.sequence import LiveSequence, Phase
 from sequencectl.shipyard import SequenceDefinition
 
 

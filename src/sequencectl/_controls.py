@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from sequencectl import _steps
 from sequencectl._admission import unknown_stage
 from sequencectl._draft import Draft
@@ -15,8 +17,9 @@ from sequencectl.commands import (
     UnfreezeStage,
 )
 from sequencectl.events import ContextPaused, ContextResumed, StageFrozen, StageUnfrozen
+from sequencectl.facts import Control, Subject
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
-from sequencectl.sequence import Control, LiveSequence, Phase, Subject
+from sequencectl.sequence import LiveSequence, Phase
 
 
 def control(draft: Draft, command: ContextControl | StageControl) -> Outcome:
@@ -34,6 +37,8 @@ def control(draft: Draft, command: ContextControl | StageControl) -> Outcome:
             return _freeze(draft, command)
         case UnfreezeStage():
             return _unfreeze(draft, command)
+        case _:
+            assert_never(command)
 
 
 def _pause(draft: Draft, command: PauseSequence) -> Outcome:

@@ -18,8 +18,9 @@ from sequencectl.events import (
     SequenceTriggered,
     StageUnfrozen,
 )
+from sequencectl.facts import Subject
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
-from sequencectl.sequence import LiveSequence, Subject
+from sequencectl.sequence import LiveSequence
 from sequencectl.shipyard import Shipyard
 from sequencectl.state import ProjectState, evolve
 

@@ -55,8 +55,7 @@ def fold(record: SequenceRecord | None, event: SequenceEvent) -> SequenceRecord:
     if record is None or record.subject != event.subject:
         raise ReplayError(f"{event!r} is about another sequence than {record!r}")
     phase = _rulebook.next_phase(record.phase, type(event))
-    if isinstance(record, EndedSequence):  # the rulebook lets nothing happen after an end
-        raise ReplayError(f"{event!r} comes after the end of {record.sequence_id!r}")
+    assert isinstance(record, LiveSequence), "no row of the rulebook leaves an ended phase"
     if isinstance(event, Ending):
         return _ended(record, event, phase)
     since = record.since if phase is record.phase else event.at
@@ -130,18 +129,7 @@ def _in_flight(record: LiveSequence, task_id: str) -> TaskRun:
 def _task_run(record: LiveSequence, event: TaskTriggered) -> TaskRun:
     if record.task is not None:
         raise ReplayError(f"task {record.task.task_id!r} is in flight, {event!r} comes too early")
-    return TaskRun(
-        task_id=event.task_id,
-        name=event.task,
-        index=event.index,
-        input=event.input,
-        expects=event.expects,
-        triggered_at=event.at,
-        reaction_timeout=event.reaction_timeout,
-        reaction_deadline=event.reaction_deadline,
-        completion_timeout=event.completion_timeout,
-        completion_deadline=event.completion_deadline,
-    )
+    return TaskRun(event)
 
 
 def _with_start(run: TaskRun, event: TaskStartReported) -> TaskRun:

@@ -16,8 +16,9 @@ from sequencectl.events import (
     SequencesForgotten,
     derived_id,
 )
+from sequencectl.facts import Control, Subject
 from sequencectl.payload import FrozenMap, freeze
-from sequencectl.sequence import Control, LiveSequence, Phase, Subject
+from sequencectl.sequence import LiveSequence, Phase
 from sequencectl.shipyard import FollowUp
 
 _OF_THE_LAST_TASK = frozenset({"result", "status", "message"})
@@ -99,7 +100,7 @@ def _forget(draft: Draft) -> None:
     sequence_ids = tuple(
         record.sequence_id for context in contexts for record in state.of_context(context)
     )
-    surplus = len(state.ledger.remembered) + len(sequence_ids) - bounds.remember
+    surplus = state.remembered_count + len(sequence_ids) - bounds.remember
     oldest_ids = (*state.oldest_remembered(surplus), *sequence_ids)
     draft.record(
         SequencesForgotten(

@@ -7,8 +7,9 @@ from typing import Final, Protocol
 
 from sequencectl.errors import InvalidValue
 from sequencectl.events import Event
+from sequencectl.facts import Subject
 from sequencectl.policies import Bounds, TimeoutPolicy
-from sequencectl.sequence import LiveSequence, Subject
+from sequencectl.sequence import LiveSequence
 
 LATEST_INSTANT: Final = datetime(9000, 1, 1, tzinfo=UTC)
 """Later instants are refused: adding a timeout to them could leave the calendar."""

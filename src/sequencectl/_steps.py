@@ -22,7 +22,8 @@ from sequencectl.events import (
     SequenceTimedOut,
     TaskTimedOut,
 )
-from sequencectl.sequence import Control, DeadlineKind, LiveSequence, Phase, TimeoutExplanation
+from sequencectl.facts import Control, DeadlineKind, TimeoutExplanation
+from sequencectl.sequence import LiveSequence, Phase
 
 
 def start(draft: Recorder, sequence_id: str) -> None:
@@ -149,9 +150,9 @@ def _explanation(
     run = record.task
     timeout = record.timeout
     if run is not None and kind is DeadlineKind.REACTION:
-        timeout = run.reaction_timeout
+        timeout = run.triggered.reaction_timeout
     elif run is not None and kind is DeadlineKind.COMPLETION:
-        timeout = run.completion_timeout
+        timeout = run.triggered.completion_timeout
     assert timeout is not None
     return TimeoutExplanation(
         kind=kind,

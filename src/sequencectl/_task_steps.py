@@ -21,11 +21,12 @@ from sequencectl.events import (
     TaskTriggered,
     derived_id,
 )
+from sequencectl.facts import Control
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.payload import EMPTY, FrozenMap, freeze, merge
 from sequencectl.policies import Bounds, ResolvedTimeouts, TimeoutPolicy
 from sequencectl.results import Result, Status
-from sequencectl.sequence import Control, LiveSequence, Phase, TaskRun
+from sequencectl.sequence import LiveSequence, Phase, TaskRun
 
 _NO_TIME: Final = timedelta(0)
 

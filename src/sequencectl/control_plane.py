@@ -34,6 +34,7 @@ from sequencectl.errors import (
     CommandRejected,
     DefinitionError,
     InvalidValue,
+    required,
 )
 from sequencectl.events import Event, SequencesForgotten
 from sequencectl.outcomes import Applied, Outcome, Rejected, Unchanged
@@ -135,10 +136,14 @@ class ControlPlane:
     would be left without a limit (R26, R33).
     """
 
-    shipyard: Shipyard = attrs.field(validator=attrs.validators.instance_of(Shipyard))
-    timeouts: TimeoutPolicy = attrs.field(factory=TimeoutPolicy, kw_only=True)
-    queueing: QueuePolicy = attrs.field(factory=QueuePolicy, kw_only=True)
-    bounds: Bounds = attrs.field(factory=Bounds, kw_only=True)
+    shipyard: Shipyard = attrs.field(validator=required(Shipyard))
+    timeouts: TimeoutPolicy = attrs.field(
+        factory=TimeoutPolicy, kw_only=True, validator=required(TimeoutPolicy)
+    )
+    queueing: QueuePolicy = attrs.field(
+        factory=QueuePolicy, kw_only=True, validator=required(QueuePolicy)
+    )
+    bounds: Bounds = attrs.field(factory=Bounds, kw_only=True, validator=required(Bounds))
 
     def __attrs_post_init__(self) -> None:
         for stage in self.shipyard.stages:

@@ -19,7 +19,10 @@ A race is never an exception: ``decide`` answers it with an outcome.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
 
 if TYPE_CHECKING:
     from sequencectl.commands import Command
@@ -37,6 +40,16 @@ def shown(value: object) -> str:
     if len(text) <= _SHOWN_CHARACTERS:
         return text
     return f"{text[:_SHOWN_CHARACTERS]}… ({len(text)} characters)"
+
+
+def required(kind: type) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    """Return a validator for a field that must be of this type; it raises `InvalidValue`."""
+
+    def check(_instance: object, field: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, kind):
+            raise InvalidValue(field.name, value, f"must be a {kind.__name__}")
+
+    return check
 
 
 class SequencectlError(Exception):

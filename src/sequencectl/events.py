@@ -18,9 +18,9 @@ import attrs
 
 from sequencectl.commands import ReportTaskFinished, ReportTaskStarted
 from sequencectl.definitions import SequenceDefinition
+from sequencectl.facts import Control, Subject, TimeoutExplanation
 from sequencectl.payload import EMPTY, FrozenMap
 from sequencectl.results import Result, Status
-from sequencectl.sequence import Control, Subject, TimeoutExplanation
 
 
 class Cause(Enum):

@@ -28,18 +28,12 @@ from sequencectl.commands import (
     TriggerSequence,
 )
 from sequencectl.definitions import SequenceDefinition
-from sequencectl.errors import CommandRejected, InvalidValue
+from sequencectl.errors import CommandRejected, InvalidValue, required
 from sequencectl.events import Event, SequenceEvent, SequenceTriggered
+from sequencectl.facts import Control, Subject
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.policies import Bounds, TimeoutPolicy
-from sequencectl.sequence import (
-    Control,
-    EndedSequence,
-    LiveSequence,
-    Phase,
-    SequenceRecord,
-    Subject,
-)
+from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
 
 
 @final
@@ -77,11 +71,11 @@ class SequenceStateMachine:
     nowhere else.
     """
 
-    definition: SequenceDefinition = attrs.field(
-        validator=attrs.validators.instance_of(SequenceDefinition)
+    definition: SequenceDefinition = attrs.field(validator=required(SequenceDefinition))
+    timeouts: TimeoutPolicy = attrs.field(
+        factory=TimeoutPolicy, kw_only=True, validator=required(TimeoutPolicy)
     )
-    timeouts: TimeoutPolicy = attrs.field(factory=TimeoutPolicy, kw_only=True)
-    bounds: Bounds = attrs.field(factory=Bounds, kw_only=True)
+    bounds: Bounds = attrs.field(factory=Bounds, kw_only=True, validator=required(Bounds))
 
     def __attrs_post_init__(self) -> None:
         for task in self.definition.tasks:

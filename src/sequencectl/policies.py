@@ -42,31 +42,33 @@ _EnumT = TypeVar("_EnumT", bound=Enum)
 _ValueT = TypeVar("_ValueT")
 
 
+def _limit(value: object) -> timedelta:
+    limit = parse_duration(value) if isinstance(value, str) else value
+    if not isinstance(limit, timedelta):
+        raise DurationError(value, "must be a timedelta or a text such as '90s'")
+    if not timedelta(0) < limit <= LONGEST_TIMEOUT:
+        permitted = f"must be more than zero and at most {LONGEST_TIMEOUT.days} days"
+        raise DurationError(value, f"{permitted}; None means no limit")
+    return limit
+
+
 def _read(value: _GivenTimeout) -> Timeout:
-    """Read a text, or leave it for the validator, which knows the name of the argument."""
+    """Read a limit, or leave it to the validator, which knows the name of the argument."""
     try:
-        return parse_duration(value) if isinstance(value, str) else value
+        return None if value is None else _limit(value)
     except DurationError:
         return cast("Timeout", value)
 
 
+def _check(_policy: object, field: attrs.Attribute[Any], value: object) -> None:
+    try:
+        _limit(timedelta(1) if value is None else value)
+    except DurationError as error:
+        raise PolicyError(field.name, value, error.problem) from None
+
+
 def _read_own(value: _GivenTimeout | Inherit) -> Timeout | Inherit:
     return value if isinstance(value, Inherit) else _read(value)
-
-
-def _check(_policy: object, field: attrs.Attribute[Any], value: object) -> None:
-    if value is None:
-        return
-    if isinstance(value, str):
-        try:
-            parse_duration(value)
-        except DurationError as error:
-            raise PolicyError(field.name, value, error.problem) from None
-    if not isinstance(value, timedelta):
-        raise PolicyError(field.name, value, "must be a timedelta or a text such as '90s'")
-    if not timedelta(0) < value <= LONGEST_TIMEOUT:
-        permitted = f"must be more than zero and at most {LONGEST_TIMEOUT.days} days"
-        raise PolicyError(field.name, value, f"{permitted}; None means no limit")
 
 
 def _check_own(policy: object, field: attrs.Attribute[Any], value: object) -> None:
@@ -75,7 +77,10 @@ def _check_own(policy: object, field: attrs.Attribute[Any], value: object) -> No
 
 
 def _read_skew(value: timedelta | str) -> timedelta:
-    skew = _read(value)
+    try:
+        skew: object = parse_duration(value) if isinstance(value, str) else value
+    except DurationError as error:
+        raise PolicyError("clock_skew", value, error.problem) from None
     if not isinstance(skew, timedelta) or not timedelta(0) <= skew <= LONGEST_TIMEOUT:
         raise PolicyError("clock_skew", value, "must be a duration of zero or more")
     return skew

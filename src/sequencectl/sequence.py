@@ -15,7 +15,8 @@ from typing import final
 import attrs
 
 from sequencectl.definitions import SequenceDefinition, TaskDefinition
-from sequencectl.durations import format_duration
+from sequencectl.events import TaskTriggered
+from sequencectl.facts import Control, DeadlineKind, Subject, TimeoutExplanation
 from sequencectl.payload import FrozenMap
 from sequencectl.results import Result, Status
 
@@ -67,93 +68,7 @@ _HOLDING = frozenset({Phase.RUNNING, Phase.PAUSING, Phase.PAUSED, Phase.ABORTING
 _PAUSED = frozenset({Phase.HELD, Phase.PAUSING, Phase.PAUSED})
 
 
-class DeadlineKind(Enum):
-    """What happens at a deadline; at one instant the earlier member is taken first."""
-
-    REACTION = "reaction"
-    """Nobody, or fewer than expected, reacted to the task in flight (R27)."""
-    COMPLETION = "completion"
-    """The task in flight is not over (R27)."""
-    TOTAL = "total"
-    """The sequence has run for too long, pauses not counted (R30)."""
-    WAITING = "waiting"
-    """The sequence has waited for too long (R30)."""
-    ABORT_GRACE = "abort_grace"
-    """An abort has waited long enough for the task in flight (R22)."""
-    DELAY = "delay"
-    """Not a limit: the next task is due (R10)."""
-
-
 _KIND_ORDER = {kind: order for order, kind in enumerate(DeadlineKind)}
-
-
-@final
-@attrs.frozen
-class Subject:
-    """What an event is about; one object shared by a record and all its events.
-
-    Parts that do not apply are empty: an event about a stage has neither context nor sequence id.
-    """
-
-    project: str
-    context: str = ""
-    stage: str = ""
-    sequence: str = ""
-    service: str = ""
-    sequence_id: str = ""
-    revision: str | None = None
-
-
-@final
-@attrs.frozen
-class Control:
-    """Who controlled something, and why, as the command said it."""
-
-    actor: str = ""
-    reason: str = ""
-    request_id: str | None = None
-    requests_remembered: int = 0
-    """How many request ids the project keeps from here on (R25, R33)."""
-
-
-@final
-@attrs.frozen
-class TimeoutExplanation:
-    """Why a time limit ended something: structured, and as a sentence by ``str`` (R28).
-
-    `since` is the instant the limit counts from; `reacted` are the sources that were heard of and
-    `awaited` says who was still missing, empty if nobody in particular was expected.
-    """
-
-    kind: DeadlineKind
-    stage: str
-    sequence: str
-    task: str | None
-    timeout: timedelta
-    since: datetime
-    deadline: datetime
-    reacted: tuple[str, ...] = ()
-    awaited: str = ""
-
-    def __str__(self) -> str:
-        limit = format_duration(self.timeout)
-        heard = f" (heard of: {', '.join(self.reacted)})" if self.reacted else ""
-        awaited = f"; still awaited: {self.awaited}" if self.awaited else ""
-        where = f"in stage {self.stage}"
-        match self.kind:
-            case DeadlineKind.REACTION if not self.reacted and not self.awaited:
-                said = f"Nobody reacted to task {self.task} {where} within {limit}"
-            case DeadlineKind.REACTION:
-                said = f"Too few reacted to task {self.task} {where} within {limit}{heard}{awaited}"
-            case DeadlineKind.COMPLETION:
-                said = f"Task {self.task} {where} was not over within {limit}{heard}{awaited}"
-            case DeadlineKind.WAITING:
-                said = f"Sequence {self.sequence} {where} could not start within {limit}"
-            case DeadlineKind.ABORT_GRACE:
-                said = f"The abort of {self.sequence} {where} waited {limit} for task {self.task}"
-            case _:
-                said = f"Sequence {self.sequence} {where} was not over within {limit}"
-        return f"{said}; it was terminated."
 
 
 @final
@@ -184,23 +99,24 @@ class TaskOutcome:
 @final
 @attrs.frozen
 class TaskRun:
-    """The task in flight: what was asked, of whom something was heard, and until when."""
+    """The task in flight: the event that triggered it, and what was heard of since."""
 
-    task_id: str
-    name: str
-    index: int
-    input: FrozenMap
-    expects: int | frozenset[str] | None
-    triggered_at: datetime
-    reaction_timeout: timedelta | None
-    reaction_deadline: datetime | None
-    completion_timeout: timedelta | None
-    completion_deadline: datetime | None
+    triggered: TaskTriggered
     executors: tuple[Executor, ...] = ()
     report_ids: tuple[str, ...] = ()
     result: Result | None = None
     status: Status = Status.SUCCEEDED
     message: str = ""
+
+    @property
+    def task_id(self) -> str:
+        """The id that reports name."""
+        return self.triggered.task_id
+
+    @property
+    def name(self) -> str:
+        """The name of the task."""
+        return self.triggered.task
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -212,7 +128,7 @@ class TaskRun:
         """Whether the reaction limit is met: somebody, or all who are expected, were heard of
         (R27).
         """
-        match self.expects:
+        match self.triggered.expects:
             case None:
                 return bool(self.executors)
             case int() as number:
@@ -224,7 +140,7 @@ class TaskRun:
     def is_over(self) -> bool:
         """Whether everybody it has to wait for has finished (R11)."""
         finished = [executor.source for executor in self.executors if executor.has_finished]
-        match self.expects:
+        match self.triggered.expects:
             case None:
                 return bool(finished) and len(finished) == len(self.executors)
             case int() as number:
@@ -236,7 +152,7 @@ class TaskRun:
     def awaited(self) -> str:
         """Who is expected and has not finished yet, as words; empty if nobody in particular."""
         finished = {executor.source for executor in self.executors if executor.has_finished}
-        match self.expects:
+        match self.triggered.expects:
             case None:
                 started = [source for source in self.sources if source not in finished]
                 return ", ".join(started)
@@ -327,10 +243,11 @@ class LiveSequence(_Record):
     def deadlines(self) -> Iterator[tuple[datetime, DeadlineKind]]:
         """Every instant at which it changes by itself, in no particular order (R10, R27, R30)."""
         if self.task is not None:
-            if self.task.reaction_deadline is not None and not self.task.is_reacted_to:
-                yield self.task.reaction_deadline, DeadlineKind.REACTION
-            if self.task.completion_deadline is not None:
-                yield self.task.completion_deadline, DeadlineKind.COMPLETION
+            triggered = self.task.triggered
+            if triggered.reaction_deadline is not None and not self.task.is_reacted_to:
+                yield triggered.reaction_deadline, DeadlineKind.REACTION
+            if triggered.completion_deadline is not None:
+                yield triggered.completion_deadline, DeadlineKind.COMPLETION
         if self.deadline is not None:
             yield self.deadline, _OWN_LIMIT[self.phase]
         if self.due_at is not None and self.phase is Phase.RUNNING:

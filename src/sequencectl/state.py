@@ -32,7 +32,8 @@ from sequencectl.events import (
     StageUnfrozen,
     TaskFinished,
 )
-from sequencectl.sequence import Control, EndedSequence, LiveSequence, SequenceRecord
+from sequencectl.facts import Control
+from sequencectl.sequence import EndedSequence, LiveSequence, SequenceRecord
 
 
 @final
@@ -93,12 +94,11 @@ class Remembered:
 @final
 @attrs.frozen
 class Ledger:
-    """What a project counts and remembers: number and instant of its last event, and old ids."""
+    """What a project counts: number and instant of its last event, and the last requests."""
 
     serial: int = 0
     at: datetime | None = None
     request_ids: tuple[str, ...] = ()
-    remembered: Map[str, Remembered] = attrs.field(factory=Map)
 
 
 _NO_CONTEXT: Final = ContextRecord()
@@ -119,6 +119,7 @@ class ProjectState:
     _records: Map[str, SequenceRecord]
     _contexts: Map[str, ContextRecord]
     _freezes: Map[str, Freeze]
+    _remembered: Map[str, Remembered]
     index: Index = attrs.field(eq=False, repr=False)
     _remembered_order: OrderedSet[tuple[tuple[int, int], str]] = attrs.field(eq=False, repr=False)
 
@@ -129,7 +130,7 @@ class ProjectState:
 
     @property
     def sequences(self) -> Mapping[str, SequenceRecord]:
-        """The records of all sequences by id, live and ended, in the order of their acceptance."""
+        """All sequences by id, in the order of their acceptance; made afresh at each call."""
         records = sorted(self._records.values(), key=lambda record: record.accepted_serial)
         return {record.sequence_id: record for record in records}
 
@@ -191,7 +192,12 @@ class ProjectState:
 
     def remembered(self, sequence_id: str) -> Remembered | None:
         """Return what stays of a forgotten sequence (R8)."""
-        return self.ledger.remembered.get(sequence_id)
+        return self._remembered.get(sequence_id)
+
+    @property
+    def remembered_count(self) -> int:
+        """How many forgotten sequences are remembered (R33)."""
+        return len(self._remembered)
 
     def oldest_remembered(self, count: int) -> tuple[str, ...]:
         """Return the ids that were remembered first, `count` of them at most."""
@@ -206,6 +212,7 @@ class ProjectState:
             self._records.values(),
             contexts=self.contexts,
             freezes=self.freezes,
+            remembered=dict(self._remembered),
         )
 
 
@@ -221,18 +228,19 @@ def restore(
     *,
     contexts: Mapping[str, ContextRecord] | None = None,
     freezes: Mapping[str, Freeze] | None = None,
+    remembered: Mapping[str, Remembered] | None = None,
 ) -> ProjectState:
     """Return the state these records make up, with its indexes; the inverse of reading them."""
-    kept = tuple(records)
-    order = ((known.number, known_id) for known_id, known in ledger.remembered.items())
+    kept, known = tuple(records), remembered or {}
     return ProjectState(
         project,
         ledger,
         Map({record.sequence_id: record for record in kept}),
         Map(contexts or {}),
         Map(freezes or {}),
+        Map(known),
         Index.of(kept),
-        OrderedSet(sorted(order)),
+        OrderedSet((each.number, sequence_id) for sequence_id, each in known.items()),
     )
 
 
@@ -281,6 +289,7 @@ def _advanced(
     records: Map[str, SequenceRecord] | None = None,
     contexts: Map[str, ContextRecord] | None = None,
     freezes: Map[str, Freeze] | None = None,
+    remembered: Map[str, Remembered] | None = None,
     index: Index | None = None,
     remembered_order: OrderedSet[tuple[tuple[int, int], str]] | None = None,
 ) -> ProjectState:
@@ -290,6 +299,7 @@ def _advanced(
         state._records if records is None else records,
         state._contexts if contexts is None else contexts,
         state._freezes if freezes is None else freezes,
+        state._remembered if remembered is None else remembered,
         state.index if index is None else index,
         state._remembered_order if remembered_order is None else remembered_order,
     )
@@ -305,7 +315,10 @@ def _noted(ledger: Ledger, control: Control) -> Ledger:
 
 
 def _control_of(event: Event) -> Control:
-    return event.control if isinstance(event, SequenceAborted | SequenceAbortRequested) else _NOBODY
+    """Return the control that an event applies; an abort that only waited was noted before."""
+    if isinstance(event, SequenceAborted):
+        return event.control if event.cause in {Cause.REQUESTED, Cause.FORCED} else _NOBODY
+    return event.control if isinstance(event, SequenceAbortRequested) else _NOBODY
 
 
 def _with_context(
@@ -352,7 +365,7 @@ def _settled(state: ProjectState, event: Event) -> Map[str, ContextRecord]:
 
 def _forgotten(state: ProjectState, ledger: Ledger, event: SequencesForgotten) -> ProjectState:
     records, contexts, index = state._records, state._contexts, state.index
-    remembered, order = ledger.remembered, state._remembered_order
+    remembered, order = state._remembered, state._remembered_order
     for context in event.contexts:
         contexts = contexts.discard(context)
     for position, sequence_id in enumerate(event.sequence_ids):
@@ -371,9 +384,10 @@ def _forgotten(state: ProjectState, ledger: Ledger, event: SequencesForgotten) -
         )
     return _advanced(
         state,
-        attrs.evolve(ledger, remembered=remembered),
+        ledger,
         records=records,
         contexts=contexts,
+        remembered=remembered,
         index=index,
         remembered_order=order,
     )

@@ -12,18 +12,10 @@ from typing import Final, final
 import attrs
 
 from sequencectl.errors import UnknownContext, UnknownSequence
-from sequencectl.payload import FrozenMap
+from sequencectl.events import TaskTriggered
+from sequencectl.facts import Control, DeadlineKind, Subject, TimeoutExplanation
 from sequencectl.results import Result
-from sequencectl.sequence import (
-    Control,
-    DeadlineKind,
-    EndedSequence,
-    LiveSequence,
-    Phase,
-    SequenceRecord,
-    Subject,
-    TimeoutExplanation,
-)
+from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
 from sequencectl.state import Freeze, Pause, ProjectState
 
 _SHOWN_AHEAD: Final = 10
@@ -45,22 +37,17 @@ _STATUS_WORDS: Final = {
 @final
 @attrs.frozen
 class OpenTask:
-    """A task in flight, with everything an executor that polls for work needs (R9, R14)."""
+    """A task in flight: the event that triggered it, for executors that poll, and who reacted."""
 
-    subject: Subject
-    task_id: str
-    task: str
-    input: FrozenMap
-    triggered_at: datetime
-    reaction_deadline: datetime | None
-    completion_deadline: datetime | None
+    triggered: TaskTriggered
     reacted: tuple[str, ...]
 
     def __str__(self) -> str:
+        task = self.triggered
         heard = f"heard of: {', '.join(self.reacted)}" if self.reacted else "nobody has reacted"
         return (
-            f"Task {self.task} of {_named(self.subject)} was triggered at "
-            f"{self.triggered_at.isoformat()}; {heard}."
+            f"Task {task.task} of {_named(task.subject)} was triggered at "
+            f"{task.at.isoformat()}; {heard}."
         )
 
 
@@ -193,19 +180,12 @@ def status_line(state: ProjectState, record: SequenceRecord) -> str:
 
 def open_tasks(state: ProjectState) -> tuple[OpenTask, ...]:
     """Return every task in flight, in the order of the acceptance of their sequences."""
-    records = (record for record in state.sequences.values() if isinstance(record, LiveSequence))
+    lanes = (lane for stage in state.index.stages.values() for lane in stage.lanes)
+    holders = (state.live(holder) for lane in lanes for holder in state.holders(lane))
+    records = (record for record in holders if record is not None)
     return tuple(
-        OpenTask(
-            record.subject,
-            record.task.task_id,
-            record.task.name,
-            record.task.input,
-            record.task.triggered_at,
-            record.task.reaction_deadline,
-            record.task.completion_deadline,
-            record.task.sources,
-        )
-        for record in records
+        OpenTask(record.task.triggered, record.task.sources)
+        for record in sorted(records, key=lambda record: record.accepted_serial)
         if record.task is not None
     )
 

@@ -1,0 +1,131 @@
+"""The programs that are measured against each other: one delivery of five tasks, 13 commands.
+
+Trigger; for each of the five tasks a start and a finish; a pause while the second task is in flight and a
+resume after it. Every program ends by asserting the same facts: all commands went in, the results came
+out, and nothing was triggered between pause and resume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from transitions import Machine
+
+from sequencectl import (
+    ControlPlane,
+    PauseSequence,
+    Phase,
+    ProjectState,
+    QueuePolicy,
+    Result,
+    ResumeSequence,
+    Shipyard,
+    TaskTriggered,
+    TriggerSequence,
+)
+from sequencectl._rulebook import TRANSITIONS
+from sequencectl.commands import Command
+from sequencectl.events import Event, SequenceFinished
+
+NOW = datetime(2026, 1, 1, 9, tzinfo=UTC)
+TASKS = ("deploy", "test", "evaluate", "approve", "release")
+_DELIVERY = {"delivery": list(TASKS)}
+PLANE = ControlPlane(
+    Shipyard.of({"dev": _DELIVERY, "busy": _DELIVERY}), queueing=QueuePolicy(scope="service")
+)
+
+
+def waiting(count: int, *, lanes: int = 10) -> ProjectState:
+    """Return a state in which so many sequences wait, spread over lanes that are all held."""
+    state = PLANE.initial("bench")
+    for number in range(count + lanes):
+        command = TriggerSequence(
+            f"w{number}", stage="busy", sequence="delivery", service=f"s{number % lanes}"
+        )
+        state = PLANE.decide(state, command, NOW).state
+    return state
+
+
+def control_plane(state: ProjectState) -> Callable[[], int]:
+    """Return the delivery through `ControlPlane.decide`, each time from this state."""
+
+    def run() -> int:
+        now, events, commands = state, [], 0
+
+        def tell(command: Command) -> tuple[Event, ...]:
+            nonlocal now, commands
+            decision = PLANE.decide(now, command, NOW)
+            now, commands = decision.state, commands + 1
+            events.extend(decision.events)
+            return decision.events
+
+        def triggered(said: tuple[Event, ...]) -> TaskTriggered | None:
+            found = [event for event in said if isinstance(event, TaskTriggered)]
+            return found[0] if found else None
+
+        said = tell(TriggerSequence("c1", stage="dev", sequence="delivery", service="carts"))
+        for name in TASKS:
+            task = triggered(said)
+            assert task is not None
+            tell(task.started(source="x"))
+            if name == TASKS[1]:
+                tell(PauseSequence("c1"))
+            said = tell(task.finished(source="x", result="pass"))
+            if name == TASKS[1]:
+                assert triggered(said) is None
+                said = tell(ResumeSequence("c1"))
+        last = events[-1]
+        assert isinstance(last, SequenceFinished)
+        assert (13, 28, Result.PASS) == (commands, len(events), last.result)
+        return commands
+
+    return run
+
+
+_ROWS = [
+    {"trigger": event.__name__, "source": before, "dest": after}
+    for event, before, after in TRANSITIONS
+]
+
+
+class _Sequence:
+    """A model for `transitions`: the machine keeps its phase, and triggers are its methods."""
+
+    state: Phase
+
+
+def machine_per_sequence(**options: bool) -> Callable[[], int]:
+    """Return the same steps on a `transitions.Machine` made for the sequence, default arguments.
+
+    It moves through phases and nothing else: no line, payload, events, deadlines, or old states.
+    """
+
+    def run() -> int:
+        model, commands, triggered = _Sequence(), 0, 0
+        Machine(model, states=Phase, initial=Phase.WAITING, transitions=_ROWS, **options)
+
+        def fire(*triggers: str) -> None:
+            nonlocal commands
+            commands += 1
+            for trigger in triggers:
+                getattr(model, trigger)()
+
+        fire("SequenceStarted", "TaskTriggered")
+        for number, name in enumerate(TASKS, start=1):
+            triggered += 1
+            fire("TaskStartReported")
+            over = ("TaskFinishReported", "TaskFinished")
+            if name == TASKS[1]:
+                fire("SequencePaused")
+                fire(*over, "SequenceDrained")
+                assert model.state is Phase.PAUSED
+                fire("SequenceResumed", "TaskTriggered")
+            elif number < len(TASKS):
+                fire(*over, "TaskTriggered")
+            else:
+                fire(*over, "SequenceFinished")
+        assert (13, 5, Phase.FINISHED) == (commands, triggered, model.state)
+        return commands
+
+    return run

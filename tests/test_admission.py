@@ -1,0 +1,281 @@
+"""Who is accepted, who stands where in line, and who starts (R1–R8)."""
+
+import pytest
+
+from sequencectl import (
+    ControlPlane,
+    Phase,
+    QueuePolicy,
+    Rejected,
+    Shipyard,
+    TimeoutPolicy,
+)
+from sequencectl.events import SequenceStarted, SequenceSuperseded, SequenceTriggered
+from tests.support import Host
+
+ONE_TASK = {"dev": {"delivery": ["deploy"]}}
+
+
+def started(host: Host) -> list[str]:
+    """The ids of those that started, in order."""
+    return [event.subject.sequence_id for event in host.of(SequenceStarted)]
+
+
+def run_all(host: Host) -> None:
+    """Let whoever holds the lane of dev pass, until nobody is left."""
+    while host.state.holders("dev"):
+        host.finish(host.state.holders("dev")[0])
+
+
+def test_starts_go_by_priority_then_by_place() -> None:
+    """Higher priority goes first, and within a priority nobody overtakes (R2)."""
+    host = Host(ONE_TASK)
+    for sequence_id, priority in (("a", 0), ("b", 0), ("c", 5), ("d", 0), ("e", 5), ("f", -1)):
+        host.trigger(sequence_id, priority=priority)
+
+    run_all(host)
+
+    assert ["a", "c", "e", "b", "d", "f"] == started(host)
+
+
+def test_priority_of_a_command_wins_over_the_definition() -> None:
+    """A definition's priority holds unless the command names one, zero included (R2)."""
+    host = Host({"dev": {"delivery": {"tasks": ["deploy"], "priority": 7}}})
+    host.trigger("a")
+    host.trigger("b", priority=0)
+    host.trigger("c")
+
+    run_all(host)
+
+    assert ["a", "c", "b"] == started(host)
+
+
+def test_limit_is_a_stage_s_own() -> None:
+    """A stage's own policy says how many run side by side; others keep the default (R1)."""
+    stages = {name: {"delivery": ["deploy"]} for name in ("dev", "staging")}
+    host = Host(stages, queueing=QueuePolicy(stages={"staging": QueuePolicy(limit=2)}))
+    for number in range(3):
+        host.trigger(f"d{number}")
+        host.trigger(f"s{number}", stage="staging")
+
+    assert ("d0",) == host.state.holders("dev")
+    assert ("s0", "s1") == host.state.holders("staging")
+    assert ("s2",) == host.state.line("staging")
+
+
+def test_services_have_lanes_of_their_own_with_scope_service() -> None:
+    """With the scope service only the same service excludes (R1)."""
+    host = Host(ONE_TASK, queueing=QueuePolicy(scope="service"))
+    host.trigger("a", service="carts")
+    host.trigger("b", service="orders")
+    host.trigger("c", service="carts")
+
+    assert [Phase.RUNNING, Phase.RUNNING, Phase.WAITING] == [host.phase(i) for i in "abc"]
+
+
+@pytest.mark.parametrize(
+    ("scopes", "last"),
+    [(("stage", "service"), Phase.RUNNING), (("service", "stage"), Phase.WAITING)],
+)
+def test_a_changed_scope_runs_nothing_side_by_side(scopes: tuple[str, str], last: Phase) -> None:
+    """Lanes named under the old and the new scope overlap: holders count for both (R1).
+
+    Services of the new scope do not exclude each other, and what waits for the whole stage waits
+    for all of them.
+    """
+    before, after = (
+        ControlPlane(Shipyard.of(ONE_TASK), queueing=QueuePolicy(scope=scope)) for scope in scopes
+    )
+    host = Host(before)
+    host.trigger("a")
+    host.trigger("b")
+    host.plane = after
+    host.trigger("c")
+    host.trigger("d", service="orders", priority=9)
+    seen = [host.phase(each) for each in "abcd"]
+
+    host.finish("a")
+
+    assert [Phase.RUNNING, Phase.WAITING, Phase.WAITING, Phase.WAITING] == seen
+    assert Phase.RUNNING is host.phase("d")
+    assert [Phase.WAITING, last] == [host.phase("b"), host.phase("c")]
+
+
+def test_a_raised_limit_takes_effect_at_the_next_check() -> None:
+    """A plane with a higher limit admits at once in a check, in every lane (R3)."""
+    host = Host(ONE_TASK)
+    host.trigger("a")
+    host.trigger("b")
+    host.plane = ControlPlane(host.plane.shipyard, queueing=QueuePolicy(limit=2))
+
+    host.check()
+
+    assert ("a", "b") == host.state.holders("dev")
+
+
+def test_a_known_id_is_a_duplicate_or_a_conflict() -> None:
+    """The same trigger twice changes nothing; the same id for something else is refused (R8)."""
+    host = Host({"dev": {"delivery": ["deploy"], "other": ["deploy"]}, "staging": {}})
+    host.trigger("a")
+    answers = []
+    for change in (
+        {},
+        {"service": "orders"},
+        {"sequence": "other"},
+        {"stage": "staging", "sequence": "evaluation"},
+        {"context": "c"},
+        {"priority": 9, "data": {"x": 1}},
+    ):
+        host.trigger("a", **change)
+        answers.append(host.code)
+
+    conflict = "rejected id_conflict"
+    assert ["duplicate", conflict, conflict, conflict, conflict, "duplicate"] == answers
+
+
+def test_refusals_name_what_there_is() -> None:
+    """An unknown stage or sequence is refused with the names that would do (R8)."""
+    host = Host(ONE_TASK)
+
+    for stage, sequence, code, named in (
+        ("prod", "delivery", "rejected unknown_stage", "dev"),
+        ("dev", "deliver", "rejected unknown_sequence", "delivery"),
+    ):
+        decision = host.trigger("a", stage=stage, sequence=sequence)
+
+        assert code == host.code
+        assert isinstance(decision.outcome, Rejected)
+        assert named in decision.outcome.message
+
+
+def test_every_stage_can_evaluate() -> None:
+    """A stage that defines no evaluation has a built-in one of one task (R17)."""
+    host = Host({"dev": {}})
+
+    host.trigger("a", sequence="evaluation")
+
+    assert "evaluation" == host.task("a")
+
+
+def latest_only(**more: object) -> Host:
+    """A host whose stage keeps the latest only."""
+    stages = {"dev": {"delivery": ["deploy"], "other": ["deploy"]}}
+    return Host(stages, queueing=QueuePolicy(mode="latest_only", **more))
+
+
+def test_latest_only_takes_the_place_of_the_earliest() -> None:
+    """A newcomer supersedes its like and stands where the earliest of them stood (R6)."""
+    host = latest_only()
+    for sequence_id, service in (("a", "carts"), ("b", "carts"), ("x", "orders"), ("c", "carts")):
+        host.trigger(sequence_id, service=service)
+
+    assert ("c", "x") == host.state.line("dev")
+    assert ["b"] == [event.subject.sequence_id for event in host.of(SequenceSuperseded)]
+    assert (Phase.SUPERSEDED, "c") == (host.phase("b"), host.record("b").superseded_by)
+    assert Phase.RUNNING is host.phase("a")
+
+
+def test_latest_only_spares_higher_priority_and_other_sequences() -> None:
+    """Only the same stage, service and sequence of no higher priority is superseded (R6)."""
+    host = latest_only()
+    host.trigger("a")
+    host.trigger("urgent", priority=5)
+    host.trigger("other", sequence="other")
+
+    host.trigger("b")
+
+    assert ("urgent", "other", "b") == host.state.line("dev")
+
+
+def test_a_newcomer_born_held_supersedes_only_held_ones() -> None:
+    """A newcomer into a paused scope leaves alone what may still start (R6)."""
+    host = latest_only()
+    host.trigger("a", context="c")
+    host.trigger("w")
+    host.pause("c")
+    host.trigger("h1", context="c")
+
+    host.trigger("h2", context="c")
+
+    assert ("w", "h2") == host.state.line("dev")
+    assert Phase.SUPERSEDED is host.phase("h1")
+
+
+def test_reject_when_busy_takes_a_newcomer_only_if_it_can_start() -> None:
+    """A holder, or anyone who waits, keeps newcomers out; a frozen idle stage does not (R6)."""
+    host = Host(ONE_TASK, queueing=QueuePolicy(mode="reject_when_busy"))
+    host.freeze()
+    host.trigger("a")
+    codes = [host.code]
+    host.trigger("b")
+    codes.append(host.code)
+    host.unfreeze()
+    host.trigger("b")
+    codes.append(host.code)
+
+    assert ["applied", "rejected stage_busy", "rejected stage_busy"] == codes
+
+
+def test_max_waiting_counts_after_superseding_and_spares_who_starts_at_once() -> None:
+    """A full line refuses a newcomer, unless it supersedes or need not wait (R6)."""
+    host = latest_only(max_waiting=1)
+    host.trigger("a")
+    host.trigger("b")
+    host.trigger("c")
+    codes = [host.code]
+    host.trigger("x", service="orders")
+    codes.append(host.code)
+    host.finish("a")
+    host.finish("c")
+    host.plane = ControlPlane(host.plane.shipyard, queueing=QueuePolicy(max_waiting=0))
+    host.trigger("y")
+    codes.append(host.code)
+    host.trigger("z")
+    codes.append(host.code)
+
+    assert ["applied", "rejected queue_full", "applied", "rejected queue_full"] == codes
+    assert "Stage dev has 0 in line, at most 0." == host.last.outcome.message
+
+
+def test_a_frozen_stage_admits_nobody_and_keeps_its_holder() -> None:
+    """A freeze stops admission only; unfreeze admits at once (R7)."""
+    host = Host(ONE_TASK)
+    host.trigger("a")
+    host.freeze(actor="ann", reason="audit")
+    host.trigger("b")
+    host.finish("a")
+    seen = (host.phase("a"), host.phase("b"))
+
+    host.unfreeze()
+
+    assert (Phase.FINISHED, Phase.WAITING) == seen
+    assert Phase.RUNNING is host.phase("b")
+
+
+def test_freezes_are_repeated_and_taken_back_with_a_code() -> None:
+    """Repeats change nothing, unknown stages are refused, a removed stage can be unfrozen (R7)."""
+    host = Host(ONE_TASK)
+    codes = []
+    for act in (host.unfreeze, host.freeze, host.freeze):
+        act()
+        codes.append(host.code)
+    host.plane = ControlPlane(Shipyard.of({"staging": {}}))
+    for act, stage in ((host.unfreeze, "dev"), (host.unfreeze, "dev"), (host.freeze, "dev")):
+        act(stage)
+        codes.append(host.code)
+
+    unknown = "rejected unknown_stage"
+    assert ["not_frozen", "applied", "already_frozen", "applied", unknown, unknown] == codes
+
+
+def test_the_waiting_limit_is_read_at_acceptance() -> None:
+    """The event of an acceptance carries the limit and the deadline of its waiting (R26)."""
+    host = Host(ONE_TASK, timeouts=TimeoutPolicy(waiting="10m"))
+
+    host.trigger("a")
+
+    event = host.of(SequenceTriggered)[0]
+    assert (600.0, 600.0) == (
+        event.timeout.total_seconds(),
+        (event.deadline - event.at).total_seconds(),
+    )

@@ -1,0 +1,261 @@
+"""The face: planes, decisions, state, and what a program may not do (R8, R24–R26, R33)."""
+
+import pytest
+
+from sequencectl import (
+    Bounds,
+    CheckDeadlines,
+    CommandRejected,
+    ControlPlane,
+    DefinitionError,
+    IllegalTransition,
+    InvalidValue,
+    Phase,
+    PolicyError,
+    QueuePolicy,
+    RejectedCode,
+    ReplayError,
+    Shipyard,
+    Subject,
+    TimeoutPolicy,
+    TriggerSequence,
+    combine,
+    evolve,
+)
+from sequencectl.events import (
+    SequencesForgotten,
+    SequenceStarted,
+    StageFrozen,
+    TaskFinished,
+    TaskTriggered,
+)
+from sequencectl.facts import Control
+from sequencectl.results import Result, Status
+from tests.support import T0, Host
+
+ONE_TASK = {"dev": {"delivery": ["deploy"]}}
+SHIPYARD = Shipyard.of(ONE_TASK)
+
+
+def test_a_decision_tells_an_adapter_what_to_write() -> None:
+    """Project, base serial, next deadline, changed and removed records are derived (R33)."""
+    host = Host(ONE_TASK)
+    host.trigger("a")
+
+    decision = host.trigger("b")
+
+    assert ("sockshop", 3, 4) == (decision.project, decision.base, decision.state.serial)
+    assert {"b": host.record("b")} == decision.changed
+    assert ((), host.state.next_deadline) == (decision.removed, decision.next_deadline)
+    assert decision.raise_if_rejected() is None
+
+
+def test_a_refused_command_can_be_raised() -> None:
+    """The exception has the code, the sentence and the command (R25)."""
+    host = Host(ONE_TASK)
+    decision = host.pause("x")
+
+    with pytest.raises(CommandRejected, match="No context 'x' is known") as caught:
+        decision.raise_if_rejected()
+
+    assert RejectedCode.UNKNOWN_CONTEXT is caught.value.code
+    assert decision.command is caught.value.command
+
+
+def test_combine_takes_the_best_outcome() -> None:
+    """Applied before Unchanged before Rejected, with the command it answers (R7)."""
+    host = Host(ONE_TASK)
+    refused, applied, unchanged = host.pause("x"), host.trigger("a"), host.trigger("a")
+
+    assert applied.outcome == combine(refused, applied, unchanged).outcome
+    assert applied.command == combine(refused, applied, unchanged).command
+    assert unchanged.command == combine(unchanged, host.pause("x")).command
+
+
+def test_combine_refuses_what_does_not_follow() -> None:
+    """Decisions of different branches, or none at all, cannot be combined."""
+    host = Host(ONE_TASK)
+    first, second = host.trigger("a"), host.trigger("b")
+
+    for decisions in ((second, first), ()):
+        with pytest.raises(InvalidValue, match="decisions"):
+            combine(*decisions)
+
+
+@pytest.mark.parametrize(
+    ("shipyard", "policies", "error", "named"),
+    [
+        (SHIPYARD, {"bounds": Bounds(tasks=1)}, None, ""),
+        (
+            Shipyard.of({"dev": {"delivery": ["a", "b"]}}),
+            {"bounds": Bounds(tasks=1)},
+            DefinitionError,
+            r"dev\.delivery\.tasks: must be at most 1 tasks, got 2",
+        ),
+        (
+            Shipyard.of({"dev": {"delivery": [{"name": "a", "expects": 3}]}}),
+            {"bounds": Bounds(sources=2)},
+            DefinitionError,
+            r"dev\.delivery\.a\.expects: must be at most 2 sources, got 3",
+        ),
+        (
+            Shipyard.of({"dev": {"delivery": [{"name": "a", "expects": ["x", "y"]}]}}),
+            {"bounds": Bounds(sources=1)},
+            DefinitionError,
+            "at most 1 sources",
+        ),
+        (
+            Shipyard.of({"dev": {"delivery": [{"name": "a", "timeouts": {"completion": None}}]}}),
+            {},
+            PolicyError,
+            "completion",
+        ),
+        (ONE_TASK, {}, InvalidValue, "shipyard: must be a Shipyard"),
+        (SHIPYARD, {"timeouts": 3}, InvalidValue, "timeouts: must be a TimeoutPolicy, got 3"),
+        (SHIPYARD, {"queueing": None}, InvalidValue, "queueing: must be a QueuePolicy"),
+    ],
+)
+def test_a_plane_is_checked_when_it_is_made(
+    shipyard: Shipyard, policies: dict[str, object], error: type[Exception] | None, named: str
+) -> None:
+    """Policies and shipyard must fit each other (R26, R33)."""
+    if error is None:
+        assert SHIPYARD is ControlPlane(shipyard, **policies).shipyard
+    else:
+        with pytest.raises(error, match=named):
+            ControlPlane(shipyard, **policies)
+
+
+@pytest.mark.parametrize("project", ["", "ü", "x" * 201, "a\nb", None])
+def test_a_project_has_a_printable_name(project: str) -> None:
+    """A project's name is 1 to 200 printable ASCII characters."""
+    with pytest.raises(InvalidValue, match="project: must be 1 to 200"):
+        ControlPlane(SHIPYARD).initial(project)
+
+
+def test_wrong_types_are_a_program_s_mistake() -> None:
+    """A state or command of another type raises at once and shows itself."""
+    host = Host(ONE_TASK)
+
+    with pytest.raises(InvalidValue, match="state: must be a ProjectState, got 'nothing'"):
+        host.plane.decide("nothing", CheckDeadlines(), T0)
+    with pytest.raises(InvalidValue, match="command: must be one of the commands"):
+        host.plane.decide(host.state, "pause", T0)
+    with pytest.raises(InvalidValue, match="event: must be one of the events"):
+        evolve(host.state, "event")
+
+
+def test_projects_are_apart() -> None:
+    """The same commands in two projects make tasks with different ids."""
+    one, two = Host(ONE_TASK, project="one"), Host(ONE_TASK, project="two")
+    one.trigger("a")
+    two.trigger("a")
+
+    assert one.task_id("a") != two.task_id("a")
+
+
+def test_events_must_follow_the_state() -> None:
+    """A gap, a repeat, or another project's event is refused, and the state is as it was (R24)."""
+    host = Host(ONE_TASK)
+    events = host.trigger("a").events
+    other = Host(ONE_TASK, project="other").trigger("a").events
+    initial = host.plane.initial("sockshop")
+
+    for state, event in ((initial, events[1]), (host.state, events[0]), (initial, other[0])):
+        with pytest.raises(ReplayError, match="expected event"):
+            evolve(state, event)
+
+
+def test_impossible_events_are_refused() -> None:
+    """What does not fit the record it is about raises and changes nothing (R13, R24)."""
+    host = Host(ONE_TASK)
+    host.trigger("a")
+    host.trigger("b")
+    a, serial = host.record("a").subject, host.state.serial + 1
+    run = host.of(TaskTriggered)[0]
+    stranger = Subject("sockshop", "x", "dev", "delivery", "carts", "x")
+    passed = {"task": "deploy", "result": Result.PASS, "status": Status.SUCCEEDED}
+
+    for event, error in (
+        (SequenceStarted(serial, T0, a), IllegalTransition),
+        (SequenceStarted(serial, T0, stranger), ReplayError),
+        (TaskFinished(serial, T0, a, task_id="other", **passed), ReplayError),
+        (TaskTriggered(serial, T0, a, "t2", "deploy", 1, run.input), ReplayError),
+        (type(host.events[0])(serial, T0, a, *_rest(host.events[0])), ReplayError),
+        (SequencesForgotten(serial, T0, Subject("sockshop"), ("a",), ("a",)), ReplayError),
+    ):
+        before = host.state
+        with pytest.raises(error):
+            evolve(host.state, event)
+        assert before == host.state
+
+
+def _rest(event: object) -> list[object]:
+    """The fields of a `SequenceTriggered` after the three that all events have."""
+    names = ("lane", "place", "priority", "definition", "data")
+    return [getattr(event, name) for name in names]
+
+
+def test_nothing_happens_after_an_end() -> None:
+    """An end absorbs every event after it (R24)."""
+    host = Host(ONE_TASK)
+    host.trigger("a")
+    host.finish("a")
+    subject, serial = host.record("a").subject, host.state.serial + 1
+
+    with pytest.raises(
+        IllegalTransition, match="SequenceStarted is not possible in phase FINISHED"
+    ):
+        evolve(host.state, SequenceStarted(serial, T0, subject))
+
+
+def test_state_is_compared_by_value_without_its_indexes() -> None:
+    """Two histories with the same events are equal states; another event makes another state."""
+    one, two = Host(ONE_TASK), Host(ONE_TASK)
+    for host in (one, two):
+        host.trigger("a")
+        host.pause("a")
+        host.freeze()
+    seen = one.state == two.state
+    two.unfreeze()
+
+    assert seen
+    assert one.state != two.state
+
+
+def test_events_fold_under_another_shipyard_and_policy() -> None:
+    """What a replica needs is in the events: it knows neither shipyard nor policy."""
+    host = Host(ONE_TASK, timeouts=TimeoutPolicy(waiting="1h", total="2h"))
+    for sequence_id in "ab":
+        host.trigger(sequence_id)
+    host.plane = ControlPlane(Shipyard.of({"prod": {}}), queueing=QueuePolicy(limit=2))
+    host.check()
+    host.finish("a", "fail")
+
+    state = Host({"x": {}}).state
+    for event in host.events:
+        state = evolve(state, event)
+
+    assert host.state == state
+    assert [Phase.FINISHED, Phase.RUNNING] == [record.phase for record in state.of_context("a")] + [
+        host.phase("b")
+    ]
+
+
+def test_a_freeze_is_kept_in_the_state() -> None:
+    """Who froze a stage, why and when is part of the state (R7)."""
+    host = Host(ONE_TASK)
+    host.freeze(actor="ann", reason="audit", request_id="r")
+
+    freeze = host.state.freezes["dev"]
+    assert ("ann", "audit", T0) == (freeze.control.actor, freeze.control.reason, freeze.at)
+    assert Control("ann", "audit", "r", 64) == host.of(StageFrozen)[0].control
+
+
+def test_a_trigger_needs_nothing_but_names() -> None:
+    """Service, data, context, priority and revision have defaults (R8)."""
+    host = Host(ONE_TASK)
+
+    host.tell(TriggerSequence("a", stage="dev", sequence="delivery"))
+
+    assert ("", "a", 0) == (host.record("a").service, host.record("a").context, 0)

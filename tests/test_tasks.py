@@ -1,0 +1,325 @@
+"""Tasks: inputs, reports, several executors, results and bounds (R9–R14, R33)."""
+
+import pytest
+
+from sequencectl import Bounds, Phase, Result, Status, TaskTriggered, thaw
+from sequencectl.events import (
+    SequenceFinished,
+    TaskFinished,
+    TaskFinishReported,
+    TaskStartReported,
+    TaskTimedOut,
+)
+from tests.support import Host
+
+TWO_TASKS = {"dev": {"delivery": ["deploy", "test"]}}
+
+
+def one_task(expects: object) -> Host:
+    """A host whose delivery has one task that expects these executors, triggered as "a"."""
+    host = Host({"dev": {"delivery": [{"name": "deploy", "expects": expects}]}})
+    host.trigger("a")
+    return host
+
+
+def test_the_input_of_a_task_is_built_from_everything_before_it() -> None:
+    """Trigger data, earlier results, properties, the last result, and the scope last (R14)."""
+    tasks = [{"name": "deploy", "properties": {"strategy": "direct"}}, "test"]
+    host = Host({"dev": {"delivery": tasks}})
+    host.trigger(
+        "a",
+        data={"labels": {"v": "1"}, "message": "hello", "stage": "forged", "deploy": {"a": 1}},
+    )
+    host.finish("a", "warning", data={"deploy": {"url": "u"}, "hosts": ["x"], "project": "forged"})
+
+    first, second = (thaw(event.input) for event in host.of(TaskTriggered))
+    scope = {"project": "sockshop", "stage": "dev", "service": "carts"}
+    assert {
+        "labels": {"v": "1"},
+        "message": "",
+        "deploy": {"a": 1, "strategy": "direct"},
+        **scope,
+    } == first
+    assert {
+        "labels": {"v": "1"},
+        "message": "",
+        "deploy": {"a": 1, "url": "u"},
+        "test": None,
+        "hosts": ["x"],
+        "result": "warning",
+        "status": "succeeded",
+        **scope,
+    } == second
+
+
+@pytest.mark.parametrize(
+    ("results", "ended", "sequence_result"),
+    [
+        (["pass", "pass"], True, Result.PASS),
+        (["warning", "pass"], True, Result.WARNING),
+        (["fail"], True, Result.FAIL),
+        (["pass", "warning"], True, Result.WARNING),
+        (["warning"], False, Result.WARNING),
+    ],
+)
+def test_the_worst_result_counts_and_a_failed_task_ends_the_sequence(
+    results: list[str], ended: bool, sequence_result: Result
+) -> None:
+    """A warning goes on, a fail ends, and the sequence is as bad as its worst task (R12)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a")
+
+    for result in results:
+        host.finish("a", result)
+
+    assert (ended, sequence_result) == (host.phase("a").has_ended, host.record("a").result)
+
+
+@pytest.mark.parametrize("status", ["errored", "aborted", "unknown"])
+def test_only_a_succeeded_status_lets_a_pass_stand(status: str) -> None:
+    """A pass that errored is a fail, and the sequence tells the status (R12)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a")
+
+    host.finish("a", "pass", status=status, message="disk full", data={"labels": {"v": "2"}})
+
+    event = host.of(SequenceFinished)[0]
+    assert (Result.FAIL, Status(status), "disk full") == (event.result, event.status, event.message)
+    assert {"v": "2"} == thaw(event.labels)
+
+
+def test_counting_per_source_waits_for_everybody_who_started() -> None:
+    """Without `expects` a task is over when no source has more starts than finishes (R11)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a")
+    host.start("a", "x")
+    host.start("a", "y")
+    host.start("a", "x")
+    tasks = []
+    for source in ("y", "x", "x"):
+        host.finish("a", source=source)
+        tasks.append(host.task("a"))
+
+    assert ["deploy", "deploy", "test"] == tasks
+
+
+def test_a_finish_ahead_of_its_start_is_credited() -> None:
+    """A start that comes after its finish is not waited for again (R11)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a")
+    host.start("a", "slow")
+    host.finish("a", source="quick")
+    host.start("a", "quick")
+    seen = host.task("a")
+
+    host.finish("a", source="slow")
+
+    assert ("deploy", "test") == (seen, host.task("a"))
+
+
+def test_expecting_a_number_waits_for_that_many_sources() -> None:
+    """With a number, one source that finishes twice is still one (R11)."""
+    host = one_task(2)
+    phases = []
+    for source in ("x", "x", "y"):
+        host.finish("a", source=source)
+        phases.append(host.phase("a"))
+
+    assert [Phase.RUNNING, Phase.RUNNING, Phase.FINISHED] == phases
+
+
+def test_expecting_sources_waits_for_exactly_those() -> None:
+    """With a set, others are heard and count for the result, but nobody waits for them (R11)."""
+    host = one_task(["helm", "jmeter"])
+    host.start("a", "other")
+    host.finish("a", "warning", source="guest")
+    phases = []
+    for source in ("helm", "jmeter"):
+        host.finish("a", source=source)
+        phases.append(host.phase("a"))
+
+    assert [Phase.RUNNING, Phase.FINISHED] == phases
+    assert Result.WARNING is host.record("a").result
+
+
+def test_an_expected_source_that_started_twice_has_to_finish_twice() -> None:
+    """With `expects`, more starts than finishes keep a source from being done (R11)."""
+    host = one_task(1)
+    host.start("a")
+    host.start("a")
+    host.finish("a")
+    seen = host.phase("a")
+
+    host.finish("a")
+
+    assert (Phase.RUNNING, Phase.FINISHED) == (seen, host.phase("a"))
+
+
+def test_a_report_id_counts_once_while_its_task_is_in_flight() -> None:
+    """The same report twice is a duplicate; after the task it is late (R11, R13)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a")
+    task_id = host.task_id("a")
+    host.start("a", report_id="r1")
+    codes = []
+    for act in (
+        lambda: host.start("a", report_id="r1"),
+        lambda: host.finish("a", report_id="r1"),
+        lambda: host.finish("a", report_id="r2"),
+    ):
+        act()
+        codes.append(host.code)
+    host.tell(host.of(TaskTriggered)[0].finished(source="x", result="fail", report_id="r2"))
+    codes.append(host.code)
+
+    assert ["duplicate", "duplicate", "applied", "late"] == codes
+    assert task_id != host.task_id("a")
+
+
+def test_reports_for_unknown_tasks_change_nothing() -> None:
+    """A report that names no task of a known sequence is told so (R13)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a")
+    event = host.of(TaskTriggered)[0]
+    other = Host(TWO_TASKS, project="other")
+
+    other.tell(event.started(source="x"))
+
+    assert "unknown_task" == other.code
+
+
+def test_the_worst_of_several_executors_is_the_task_s_result() -> None:
+    """One event says that the task is over, with the worst result and the last message (R12)."""
+    host = one_task(2)
+    host.finish("a", "warning", source="x", message="slow")
+    host.finish("a", "pass", source="y")
+
+    event = host.of(TaskFinished)[0]
+    assert (Result.WARNING, Status.SUCCEEDED, "slow") == (event.result, event.status, event.message)
+
+
+def bounded(**bounds: int) -> Host:
+    """A host with these bounds and a delivery "a" in its first task."""
+    host = Host(TWO_TASKS, bounds=Bounds(**bounds))
+    host.trigger("a")
+    return host
+
+
+@pytest.mark.parametrize(
+    ("bounds", "finish", "named"),
+    [
+        ({"payload_size": 50}, {"data": {"x": "y" * 100}}, "108 bytes, at most 50"),
+        ({"payload_size": 50}, {"message": "é" * 50}, "102 bytes, at most 50"),
+        ({"payload_depth": 2}, {"data": {"x": {"y": {}}}}, "3 levels, at most 2"),
+        ({"input_size": 60}, {"data": {"x": "y" * 100}}, "together have 108 bytes, at most 60"),
+    ],
+)
+def test_a_finish_over_a_bound_counts_as_errored(
+    bounds: dict[str, int], finish: dict[str, object], named: str
+) -> None:
+    """Its data is dropped and the bound is named; nothing hangs and nothing is truncated (R33)."""
+    host = bounded(**bounds)
+
+    host.finish("a", **finish)
+
+    event = host.of(TaskFinishReported)[0]
+    assert (Result.FAIL, Status.ERRORED, 0) == (event.result, event.status, len(event.data))
+    assert named in event.message
+    assert Phase.FINISHED is host.phase("a")
+
+
+def test_what_merges_within_the_bound_is_kept() -> None:
+    """The input bound is on what results make together, not on the sum of their sizes (R33)."""
+    host = bounded(input_size=130)
+    host.start("a", "x")
+    host.start("a", "y")
+    host.finish("a", source="x", data={"k": "v" * 100})
+
+    host.finish("a", source="y", data={"k": "w" * 100})
+
+    assert "test" == host.task("a")
+
+
+def test_echoing_executors_cannot_grow_a_list_without_end() -> None:
+    """An executor that sends its input back would double every list: the bound ends it (R33)."""
+    tasks = [f"t{number}" for number in range(40)]
+    host = Host({"dev": {"delivery": tasks}}, bounds=Bounds(input_size=20_000))
+    host.trigger("a", data={"hosts": ["example"]})
+
+    while not host.phase("a").has_ended:
+        host.finish("a", data=host.of(TaskTriggered)[-1].input)
+
+    assert Result.FAIL is host.record("a").result
+    assert len(host.of(TaskTriggered)) < 20
+
+
+def test_a_trigger_over_a_bound_is_refused() -> None:
+    """The data of a trigger is measured in bytes and in levels (R33)."""
+    host = Host(TWO_TASKS, bounds=Bounds(payload_size=50, payload_depth=2))
+    codes = []
+    for data in ({"x": "y" * 50}, {"x": {"y": {}}}, {"x": {"y": 1}}):
+        host.trigger("a", data=data)
+        codes.append(host.code)
+
+    too_large = "rejected payload_too_large"
+    assert [too_large, too_large, "applied"] == codes
+
+
+def test_one_source_too_many_is_not_counted() -> None:
+    """Its start changes nothing, its finish makes the task fail, and the others are awaited (R33)."""
+    host = bounded(sources=1)
+    host.start("a", "x")
+    host.start("a", "y")
+    codes = [host.code]
+    host.finish("a", source="y", data={"k": 1})
+    codes.append(host.code)
+    seen = host.task("a")
+    host.finish("a", source="x")
+
+    assert ["too_many_sources", "applied"] == codes
+    assert "deploy" == seen
+    assert (Phase.FINISHED, Result.FAIL) == (host.phase("a"), host.record("a").result)
+    assert "More than 1 sources reported on task deploy." == host.record("a").message
+
+
+def test_reports_beyond_their_bound_are_not_remembered() -> None:
+    """A start too many changes nothing; a finish too many still ends the task, as errored (R33)."""
+    host = bounded(reports=1)
+    host.start("a", report_id="r1")
+    host.start("a", report_id="r2")
+    codes = [host.code]
+    host.start("a")
+    codes.append(host.code)
+    host.finish("a", report_id="r3")
+    host.finish("a", report_id="r3")
+    codes.append(host.code)
+
+    assert ["too_many_reports", "applied", "applied"] == codes
+    assert Result.FAIL is host.record("a").result
+    assert ["r1", None] == [event.report_id for event in host.of(TaskStartReported)]
+
+
+@pytest.mark.parametrize(
+    ("expects", "reports", "at", "sentence"),
+    [
+        (None, [], 180, "Nobody reacted to task deploy in stage dev within 3m0s"),
+        (2, ["x"], 180, "Too few reacted to task deploy in stage dev within 3m0s"),
+        (["x", "y"], ["x"], 180, "still awaited: x, y;"),
+        (None, ["x"], 86_400, "was not over within 24h0m0s (heard of: x); still awaited: x;"),
+        (3, ["x", "y", "z"], 86_400, "(heard of: x, y, z); still awaited: 3 more executors;"),
+    ],
+)
+def test_a_task_that_runs_out_of_time_says_why(
+    expects: object, reports: list[str], at: int, sentence: str
+) -> None:
+    """The sentence names the task, the stage, the limit, who was heard of and who was not (R28)."""
+    host = one_task(expects)
+    for source in reports:
+        host.start("a", source)
+
+    host.at(at).check()
+
+    said = str(host.of(TaskTimedOut)[0].explanation)
+    assert sentence in said
+    assert said == host.record("a").message
+    assert Phase.TIMED_OUT is host.phase("a")

@@ -1,0 +1,233 @@
+"""Explanations, deliveries and open tasks (R32)."""
+
+import pytest
+
+from sequencectl import Phase, QueuePolicy, TimeoutPolicy, UnknownContext, UnknownSequence
+from sequencectl.facts import DeadlineKind
+from tests.support import Host, instant
+
+TWO_TASKS = {"dev": {"delivery": ["deploy", "test"]}}
+
+
+def explained(host: Host, sequence_id: str) -> str:
+    """The explanation of a sequence as text."""
+    return str(host.plane.explain(host.state, sequence_id))
+
+
+def line(host: Host, context: str = "a") -> str:
+    """The status line of a delivery."""
+    return host.plane.delivery(host.state, context).status_line
+
+
+def test_a_waiting_one_knows_its_position_and_the_holder() -> None:
+    """How many are ahead, the first ten of them, and who holds the lane in which phase (R32)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a")
+    for number in range(12):
+        host.trigger(f"w{number}")
+    host.trigger("late", priority=-1)
+    host.pause("a")
+
+    explanation = host.plane.explain(host.state, "late")
+
+    assert 12 == explanation.ahead
+    assert tuple(f"w{number}" for number in range(10)) == explanation.ahead_ids
+    assert (("a", Phase.PAUSING),) == explanation.holders
+    assert "waiting since 2026-01-01T09:00:00+00:00, with 12 waiting ahead" in str(explanation)
+    assert "The lane is held by a (pausing)." in str(explanation)
+
+
+def test_a_holder_of_an_overlapping_lane_is_named() -> None:
+    """A lane named under another scope can hold one back, and is shown (R1, R32)."""
+    host = Host(TWO_TASKS, queueing=QueuePolicy(scope="service"))
+    host.trigger("a")
+    host.trigger("b")
+    seen = host.plane.explain(host.state, "b").holders
+    host.plane = Host(TWO_TASKS).plane
+    host.trigger("c")
+
+    assert (("a", Phase.RUNNING),) == seen
+    assert (("a", Phase.RUNNING),) == host.plane.explain(host.state, "c").holders
+
+
+def test_who_paused_and_who_froze_is_told() -> None:
+    """Actor and reason of a pause and of a freeze are in the explanation (R32)."""
+    host = Host(TWO_TASKS)
+    host.freeze(actor="ann", reason="audit")
+    host.trigger("a")
+    host.pause("a", actor="bob")
+
+    said = explained(host, "a")
+
+    assert "paused since" in said
+    assert "Paused by bob." in said
+    assert "The stage is frozen by ann (audit)." in said
+
+
+def test_an_abort_tells_what_it_waits_for() -> None:
+    """The task it waits for, the next deadline, and that force is possible (R32)."""
+    host = Host(TWO_TASKS, timeouts=TimeoutPolicy(abort_grace="30s"))
+    host.trigger("a")
+    host.abort("a", actor="ann")
+
+    explanation = host.plane.explain(host.state, "a")
+
+    assert ("deploy", True, "ann") == (
+        explanation.waits_for,
+        explanation.can_force,
+        explanation.control.actor,
+    )
+    assert (instant(30), DeadlineKind.ABORT_GRACE) == (
+        explanation.deadline,
+        explanation.deadline_kind,
+    )
+    assert "The abort by ann waits for task deploy; force ends it at once." in str(explanation)
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        (lambda host: host.until(180), "Nobody reacted to task deploy in stage dev within 3m0s"),
+        (lambda host: host.abort("a", force=True, actor="ann"), "was aborted by ann."),
+        (lambda host: host.finish("a", "fail", message="no disk"), "with result fail. no disk"),
+    ],
+)
+def test_an_ended_one_tells_why(act: object, said: str) -> None:
+    """The cause of an end is told by its sentence (R32)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a")
+
+    act(host)
+
+    assert said in explained(host, "a")
+    assert host.plane.explain(host.state, "a").phase.has_ended
+
+
+def test_a_superseded_one_names_its_successor() -> None:
+    """The newcomer that took its place is told (R6, R32)."""
+    host = Host(TWO_TASKS, queueing=QueuePolicy(mode="latest_only"))
+    for sequence_id in "abc":
+        host.trigger(sequence_id)
+
+    explanation = host.plane.explain(host.state, "b")
+
+    assert "c" == explanation.superseded_by
+    assert "A newer delivery of carts took its place." in str(explanation)
+
+
+def test_status_lines_are_those_of_the_proposal() -> None:
+    """Paused at once, resumed until the next task is over, then running (R32)."""
+    host = Host(TWO_TASKS)
+    host.trigger("first")
+    host.trigger("a")
+    lines = [line(host)]
+    host.abort("first", force=True)
+    for act in (
+        lambda: host.start("a"),
+        lambda: host.pause("a"),
+        lambda: host.finish("a"),
+        lambda: host.resume("a"),
+        lambda: host.finish("a"),
+    ):
+        act()
+        lines.append(line(host))
+
+    assert [
+        "delivery waiting",
+        "delivery running",
+        "delivery paused",
+        "delivery paused",
+        "delivery resumed",
+        "delivery finished",
+    ] == lines
+
+
+def test_resumed_ends_with_the_next_task() -> None:
+    """A delivery that was resumed runs again once a task is over (R32)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a")
+    host.pause("a")
+    host.resume("a")
+    lines = [line(host)]
+    host.finish("a")
+    lines.append(line(host))
+
+    assert ["delivery resumed", "delivery running"] == lines
+    assert {} == host.state.contexts
+
+
+def test_resuming_one_stage_is_not_resuming_another() -> None:
+    """Resumed is said of the scope that was, and pauses of other scopes stay (R32)."""
+    host = Host({**TWO_TASKS, "staging": {"delivery": ["deploy"]}})
+    host.trigger("a")
+    host.trigger("s", stage="staging", context="a")
+    host.pause("a", stage="dev")
+    host.pause("a", stage="staging")
+    host.resume("a", stage="dev")
+    lines = [each.status_line for each in host.plane.delivery(host.state, "a").sequences]
+    host.finish("s")
+    host.finish("a")
+    lines += [each.status_line for each in host.plane.delivery(host.state, "a").sequences]
+
+    assert ["delivery resumed", "delivery paused", "delivery running", "delivery finished"] == lines
+
+
+@pytest.mark.parametrize(
+    ("act", "expected"),
+    [
+        (lambda host: host.abort("a"), "delivery aborted"),
+        (lambda host: host.finish("a", "fail"), "delivery failed"),
+        (lambda host: host.until(180), "delivery timed out"),
+    ],
+)
+def test_ends_have_status_lines(act: object, expected: str) -> None:
+    """Aborted at once, failed, and timed out (R32)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a")
+
+    act(host)
+
+    assert expected == line(host)
+
+
+def test_draining_is_visible() -> None:
+    """A pause or an abort that waits for a task says so (R32)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a")
+    host.pause("a", actor="ann")
+    view = host.plane.delivery(host.state, "a")
+    host.finish("a")
+
+    assert "a: delivery paused (waits for the task in flight)" == str(view)
+    assert ("ann", "deploy") == (view.pauses[0].control.actor, view.sequences[0].task)
+    assert "a: delivery paused" == str(host.plane.delivery(host.state, "a"))
+    assert "delivery of carts in stage dev is paused" in explained(host, "a")
+    assert "between tasks." in explained(host, "a")
+
+
+def test_open_tasks_are_the_events_that_triggered_them() -> None:
+    """An executor that polls gets what was published, and who reacted already (R9)."""
+    host = Host(TWO_TASKS, queueing=QueuePolicy(limit=3))
+    for sequence_id, service in (("a", "carts"), ("b", ""), ("c", "")):
+        host.trigger(sequence_id, service=service)
+    host.start("a", "helm")
+    host.pause("c")
+    host.finish("c")
+
+    tasks = host.plane.open_tasks(host.state)
+
+    assert [host.task_id("a"), host.task_id("b")] == [task.triggered.task_id for task in tasks]
+    assert "Task deploy of delivery of carts in stage dev was triggered at" in str(tasks[0])
+    assert str(tasks[0]).endswith("; heard of: helm.")
+    assert str(tasks[1]).endswith("; nobody has reacted.")
+    assert all(task.triggered in host.events for task in tasks)
+
+
+def test_unknown_ids_are_typed_errors() -> None:
+    """A question about what nobody knows raises and shows the id (R32)."""
+    host = Host(TWO_TASKS)
+
+    with pytest.raises(UnknownSequence, match="project 'sockshop' knows no sequence 'x'"):
+        host.plane.explain(host.state, "x")
+    with pytest.raises(UnknownContext, match="project 'sockshop' knows no context 'x'"):
+        host.plane.delivery(host.state, "x")
