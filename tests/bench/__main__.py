@@ -1,8 +1,8 @@
 """Print how fast decisions are: ``python3 dev.py bench [--rounds N] [--largest N]``.
 
-First a delivery of 13 commands through `ControlPlane.decide`, with 1 000 others waiting, beside the same
-steps on a `transitions.Machine` made for each sequence; then how `decide` grows with what waits. Ratios
-within this run are what counts; a time by itself says more about the machine it ran on.
+First a delivery of 13 commands through `ControlPlane.decide`, with 1 000 others waiting, beside the
+same steps on a `transitions.Machine` made for each sequence; then how `decide` grows with what
+waits. Ratios within this run are what counts; a time by itself says more about the machine.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The programs that are measured against each other: one delivery of five tasks, 13 commands.
 
-Trigger; for each of the five tasks a start and a finish; a pause while the second task is in flight and a
-resume after it. Every program ends by asserting the same facts: all commands went in, the results came
-out, and nothing was triggered between pause and resume.
+Trigger; for each of the five tasks a start and a finish; a pause while the second task is in flight
+and a resume after it. Every program ends by asserting the same facts: all commands went in, the
+results came out, and nothing was triggered between pause and resume.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def control_plane(state: ProjectState) -> Callable[[], int]:
     """Return the delivery through `ControlPlane.decide`, each time from this state."""
 
     def run() -> int:
-        now, events, commands = state, [], 0
+        now, commands = state, 0
+        events: list[Event] = []
 
         def tell(command: Command) -> tuple[Event, ...]:
             nonlocal now, commands
@@ -95,15 +96,21 @@ class _Sequence:
     state: Phase
 
 
-def machine_per_sequence(**options: bool) -> Callable[[], int]:
-    """Return the same steps on a `transitions.Machine` made for the sequence, default arguments.
+def machine_per_sequence(*, auto_transitions: bool = True) -> Callable[[], int]:
+    """Return the same steps on a `transitions.Machine` per sequence, otherwise default arguments.
 
     It moves through phases and nothing else: no line, payload, events, deadlines, or old states.
     """
 
     def run() -> int:
         model, commands, triggered = _Sequence(), 0, 0
-        Machine(model, states=Phase, initial=Phase.WAITING, transitions=_ROWS, **options)
+        Machine(
+            model,
+            states=Phase,
+            initial=Phase.WAITING,
+            transitions=_ROWS,
+            auto_transitions=auto_transitions,
+        )
 
         def fire(*triggers: str) -> None:
             nonlocal commands

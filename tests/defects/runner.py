@@ -1,0 +1,196 @@
+"""Seeds a defect in a copy of the tree and runs the test that must notice it.
+
+The working tree is never touched. A copy's own ``src`` goes first on the path, so it wins over the
+editable install, which is checked before anything is believed.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import attrs
+
+COPIED = ("src", "tests", "examples", "docs", "pyproject.toml", "README.md", "dev.py")
+NOT_COPIED = shutil.ignore_patterns("__pycache__", "_build", ".*")
+NAIVE_MODEL = "tests/properties/test_naive_model.py"
+SECONDS_PER_TEST = 600
+
+TESTS_FAILED = 1
+NO_END = 124
+_STATUSES = {
+    0: "the tests passed",
+    2: "pytest was interrupted: the tree no longer imports",
+    3: "pytest had an internal error",
+    4: "pytest finds no such test: it is gone, or the tree no longer imports",
+    5: "pytest collected no test",
+    NO_END: f"no end after {SECONDS_PER_TEST} s",
+}
+
+
+class MalformedDefectError(Exception):
+    """A defect file that cannot be run; names the file and what is wrong with it."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path.name}: {problem}")
+
+
+@attrs.frozen
+class Defect:
+    """One way to break the library, and the tests that must each notice."""
+
+    name: str
+    rule: str
+    title: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+    naive_model: bool | None
+
+
+@attrs.frozen
+class Verdict:
+    """Whether a defect was caught, after how long, and if not, why not and what pytest said."""
+
+    defect: Defect
+    seconds: float
+    reason: str = ""
+    output: str = ""
+
+    @property
+    def is_caught(self) -> bool:
+        """True if every test that was to fail did fail."""
+        return not self.reason
+
+
+def read_defect(path: Path, root: Path) -> Defect:
+    """Read a defect file and check it against the tree; raises MalformedDefectError."""
+    try:
+        fields = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise MalformedDefectError(path, str(error)) from error
+    problem = _problem_in(fields) or _problem_with_text(fields, root)
+    if problem:
+        raise MalformedDefectError(path, problem)
+    tests = fields.pop("test")
+    return Defect(
+        name=path.stem,
+        tests=(tests,) if isinstance(tests, str) else tuple(tests),
+        naive_model=fields.pop("naive_model", None),
+        **fields,
+    )
+
+
+def _problem_in(fields: dict[str, Any]) -> str:
+    texts = ("rule", "title", "file", "old", "new")
+    missing = [key for key in (*texts, "test") if key not in fields]
+    unknown = sorted(fields.keys() - {*texts, "test", "naive_model"})
+    if missing or unknown:
+        return "; ".join(
+            [f"missing key {key}" for key in missing] + [f"unknown key {key}" for key in unknown]
+        )
+    wrong = [key for key in texts if not isinstance(fields[key], str)]
+    tests = fields["test"]
+    ids = tests if isinstance(tests, list) else [tests]
+    if not ids or not all(isinstance(node, str) and node for node in ids):
+        wrong.append("test")
+    if not isinstance(fields.get("naive_model", True), bool):
+        wrong.append("naive_model")
+    if wrong:
+        return f"wrong type or empty: {', '.join(wrong)}"
+    return "old and new are the same" if fields["old"] == fields["new"] else ""
+
+
+def _problem_with_text(fields: dict[str, Any], root: Path) -> str:
+    path = root / fields["file"]
+    if not path.is_file():
+        return f"there is no file {fields['file']}"
+    count = path.read_text(encoding="utf-8").count(fields["old"])
+    return "" if count == 1 else f"old occurs {count} times in {fields['file']}, not once"
+
+
+@contextmanager
+def copy_of(root: Path, defect: Defect | None = None) -> Iterator[Path]:
+    """A throw-away copy of the tree, with the defect in it."""
+    with TemporaryDirectory(prefix="sequencectl-defect-") as folder:
+        # Resolved: the tests compare paths, and a temporary folder may lie behind a link.
+        copy = Path(folder).resolve()
+        for name in COPIED:
+            if (root / name).is_dir():
+                shutil.copytree(root / name, copy / name, ignore=NOT_COPIED)
+            elif (root / name).exists():
+                shutil.copy2(root / name, copy / name)
+        if defect is not None:
+            path = copy / defect.file
+            text = path.read_text(encoding="utf-8")
+            path.write_text(text.replace(defect.old, defect.new), encoding="utf-8")
+        yield copy
+
+
+def run_python(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in the copy, with the copy's own library and the same examples every time."""
+    command = [sys.executable, *arguments]
+    inherited = {key: text for key, text in os.environ.items() if key != "PYTEST_ADDOPTS"}
+    environment = {
+        **inherited,
+        "PYTHONPATH": str(copy / "src"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HYPOTHESIS_PROFILE": "ci",
+    }
+    try:
+        return subprocess.run(
+            command,
+            cwd=copy,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS_PER_TEST,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, NO_END, stdout="")
+
+
+def run_tests(copy: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run these tests alone, in one process, up to the first failure."""
+    return run_python(copy, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests)
+
+
+def baseline_problem(root: Path, tests: Sequence[str]) -> str:
+    """Why nothing can be learnt from these tests on this tree; empty if they pass on a copy."""
+    with copy_of(root) as copy:
+        seen = run_python(copy, "-c", "import sequencectl; print(sequencectl.__file__)")
+        imported = Path(seen.stdout.strip())
+        if seen.returncode != 0 or not imported.is_relative_to(copy / "src"):
+            return f"the copy does not import its own library but:\n{seen.stdout}"
+        done = run_tests(copy, tests)
+    if done.returncode == 0:
+        return ""
+    return f"the tests do not pass on the unchanged tree:\n{done.stdout}"
+
+
+def seed(root: Path, defect: Defect, tests: Sequence[str]) -> Verdict:
+    """Seed one defect in a copy and see whether each of the tests fails there.
+
+    Only pytest's status 1 (tests failed) counts: a tree that no longer imports shows nothing.
+    """
+    begin = time.perf_counter()
+    reason = output = ""
+    with copy_of(root, defect) as copy:
+        for test in tests:
+            done = run_tests(copy, [test])
+            if done.returncode != TESTS_FAILED:
+                status = _STATUSES.get(done.returncode, f"exit status {done.returncode}")
+                reason, output = f"{test}: {status}", done.stdout
+                break
+    return Verdict(defect, time.perf_counter() - begin, reason, output)
