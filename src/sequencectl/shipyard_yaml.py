@@ -123,7 +123,7 @@ class _Reader:
     def _node(self, event: Any, path: str, depth: int) -> Any:
         self._check(event, path, depth)
         if isinstance(event, ScalarEvent):
-            return _resolved(event.value) if event.implicit[0] else event.value
+            return _resolved(event.value) if event.implicit[0] else _joined(event.value)
         if isinstance(event, MappingStartEvent):
             return self._mapping(path, depth)
         entries: list[Any] = []
@@ -166,6 +166,13 @@ def _line(event: Any) -> int:
 
 def _refuse(event: Any, path: str, value: object, problem: str) -> NoReturn:
     raise DefinitionError(path or "shipyard", value, problem, line=_line(event))
+
+
+def _joined(text: str) -> str:
+    """Return a quoted text with the pairs of surrogates joined that JSON writes as escapes."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def _resolved(text: str) -> object:

@@ -124,7 +124,10 @@ class StageQueue:
 
     def ahead(self, sequence_id: str) -> int:
         """Return how many that wait would start before `sequence_id`, which is in line."""
-        return self._waiting.rank(self._entry(sequence_id))
+        entry = self._entry(sequence_id, where="in line")
+        if entry in self._holding:
+            raise InvalidValue("sequence_id", sequence_id, "must be in line, and holds the lane")
+        return self._waiting.rank(entry)
 
     def __contains__(self, sequence_id: object) -> bool:
         return sequence_id in self._entries
