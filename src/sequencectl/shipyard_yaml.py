@@ -40,6 +40,7 @@ MAX_NODES: Final = 50_000
 
 _INT: Final = re.compile(r"[-+]?[0-9]{1,4000}|0o[0-7]{1,4000}|0x[0-9a-fA-F]{1,3000}")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_LONG_WORD: Final = re.compile(r"(?<!\S)\S{10000,}")
 _WORDS: Final[dict[str, object]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -72,11 +73,16 @@ def _decoded(text: str | bytes) -> str:
     if len(data) > MAX_BYTES:
         raise DefinitionError("shipyard", len(data), f"must have at most {MAX_BYTES} bytes")
     try:
-        return data.decode().removeprefix("\ufeff")
+        decoded = data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         wrong = data[error.start : error.end]
         raise DefinitionError("shipyard", wrong, "must be UTF-8", line=line) from None
+    for word in _LONG_WORD.finditer(decoded):
+        if "!" in word[0]:  # maybe a tag, and the parser takes minutes to find its end
+            line = decoded.count("\n", 0, word.start()) + 1
+            raise DefinitionError("shipyard", word[0], "must not use tags", line=line)
+    return decoded
 
 
 @final

@@ -1,0 +1,163 @@
+"""The Hypothesis strategies of the tests: one for each concept, all of them here."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from sequencectl.policies import INHERIT, LONGEST_TIMEOUT, Inherit, SequenceTimeouts, TaskTimeouts
+from sequencectl.results import Result
+from sequencectl.shipyard import (
+    SequenceDefinition,
+    Shipyard,
+    StageDefinition,
+    TaskDefinition,
+    TriggeredOn,
+)
+
+LONGEST_IN_GO = timedelta(microseconds=(2**63 - 1) // 1000)
+
+
+def durations(
+    shortest: timedelta = -LONGEST_IN_GO, longest: timedelta = LONGEST_IN_GO
+) -> st.SearchStrategy[timedelta]:
+    """Durations within Go's range, the short and the round ones more often."""
+    near = min(longest, timedelta(hours=30))
+    return st.one_of(
+        st.timedeltas(shortest, longest),
+        st.timedeltas(max(shortest, -near), near),
+        st.sampled_from([timedelta(microseconds=1), timedelta(milliseconds=100), near]),
+    )
+
+
+def timeouts() -> st.SearchStrategy[timedelta | Inherit | None]:
+    """Time limits as a definition may have them: a duration, none, or inherited."""
+    limits = durations(timedelta(microseconds=1), LONGEST_TIMEOUT)
+    return st.one_of(st.just(INHERIT), st.none(), limits)
+
+
+def results() -> st.SearchStrategy[Result]:
+    """Results of tasks and sequences."""
+    return st.sampled_from(Result)
+
+
+def names() -> st.SearchStrategy[str]:
+    """Names of stages, sequences and tasks; few of them, so that they meet."""
+    alphabet = "abcXYZ019-_"
+    return st.one_of(
+        st.sampled_from(["dev", "staging", "delivery", "evaluation", "test"]),
+        st.text(alphabet, min_size=1, max_size=63),
+    )
+
+
+def json_scalars() -> st.SearchStrategy[Any]:
+    """JSON values without parts."""
+    return st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(st.characters(exclude_categories=["Cs"])),
+        st.sampled_from([0, 1, 1.0, True, False, "", '\x00"\\\n\x7f\u2028é😀']),
+    )
+
+
+def json_keys() -> st.SearchStrategy[str]:
+    """Keys of JSON objects; few of them, so that they meet."""
+    return st.one_of(
+        st.sampled_from(["a", "b", "labels", "a.b", "é"]),
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=3),
+    )
+
+
+def payloads() -> st.SearchStrategy[dict[str, Any]]:
+    """Plain JSON objects: what a host hands over as data."""
+    values = st.recursive(
+        json_scalars(),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=4), st.dictionaries(json_keys(), inner, max_size=4)
+        ),
+        max_leaves=12,
+    )
+    return st.dictionaries(json_keys(), values, max_size=5)
+
+
+def task_definitions() -> st.SearchStrategy[TaskDefinition]:
+    """Tasks with everything a shipyard may say about them."""
+    sources = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=20)
+    return st.builds(
+        TaskDefinition,
+        names(),
+        triggered_after=durations(timedelta(0), LONGEST_TIMEOUT),
+        properties=st.dictionaries(json_keys(), json_scalars(), max_size=2),
+        timeouts=st.none() | st.builds(TaskTimeouts, timeouts(), timeouts()),
+        expects=st.none() | st.integers(1, 9) | st.frozensets(sources, min_size=1, max_size=3),
+    )
+
+
+def triggers() -> st.SearchStrategy[TriggeredOn]:
+    """Triggers, most of which name nothing."""
+    keys = st.just("result") | names().map(lambda task: f"{task}.result")
+    wanted = st.sampled_from(["pass", "warning", "fail", "failed"])
+    selectors = st.dictionaries(keys, wanted, max_size=2)
+    return st.builds(TriggeredOn, names(), names(), selectors)
+
+
+def sequence_definitions() -> st.SearchStrategy[SequenceDefinition]:
+    """Sequences with everything a shipyard may say about them."""
+    return st.builds(
+        SequenceDefinition,
+        names(),
+        st.lists(task_definitions(), min_size=1, max_size=3).map(tuple),
+        triggered_on=st.lists(triggers(), max_size=2).map(tuple),
+        priority=st.none() | st.integers(-1_000_000, 1_000_000),
+        timeouts=st.builds(SequenceTimeouts, timeouts(), timeouts()),
+    )
+
+
+def webs() -> st.SearchStrategy[Shipyard]:
+    """Shipyards of few names and many triggers, so that most triggers name something."""
+    ends = st.sampled_from([(stage, name) for stage in "ab" for name in "stu"])
+    selectors = st.sampled_from([{}, {}, {"result": "fail"}, {"work.result": "warning"}])
+    sequences = st.lists(
+        st.tuples(st.sampled_from("stu"), st.lists(st.tuples(ends, selectors), max_size=3)),
+        max_size=3,
+        unique_by=lambda entry: entry[0],
+    )
+
+    def woven(stages: list[list[tuple[str, list[tuple[tuple[str, str], dict[str, str]]]]]]) -> Any:
+        return Shipyard.of(
+            {
+                stage: {
+                    name: {
+                        "tasks": ["work"],
+                        "triggeredOn": [TriggeredOn(*end, match) for end, match in triggers],
+                    }
+                    for name, triggers in sequences
+                }
+                for stage, sequences in zip("ab", stages, strict=True)
+            }
+        )
+
+    return st.lists(sequences, min_size=2, max_size=2).map(woven)
+
+
+def shipyards() -> st.SearchStrategy[Shipyard]:
+    """Shipyards, all of them valid."""
+
+    def by_name(entry: StageDefinition | SequenceDefinition) -> str:
+        return entry.name
+
+    stages = st.builds(
+        StageDefinition,
+        names(),
+        st.lists(sequence_definitions(), max_size=3, unique_by=by_name).map(tuple),
+    )
+    titles = st.just("") | st.text(st.characters(categories=["L", "N", "P"]), max_size=20)
+    return st.builds(
+        Shipyard,
+        st.lists(stages, min_size=1, max_size=3, unique_by=by_name).map(tuple),
+        name=titles,
+    )
