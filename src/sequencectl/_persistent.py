@@ -93,10 +93,10 @@ def _joined(left: _Tree[T], right: _Tree[T]) -> _Tree[T] | None:
     """Return two neighbours as one tree if that is not too wide; None if it would be."""
     if isinstance(left, tuple) and isinstance(right, tuple):
         return left + right if len(left) + len(right) <= _WIDTH else None
-    if isinstance(left, _Node) and isinstance(right, _Node):
-        children = left.children + right.children
-        return _Node(children) if len(children) <= _WIDTH else None
-    raise AssertionError("neighbours are of one height")
+    assert isinstance(left, _Node)
+    assert isinstance(right, _Node), "neighbours are of one height"
+    children = left.children + right.children
+    return _Node(children) if len(children) <= _WIDTH else None
 
 
 def _iterate(tree: _Tree[T]) -> Iterator[T]:

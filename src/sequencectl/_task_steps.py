@@ -44,12 +44,14 @@ def trigger_task(draft: Recorder, sequence_id: str) -> None:
     assert task is not None
     limits = _limits(draft.timeouts, task)
     serial, now, subject = draft.stamp(record.subject)
+    # sequences that are driven one by one number their events from 1 each: the id tells them apart
+    task_id = derived_id(subject.project, serial, f"task of {subject.sequence_id}")
     draft.record(
         TaskTriggered(
             serial,
             now,
             subject,
-            task_id=derived_id(subject.project, serial, "task"),
+            task_id=task_id,
             task=task.name,
             index=len(record.runs),
             input=next_input(record, task),

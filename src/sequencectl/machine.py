@@ -15,6 +15,7 @@ import attrs
 from sequencectl import _steps
 from sequencectl._fold import fold
 from sequencectl._recorder import after, checked_instant, effective_instant
+from sequencectl._rulebook import next_phase
 from sequencectl._task_steps import payload_refusal, priority_of, report
 from sequencectl.commands import (
     AbortSequence,
@@ -29,7 +30,7 @@ from sequencectl.commands import (
 )
 from sequencectl.definitions import SequenceDefinition
 from sequencectl.errors import CommandRejected, InvalidValue, required
-from sequencectl.events import Event, SequenceEvent, SequenceTriggered
+from sequencectl.events import Event, SequenceEvent, SequenceStarted, SequenceTriggered
 from sequencectl.facts import Control, Subject
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.policies import Bounds, TimeoutPolicy
@@ -85,6 +86,8 @@ class SequenceStateMachine:
         self, command: TriggerSequence, now: datetime, *, project: str = ""
     ) -> SequenceDecision:
         """Return the decision that puts a sequence in the host's line, waiting (R8, R26)."""
+        _check_trigger(command)
+        now = checked_instant(now)
         if command.sequence != self.definition.name:
             message = f"This machine runs {self.definition.name!r}, not {command.sequence!r}."
             refusal = Rejected(RejectedCode.UNKNOWN_SEQUENCE, message)
@@ -92,7 +95,6 @@ class SequenceStateMachine:
         too_large = payload_refusal(command.data, self.bounds)
         if too_large is not None:
             return SequenceDecision(None, None, (), too_large, command)
-        now = checked_instant(now)
         waiting = self.timeouts.waiting_for(self.definition.timeouts)
         event = SequenceTriggered(
             1,
@@ -122,7 +124,8 @@ class SequenceStateMachine:
         Raises `IllegalTransition` if it does not wait: who starts, and when, is the host's line.
         """
         draft = self._draft(state, now)
-        _steps.start(draft, draft.live().sequence_id)
+        next_phase(state.phase, SequenceStarted)
+        _steps.start(draft, state.sequence_id)
         return draft.decision(APPLIED, None)
 
     def decide(
@@ -174,8 +177,7 @@ class _SequenceDraft:
         return self._state.serial + 1, self.now, subject
 
     def live(self, _sequence_id: str = "") -> LiveSequence:
-        if not isinstance(self._state, LiveSequence):
-            raise InvalidValue("state", self._state.phase.value, "must be that of a live sequence")
+        assert isinstance(self._state, LiveSequence)
         return self._state
 
     @property
@@ -189,6 +191,11 @@ class _SequenceDraft:
 
     def decision(self, outcome: Outcome, command: SequenceCommand | None) -> SequenceDecision:
         return SequenceDecision(self._before, self._state, tuple(self._events), outcome, command)
+
+
+def _check_trigger(command: object) -> None:
+    if not isinstance(command, TriggerSequence):
+        raise InvalidValue("command", command, "must be a TriggerSequence")
 
 
 def _decide(draft: _SequenceDraft, record: LiveSequence, command: SequenceCommand) -> Outcome:

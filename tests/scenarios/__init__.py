@@ -1,0 +1,1 @@
+"""Scenarios: whole stories through the public face."""

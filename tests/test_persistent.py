@@ -1,0 +1,182 @@
+"""The persistent ordered set, against Python's own sorted sets."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from math import log
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from sequencectl._persistent import OrderedSet
+
+MANY = 2_000
+ORDERS: dict[str, Callable[[], list[int]]] = {
+    "ascending": lambda: list(range(MANY)),
+    "descending": lambda: list(range(MANY - 1, -1, -1)),
+    "random": lambda: random.Random(1).sample(range(MANY), MANY),
+    "from both ends": lambda: [at for pair in zip(range(MANY), range(MANY - 1, -1, -1), strict=True)
+                               for at in pair][:MANY],
+}  # fmt: skip
+NUMBERS = st.integers(0, 150)
+
+
+def height(found: OrderedSet[int]) -> int:
+    """How many nodes lie on the way to an item; the way is equally long to each."""
+    trees: list[Any] = [found._tree]
+    levels = 1
+    while not isinstance(trees[0], tuple):
+        assert all(len(tree.children) <= 32 for tree in trees)
+        trees = [child for tree in trees for child in tree.children]
+        levels += 1
+    assert all(isinstance(tree, tuple) and len(tree) <= 32 for tree in trees)
+    return levels
+
+
+def most_levels(size: int) -> int:
+    """How high a tree may be that had this many items at most: its nodes were half full."""
+    return 2 + int(log(max(size, 1), 16))
+
+
+def all_of(found: OrderedSet[int]) -> tuple[list[int], int, int | None, bool]:
+    """What a set holds, how many, the first one, and whether it is true."""
+    return list(found), len(found), found.first, bool(found)
+
+
+def expected_of(numbers: Iterable[int]) -> tuple[list[int], int, int | None, bool]:
+    """The same by plain Python."""
+    items = sorted(set(numbers))
+    return items, len(items), (items[0] if items else None), bool(items)
+
+
+class SetAgainstModel(RuleBasedStateMachine):
+    """Random additions and removals, on runs of numbers too, so that nodes split and join."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: OrderedSet[int] = OrderedSet()
+        self.model: set[int] = set()
+        self.versions: list[tuple[OrderedSet[int], frozenset[int]]] = []
+
+    @rule(low=NUMBERS, count=st.sampled_from([1, 1, 1, 40]), step=st.integers(-2, 3))
+    def add(self, low: int, count: int, step: int) -> None:
+        self.versions = [*self.versions[-4:], (self.found, frozenset(self.model))]
+        for number in range(low, low + count * step, step) if step else [low]:
+            self.found = self.found.add(number)
+            self.model.add(number)
+
+    @rule(low=NUMBERS, count=st.sampled_from([1, 1, 1, 40]), step=st.integers(-2, 3))
+    def remove(self, low: int, count: int, step: int) -> None:
+        self.versions = [*self.versions[-4:], (self.found, frozenset(self.model))]
+        for number in range(low, low + count * step, step) if step else [low]:
+            self.found = self.found.remove(number)
+            self.model.discard(number)
+
+    @invariant()
+    def is_like_the_model(self) -> None:
+        assert all_of(self.found) == expected_of(self.model)
+
+    @rule(number=NUMBERS)
+    def ask(self, number: int) -> None:
+        assert (number in self.found) is (number in self.model)
+        assert self.found.rank(number) == sum(1 for known in self.model if known < number)
+
+    def teardown(self) -> None:
+        for found, expected in self.versions:
+            assert all_of(found) == expected_of(expected)
+        assert height(self.found) <= most_levels(1_000)
+
+
+TestSetAgainstModel = SetAgainstModel.TestCase
+
+
+@pytest.mark.parametrize("removed", ORDERS)
+@pytest.mark.parametrize("added", ["ascending", "descending", "random"])
+def test_thousands_come_and_go_in_any_order(added: str, removed: str) -> None:
+    """However items come and go, the set is that of Python, and no way in it is long."""
+    coming, going = ORDERS[added](), ORDERS[removed]()
+
+    found = OrderedSet(coming)
+    full = found
+    halfway = going[: len(going) // 2]
+    for number in halfway:
+        found = found.remove(number)
+
+    left = set(coming) - set(halfway)
+    assert all_of(full) == expected_of(coming)
+    assert all_of(found) == expected_of(left)
+    assert [found.rank(at) for at in sorted(left)[::97]] == list(range(0, len(left), 97))
+    assert max(height(full), height(found)) <= most_levels(MANY)
+    for number in going[len(halfway) : -1]:
+        found = found.remove(number)
+    assert found._tree == (going[-1],)
+    assert found.remove(going[-1])._tree == ()
+    assert all_of(full) == expected_of(coming)
+
+
+@pytest.mark.parametrize("size", [0, 1, 32, 33, 1_024, 1_025, 5_000])
+def test_the_height_grows_with_the_logarithm(size: int) -> None:
+    """Items that come in order fill their nodes: 32 for each level."""
+    found = OrderedSet(range(size))
+
+    assert height(found) == next(levels for levels in range(1, 9) if size <= 32**levels)
+
+
+@given(st.lists(st.integers(), unique=True), st.sets(st.integers()))
+def test_equality_is_by_items(items: list[int], guests: set[int]) -> None:
+    """Sets with the same items are equal and hash alike, whatever came and went before."""
+    expected, found = OrderedSet(sorted(items)), OrderedSet(guests - set(items))
+    for item in items:
+        found = found.add(item)
+    for guest in guests - set(items):
+        found = found.remove(guest)
+
+    assert found == expected
+    assert hash(found) == hash(expected)
+    assert repr(found) == f"OrderedSet({sorted(items)})"
+    assert found.add(max(items, default=0) + 1) != expected
+
+
+def test_what_changes_nothing_returns_the_same_set() -> None:
+    """Adding what is there and removing what is not costs no copy."""
+    found = OrderedSet([1, 3])
+
+    assert found.add(3) is found
+    assert found.remove(2) is found
+    assert OrderedSet[int]().remove(2) == OrderedSet()
+
+
+def test_a_set_equals_only_sets() -> None:
+    """An ordered set is not equal to a list or a plain set of its items."""
+    found = OrderedSet([1, 2])
+
+    assert found != [1, 2]
+    assert found != {1, 2}
+    assert found != OrderedSet([1, 3])
+
+
+@pytest.mark.parametrize("seed", ["0", "1", "4711"])
+def test_the_order_is_the_same_under_every_hash_seed(seed: str) -> None:
+    """Texts come in their own order, not in that of their hashes, which differ by process."""
+    program = (
+        "from sequencectl._persistent import OrderedSet\n"
+        "found = OrderedSet(f's{number}' for number in range(100))\n"
+        "for number in range(0, 100, 3): found = found.remove(f's{number}')\n"
+        "print(*found)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.split() == sorted(f"s{number}" for number in range(100) if number % 3)
