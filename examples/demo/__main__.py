@@ -1,0 +1,137 @@
+"""The command line of the demo: its arguments, which view it takes, its exit statuses.
+
+Exit status: 0 if every clause of the verdict holds, 1 if one does not, 2 for wrong arguments or a
+shipyard that cannot be played or an output that cannot be written, 130 after Ctrl-C, 141 if whoever
+reads the output has gone, 143 after SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import NoReturn, TextIO, TypeAlias
+
+from examples.demo.cast import Cast, cast_for
+from examples.demo.host import Pace
+from examples.demo.performance import actors_for, perform, plane_for
+from examples.demo.plain import PlainView
+from examples.demo.timeline import TimelineView, can_show
+from examples.demo.verdict import verdict
+from examples.demo.view import View
+from sequencectl import Event, InvalidValue, Shipyard
+from sequencectl.shipyard_yaml import MAX_BYTES, parse
+
+SOCKSHOP = Path(__file__).with_name("sockshop.yaml")
+SPEED = 40.0
+"""So many virtual seconds pass in a second unless the arguments say otherwise."""
+
+Play: TypeAlias = Callable[..., tuple[Event, ...]]
+"""What plays the stories, as `perform` does, and returns what happened."""
+
+
+def main(argv: Sequence[str] | None = None, *, play: Play = perform) -> int:
+    """Play the stories as the arguments say, judge the events and return the exit status."""
+    arguments = _arguments(argv)
+    path: Path = arguments.shipyard or SOCKSHOP
+    try:
+        plane = plane_for(_read(path))
+    except OSError as error:
+        return _complain(f"{path}: {error.strerror}")
+    except InvalidValue as error:
+        return _complain(f"{path}: {error}")
+    cast = cast_for(plane.shipyard, seed=arguments.seed, is_own=path != SOCKSHOP)
+    actors = actors_for(plane, cast, seed=arguments.seed)
+    pace = Pace(arguments.speed, time.sleep, time.monotonic)
+    out = _output()
+    try:
+        with _view(out, cast, is_plain=arguments.plain) as view:
+            events = play(plane, cast, actors=actors, view=view, pace=pace)
+        clauses = verdict(events, cast)
+        view.judge(clauses)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        _forget(out)
+        return 141
+    except OSError as error:
+        _forget(out)
+        return _complain(f"output: {error.strerror}")
+    return 0 if all(clause.holds for clause in clauses) else 1
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        "demo",
+        description="Play the user stories on a shipyard, in virtual time.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--speed",
+        type=_speed,
+        default=SPEED,
+        metavar="N|max",
+        help="virtual seconds in a second, or max: no waiting at all (default: %(default)g)",
+    )
+    parser.add_argument("--shipyard", type=Path, metavar="FILE", help="a shipyard.yaml of your own")
+    parser.add_argument("--plain", action="store_true", help="one line per event, no live view")
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="how long tasks take (default: 1)"
+    )
+    return parser.parse_args(argv)
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if not 0.01 <= speed <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"must be max or 0.01 to 1000000, got {text!r}")
+    return speed
+
+
+def _read(path: Path) -> Shipyard:
+    with path.open("rb") as file:
+        return parse(file.read(MAX_BYTES + 1))
+
+
+def _complain(sentence: str) -> int:
+    print("demo:", sentence.replace("\n", " "), file=sys.stderr)
+    return 2
+
+
+def _output() -> TextIO:
+    """Return stdout, or what swallows everything if it was closed from the start."""
+    if sys.stdout is None:
+        return Path(os.devnull).open("w", encoding="utf-8")
+    return sys.stdout
+
+
+def _forget(out: TextIO) -> None:
+    """Let what is still in the buffer go nowhere, so that it is not tried again at the exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+
+
+def _view(out: TextIO, cast: Cast, *, is_plain: bool) -> AbstractContextManager[View]:
+    if not is_plain and can_show(out):
+        return TimelineView(out, cast)
+    return nullcontext(PlainView(out, cast.names))
+
+
+def _terminate(_number: int, _frame: object) -> NoReturn:
+    """End through every `finally`, so that the cursor comes back."""
+    raise SystemExit(143)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""The host program: one event loop in virtual time around the pure core.
+
+Shows what a host owes the library: it keeps the state, decides one command at a time with the time
+of its own clock, hands every triggered task to its executor, and checks deadlines at the instant
+`next_deadline` names. Leaves out what a process that may die needs: a store, an outbox, a bus.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import count
+
+import attrs
+
+from examples.demo.actors import Actor
+from examples.demo.stories import Explain, Look, Say, Story, Type, Until, Wait
+from examples.demo.view import BEGIN, Kind, Line, View
+from sequencectl import (
+    AbortSequence,
+    CheckDeadlines,
+    Command,
+    ControlPlane,
+    Event,
+    Outcome,
+    Rejected,
+    TaskTriggered,
+)
+
+MOST_EVENTS = 5_000
+"""A shipyard that triggers itself in ever more circles is stopped here."""
+
+LONGEST = timedelta(days=100_000)
+"""So is one whose delays add up to centuries."""
+
+
+@attrs.frozen
+class Pace:
+    """How virtual time passes: `speed` virtual seconds in a second, or None for no waiting at all.
+
+    `sleep` and `monotonic` are those of the module `time`; no sleep is longer than `frame` seconds.
+    """
+
+    speed: float | None
+    sleep: Callable[[float], None]
+    monotonic: Callable[[], float]
+    frame: float = 0.05
+
+    def pass_time(self, since: datetime, until: datetime, tick: Callable[[datetime], None]) -> None:
+        """Return when it is `until`, having said every now and then how late it is."""
+        if self.speed is not None:
+            begin, whole = self.monotonic(), (until - since).total_seconds()
+            while (gone := (self.monotonic() - begin) * self.speed) < whole:
+                tick(since + timedelta(seconds=gone))
+                self.sleep(min(self.frame, max((whole - gone) / self.speed, 0.001)))
+        tick(until)
+
+
+@attrs.define(eq=False)
+class _Waiting:
+    """A story that waits for a delivery."""
+
+    story: Story
+    until: Until
+
+
+class Host:
+    """Plays stories on a control plane; `history` has every event so far."""
+
+    def __init__(
+        self,
+        plane: ControlPlane,
+        project: str,
+        *,
+        actors: Mapping[str, Actor],
+        names: Mapping[str, str],
+        view: View,
+        pace: Pace,
+        most_events: int = MOST_EVENTS,
+    ) -> None:
+        self.now = BEGIN
+        self.history: list[Event] = []
+        self._plane, self._state = plane, plane.initial(project)
+        self._actors, self._names, self._view, self._pace = actors, names, view, pace
+        self._most_events = most_events
+        self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._numbers = count()
+        self._waiting: list[_Waiting] = []
+
+    def run(self, stories: Iterable[Story]) -> None:
+        """Play to the end: until nothing is planned, no deadline is armed and nobody can go on."""
+        for story in stories:
+            self._go_on(story)
+        self._wake()
+        while (at := self._next_instant()) is not None:
+            self._pace.pass_time(self.now, at, self._view.tick)
+            self.now = at
+            if self._agenda and self._agenda[0][0] <= at:
+                heapq.heappop(self._agenda)[2]()  # what comes in goes before a deadline (R29)
+            else:
+                self._decide(CheckDeadlines())
+            self._wake()
+            if len(self.history) > self._most_events or self.now - BEGIN > LONGEST:
+                self._stop()
+                return
+
+    def _next_instant(self) -> datetime | None:
+        planned = self._agenda[0][0] if self._agenda else None
+        instants = [at for at in (planned, self._state.next_deadline) if at is not None]
+        return min(instants, default=None)
+
+    def _plan(self, delay: timedelta, action: Callable[[], None]) -> None:
+        heapq.heappush(self._agenda, (self.now + delay, next(self._numbers), action))
+
+    def _decide(self, command: Command, answer: Callable[[Outcome], None] | None = None) -> None:
+        """Take in one command: decide, keep the state, answer, publish the events."""
+        decision = self._plane.decide(self._state, command, self.now)
+        self._state = decision.state
+        if answer is not None:
+            answer(decision.outcome)
+        for event in decision.events:
+            self.history.append(event)
+            self._view.event(event)
+            if isinstance(event, TaskTriggered) and event.task in self._actors:
+                self._hand_out(event)
+
+    def _hand_out(self, event: TaskTriggered) -> None:
+        for delay, report in self._actors[event.task].hear(event):
+            self._plan(delay, partial(self._decide, report))
+
+    def _go_on(self, story: Story) -> None:
+        """Let a story go on until it waits for something or is over."""
+        for step in story:
+            match step:
+                case Say():
+                    self._line(step.kind, step.text)
+                case Type():
+                    self._type(step)
+                case Look():
+                    self._look(step)
+                case Explain():
+                    self._line(Kind.STATUS, str(self._plane.explain(self._state, step.sequence_id)))
+                case Wait():
+                    self._plan(timedelta(seconds=step.seconds), partial(self._go_on, story))
+                    return
+                case Until():
+                    self._wait(_Waiting(story, step))
+                    return
+
+    def _wait(self, waiting: _Waiting) -> None:
+        self._waiting.append(waiting)
+        if waiting.until.seconds is not None:
+            self._plan(timedelta(seconds=waiting.until.seconds), partial(self._end, waiting))
+
+    def _end(self, waiting: _Waiting) -> None:
+        """Let a story go on that waited, unless it has gone on already."""
+        if waiting in self._waiting:
+            self._waiting.remove(waiting)
+            self._go_on(waiting.story)
+
+    def _wake(self) -> None:
+        """Let every story go on whose delivery stands as it waited for."""
+        while ready := [waiting for waiting in self._waiting if self._has_come(waiting.until)]:
+            self._end(ready[0])
+
+    def _has_come(self, until: Until) -> bool:
+        if not self._state.of_context(until.context):
+            return False
+        return until.holds(self._plane.delivery(self._state, until.context))
+
+    def _type(self, step: Type) -> None:
+        def answer(outcome: Outcome) -> None:
+            refusal = (f"Error: {outcome.message}",) if isinstance(outcome, Rejected) else None
+            for reply in refusal or step.replies:
+                self._line(Kind.REPLY, reply)
+
+        self._line(Kind.COMMAND, step.text)
+        self._decide(step.command, answer)
+
+    def _look(self, step: Look) -> None:
+        """Say how a delivery stands: the sequence it is in, or each it came through."""
+        view = self._plane.delivery(self._state, step.context)
+        shown = view.sequences if step.is_whole else view.sequences[-1:]
+        said = ", ".join(f"{status.stage}: {status.status_line}" for status in shown)
+        draining = " (waits for the task in flight)" if view.is_draining else ""
+        self._line(Kind.STATUS, f"{self._names[step.context]} in {said}{draining}")
+
+    def _line(self, kind: Kind, text: str) -> None:
+        self._view.line(Line(kind, self.now, text))
+
+    def _stop(self) -> None:
+        """Abort everything by force, which nothing follows, so that the demo ends."""
+        self._line(Kind.NOTE, f"This goes on and on: stopped after {len(self.history)} events.")
+        for context in self._names:
+            if self._state.live_of_context(context):
+                self._decide(AbortSequence(context, force=True, actor="demo"))

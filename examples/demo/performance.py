@@ -1,0 +1,62 @@
+"""Puts a performance together: the control plane, the actors, their scripts, the stories.
+
+Shows the configuration a host chooses: time limits, and bounds that fit its shipyard.
+"""
+
+from __future__ import annotations
+
+from examples.demo.actors import Actor
+from examples.demo.cast import Cast
+from examples.demo.host import Host, Pace
+from examples.demo.stories import Story, main_script, remediation
+from examples.demo.view import BEGIN, Kind, Line, View
+from sequencectl import Bounds, ControlPlane, Event, Result, Shipyard, TimeoutPolicy
+
+
+def plane_for(shipyard: Shipyard) -> ControlPlane:
+    """Return a plane for a shipyard; raises `InvalidValue` if it cannot be played.
+
+    No line of follow-ups without a circle is longer than there are sequences, so that a circle is
+    broken soon (R17).
+    """
+    sequences = sum(len(stage.sequences) for stage in shipyard.stages)
+    return ControlPlane(
+        shipyard,
+        timeouts=TimeoutPolicy(reaction="3m", completion="1h"),
+        bounds=Bounds(max_depth=sequences + 3),
+    )
+
+
+def actors_for(plane: ControlPlane, cast: Cast, *, seed: int) -> dict[str, Actor]:
+    """Return an actor for each task name of the shipyard, with its part in the stories."""
+    names = {task.name for s in plane.shipyard.stages for q in s.sequences for task in q.tasks}
+    actors = {}
+    for task in sorted(names | {"evaluation"}):
+        script: dict[tuple[str, str], tuple[Result | None, ...]] = {}
+        if task == cast.mute.task:
+            script[cast.contexts[2], cast.mute.stage] = (None,)
+        if cast.remediation is not None and task == cast.remediation.task:
+            script[cast.troubled, cast.remediation.stage] = (Result.FAIL, Result.PASS)
+        actors[task] = Actor(task, seed=seed, script=script)
+    return actors
+
+
+def perform(
+    plane: ControlPlane,
+    cast: Cast,
+    *,
+    actors: dict[str, Actor],
+    view: View,
+    pace: Pace,
+) -> tuple[Event, ...]:
+    """Play everything, say at the end how each delivery stands, and return the events."""
+    for finding in plane.shipyard.findings():
+        view.line(Line(Kind.NOTE, BEGIN, f"Note: {finding}"))
+    host = Host(plane, cast.project, actors=actors, names=cast.names, view=view, pace=pace)
+    definition = plane.shipyard.sequence(cast.start.stage, cast.start.sequence)
+    assert definition is not None
+    stories: list[Story] = [main_script(cast, definition.tasks[-1].name)]
+    if cast.remediation is not None:
+        stories.append(remediation(cast, cast.remediation))
+    host.run(stories)
+    return tuple(host.history)

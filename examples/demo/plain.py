@@ -1,0 +1,149 @@
+"""The plain view: one line per event, in a fixed format, made of the event alone, in ASCII.
+
+Shows what an event says by itself, without the state: who, where, which task, until when, why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TextIO, assert_never
+
+from examples.demo.view import Clause, Kind, Line, clock, verdict_lines
+from sequencectl import Event, TaskTriggered, format_duration
+from sequencectl.events import (
+    ContextPaused,
+    ContextResumed,
+    FollowUpRefused,
+    SequenceAborted,
+    SequenceAbortRequested,
+    SequenceDrained,
+    SequenceExpired,
+    SequenceFinished,
+    SequencePaused,
+    SequenceResumed,
+    SequencesForgotten,
+    SequenceStarted,
+    SequenceSuperseded,
+    SequenceTimedOut,
+    SequenceTriggered,
+    StageFrozen,
+    StageUnfrozen,
+    TaskFinished,
+    TaskFinishReported,
+    TaskScheduled,
+    TaskStartReported,
+    TaskTimedOut,
+)
+from sequencectl.facts import Control
+
+
+class PlainView:
+    """Writes every line at once, for a pipe, a file or a terminal that can do no more."""
+
+    def __init__(self, out: TextIO, names: Mapping[str, str]) -> None:
+        self._out = out
+        self._names = names
+
+    def event(self, event: Event) -> None:
+        """Write an event's line."""
+        self._write(event_line(event, self._names))
+
+    def line(self, line: Line) -> None:
+        """Write a line of text."""
+        self._write(text_line(line))
+
+    def tick(self, now: datetime) -> None:
+        """Write nothing: only what happens is worth a line."""
+
+    def judge(self, clauses: Sequence[Clause]) -> None:
+        """Write the verdict."""
+        self._write("\n".join(("", *verdict_lines(clauses))))
+
+    def _write(self, text: str) -> None:
+        self._out.write(f"{text}\n")
+        self._out.flush()
+
+
+def text_line(line: Line) -> str:
+    """Return a line of text as the plain view shows it."""
+    match line.kind:
+        case Kind.STORY:
+            return f"\n# {line.text}"
+        case Kind.NOTE:
+            return f"# {line.text}"
+        case Kind.COMMAND:
+            return f"{clock(line.at)} - {line.text}"
+        case Kind.REPLY:
+            return f"> {line.text}"
+        case Kind.STATUS:
+            return f"{clock(line.at)} = {line.text}"
+
+
+def event_line(event: Event, names: Mapping[str, str]) -> str:
+    """Return time, serial, event, stage, sequence, service, short context and what else it says."""
+    subject = event.subject
+    context = names.get(subject.context, subject.context[:8])
+    columns = (
+        clock(event.at),
+        f"{event.serial:4}",
+        f"{type(event).__name__:<22}",
+        f"{subject.stage or '-':<10}",
+        f"{subject.sequence or '-':<11}",
+        f"{subject.service or '-':<5}",
+        f"{context or '-':<7}",
+        detail(event),
+    )
+    return " ".join(columns).rstrip()
+
+
+def detail(event: Event) -> str:
+    """Return what an event says beyond its subject."""
+    match event:
+        case SequenceTriggered():
+            follows = f", follow-up {event.depth}" if event.parent is not None else ""
+            ends = f", to be started by {clock(event.deadline)}" if event.deadline else ""
+            return f"place {event.place}, priority {event.priority}{follows}{ends}"
+        case SequenceStarted():
+            return f"to be over by {clock(event.deadline)}" if event.deadline else ""
+        case TaskScheduled():
+            return f"{event.task}: due at {clock(event.due_at)}"
+        case TaskTriggered():
+            deadline = event.reaction_deadline
+            return event.task + (f": reaction due by {clock(deadline)}" if deadline else "")
+        case TaskStartReported():
+            return f"{event.task}: by {event.source}"
+        case TaskFinishReported():
+            return f"{event.task}: {event.result.value} by {event.source}"
+        case TaskFinished():
+            return f"{event.task}: {event.result.value}"
+        case TaskTimedOut():
+            return f"{event.task}: {event.explanation}"
+        case ContextPaused() | StageFrozen() | StageUnfrozen():
+            return by(event.control)
+        case ContextResumed():
+            return f"{event.cause.value} {by(event.control)}".rstrip()
+        case SequencePaused() | SequenceDrained():
+            return f"{format_duration(event.time_left)} left" if event.time_left else ""
+        case SequenceResumed():
+            return f"to be over by {clock(event.deadline)}" if event.deadline else ""
+        case SequenceAbortRequested():
+            return f"waits for its task in flight, {by(event.control)}"
+        case SequenceFinished():
+            return f"{event.result.value}"
+        case SequenceTimedOut() | SequenceSuperseded() | SequenceExpired():
+            return event.message
+        case SequenceAborted():
+            return f"{event.cause.value}, {by(event.control)}"
+        case FollowUpRefused():
+            return f"{event.stage}.{event.sequence} would be follow-up {event.depth + 1}"
+        case SequencesForgotten():
+            return f"{len(event.sequence_ids)} sequences of {len(event.contexts)} contexts"
+        case _:
+            assert_never(event)
+
+
+def by(control: Control) -> str:
+    """Return who controlled something, and why."""
+    reason = f" ({control.reason})" if control.reason else ""
+    return f"by {control.actor}{reason}" if control.actor else reason.strip()

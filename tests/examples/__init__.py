@@ -1,0 +1,1 @@
+"""The programs in ``examples/``: what they print, what they promise, what they refuse."""
