@@ -1,0 +1,92 @@
+"""From every state that a walk reaches, everything can still come to an end (R3, R22, R27)."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from sequencectl import ControlPlane, LiveSequence, ProjectState
+from sequencectl import commands as c
+from sequencectl.sequence import TaskRun
+from tests.properties.test_naive_model import walk
+from tests.properties.twin import Twin
+from tests.properties.worlds import WORLDS, at
+
+ROUNDS = 300
+SEEDS = 3
+
+
+class Ending:
+    """A state to be brought to its end, with the instant that the clock shows."""
+
+    def __init__(self, plane: ControlPlane, state: ProjectState, now: int) -> None:
+        self.plane, self.state, self.now = plane, state, at(now)
+
+    def tell(self, command: c.Command) -> None:
+        self.state = self.plane.decide(self.state, command, self.now).state
+
+    def live(self) -> list[LiveSequence]:
+        records = [r for r in self.state.sequences.values() if isinstance(r, LiveSequence)]
+        return sorted(records, key=lambda record: record.accepted_serial)
+
+    def let_go(self) -> None:
+        """Take back every freeze and every pause."""
+        for stage in sorted(self.state.freezes):
+            self.tell(c.UnfreezeStage(stage))
+        for context in sorted({record.context for record in self.live()}):
+            self.tell(c.ResumeSequence(context))
+
+    def in_flight(self) -> list[TaskRun]:
+        return [record.task for record in self.live() if record.task is not None]
+
+    def answer(self) -> bool:
+        """Let everybody who must report that it went well; return whether a task is over by it."""
+        asked = self.in_flight()
+        for task in asked:
+            for source in everybody(task):
+                self.tell(c.ReportTaskFinished(task.task_id, source=source, result="pass"))
+        left = {task.task_id: len(task.executors) for task in self.in_flight()}
+        heard = [left[task.task_id] for task in asked if task.task_id in left]
+        # a task that as many strangers reported on as may is deaf to those that it expects
+        assert all(number >= self.plane.bounds.sources for number in heard)
+        return len(heard) < len(asked)
+
+    def wait(self) -> None:
+        """Let time pass to the next deadline; there must be one while anything is live."""
+        assert self.state.next_deadline is not None
+        self.now = self.state.next_deadline
+        self.tell(c.CheckDeadlines())
+
+
+def everybody(task: TaskRun) -> list[str]:
+    """Return who must finish for a task to be over."""
+    working = [x.source for x in task.executors for _ in range(x.starts - x.finishes)]
+    expects = task.triggered.expects
+    if isinstance(expects, frozenset):
+        return [*working, *sorted(expects)]
+    return working + [f"new-{n}" for n in range(expects or not working)]
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["all answer", "nobody answers"])
+@pytest.mark.parametrize("name", WORLDS)
+def test_everything_can_end(name: str, answers: bool) -> None:
+    """Unfrozen and resumed, everything ends: with answers alone, and with deadlines alone."""
+    for seed in range(SEEDS):
+        twin = Twin(WORLDS[name])
+        choice = random.Random(f"liveness {name} {seed}")
+        for _ in range(12):
+            walk(twin, choice, steps=3)
+            end = Ending(twin.plane, twin.state, twin.now)
+            before = end.live()
+            end.let_go()
+            for _ in range(ROUNDS):
+                if not end.live():
+                    break
+                if not answers or not end.answer():
+                    end.wait()
+
+            assert [] == end.live()
+            assert None is end.state.next_deadline
+            for lane in {record.lane for record in before}:
+                assert () == end.state.line(lane) == end.state.holders(lane)
