@@ -5,13 +5,17 @@ from collections.abc import Callable
 from typing import NoReturn
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # How long an example takes says nothing about a library without a clock, and a slow machine is no
-# reason to fail: no profile measures time. `ci` tries the same examples every time.
+# reason to fail: no profile measures time. `ci` tries the same examples every time; `defects` does
+# so too, and looks for no smaller example of a failure that was seeded.
 _UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("default", _UNTIMED)
 settings.register_profile("ci", _UNTIMED, derandomize=True, database=None, print_blob=True)
+settings.register_profile(
+    "defects", settings.get_profile("ci"), phases=(Phase.explicit, Phase.generate)
+)
 settings.register_profile("deep", _UNTIMED, max_examples=5_000, stateful_step_count=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

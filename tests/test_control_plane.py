@@ -11,7 +11,6 @@ from sequencectl import (
     IllegalTransition,
     InvalidValue,
     Phase,
-    PolicyError,
     QueuePolicy,
     RejectedCode,
     ReplayError,
@@ -107,8 +106,8 @@ def test_combine_refuses_what_does_not_follow() -> None:
         (
             Shipyard.of({"dev": {"delivery": [{"name": "a", "timeouts": {"completion": None}}]}}),
             {},
-            PolicyError,
-            "completion",
+            DefinitionError,
+            r"^dev\.delivery\.a\.timeouts\.completion: must be a limit",
         ),
         (ONE_TASK, {}, InvalidValue, "shipyard: must be a Shipyard"),
         (SHIPYARD, {"timeouts": 3}, InvalidValue, "timeouts: must be a TimeoutPolicy, got 3"),

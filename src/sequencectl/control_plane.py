@@ -34,6 +34,7 @@ from sequencectl.errors import (
     CommandRejected,
     DefinitionError,
     InvalidValue,
+    PolicyError,
     required,
 )
 from sequencectl.events import Event, SequencesForgotten
@@ -132,7 +133,7 @@ _WEIGHT: Final[Mapping[type, int]] = {Applied: 0, Unchanged: 1, Rejected: 2}
 class ControlPlane:
     """Decides for projects that share a shipyard and policies: immutable, without state of its own.
 
-    Raises `DefinitionError` if a task has more than the bounds allow, and `PolicyError` if one
+    Raises `DefinitionError` if a sequence or task has more than the bounds allow, or if a task
     would be left without a limit (R26, R33).
     """
 
@@ -157,7 +158,11 @@ class ControlPlane:
                     self._check_task(f"{where}.{task.name}", task)
 
     def _check_task(self, where: str, task: TaskDefinition) -> None:
-        self.timeouts.for_task(task.name, task.timeouts)
+        try:
+            self.timeouts.for_task(task.name, task.timeouts)
+        except PolicyError as error:
+            path = f"{where}.timeouts.completion"
+            raise DefinitionError(path, error.value, error.problem) from error
         expects, most = task.expects, self.bounds.sources
         if expects is None:
             return

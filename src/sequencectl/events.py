@@ -315,7 +315,8 @@ class StageUnfrozen(_Fact):
 class FollowUpRefused(_Fact):
     """A sequence that should have followed was not triggered: the line is `depth` long (R17).
 
-    The subject is the sequence that ended; `stage` and `sequence` name what was refused.
+    The subject is the sequence that ended: this alone names a sequence after its ending. `stage`
+    and `sequence` say what was refused.
     """
 
     stage: str

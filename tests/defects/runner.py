@@ -143,7 +143,7 @@ def run_python(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         **inherited,
         "PYTHONPATH": str(copy / "src"),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "HYPOTHESIS_PROFILE": "ci",
+        "HYPOTHESIS_PROFILE": "defects",
     }
     try:
         return subprocess.run(

@@ -273,10 +273,11 @@ def test_a_signal_ends_plain_lines_as_well() -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        process.stdout.readline()
+        has_line = bool(select.select([process.stdout], [], [], PATIENCE)[0])
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
 
+    assert has_line
     assert (130, b"") == (process.returncode, said)
 
 

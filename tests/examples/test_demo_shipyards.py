@@ -156,7 +156,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "bad-name": (stage("[{name: a b}]"), "tasks[0].name: must be 1 to 63 letters"),
     "wrong-field": (stage("[{name: a, color: red}]"), "color: "),
     "bad-duration": (stage("[{name: a, triggeredAfter: soon}]"), "tasks[0].triggeredAfter: "),
-    "no-limit": (stage("[{name: a, timeouts: {completion: null}}]"), "completion of task a: "),
+    "no-limit": (stage("[{name: a, timeouts: {completion: null}}]"), ".a.timeouts.completion: "),
     "many-tasks": (stage(f"[{'{name: a}, ' * 101}]"), "must be at most 100 tasks, got 101"),
 }
 
