@@ -105,7 +105,7 @@ def test_an_unbounded_policy_leaves_no_deadline() -> None:
 
 
 def test_a_definition_accepted_without_limits_gets_those_of_today() -> None:
-    """When a bounded policy triggers a task whose own limits are none, its own do not hold (R27)."""
+    """Where a bounded policy triggers a task without limits of its own, the policy holds (R27)."""
     tasks = [{"name": "deploy", "timeouts": {"reaction": None, "completion": None}}]
     host = Host({"dev": {"delivery": tasks}}, timeouts=TimeoutPolicy.unbounded())
     host.trigger("a")

@@ -266,7 +266,7 @@ def test_a_trigger_over_a_bound_is_refused() -> None:
 
 
 def test_one_source_too_many_is_not_counted() -> None:
-    """Its start changes nothing, its finish makes the task fail, and the others are awaited (R33)."""
+    """Its start changes nothing, its finish makes the task fail; others are awaited (R33)."""
     host = bounded(sources=1)
     host.start("a", "x")
     host.start("a", "y")
