@@ -77,10 +77,10 @@ def next_control(twin: Twin, pick: Pick) -> c.Command:
     if kind == "resume" and model.pauses and pick([True, True, True, False]):
         context, stage = pick(model.pauses)
         return c.ResumeSequence(context, stage=pick([stage, stage, None]), **about)
-    live = [s.context for s in model.live()] + [context for context, _ in model.pauses]
-    context = pick(live * 3 + [s.context for s in model.sequences.values()][-2:] + ["nobody"])
-    stages = [*twin.config["stages"]] * 2
-    stage = pick([None] * len(stages) + stages + ["nowhere"])
+    live = [s.context for s in model.live() for _ in range(1 if s.run is None else 4)]
+    known = [s.context for s in model.sequences.values()][-2:]
+    context = pick(live * 3 + [context for context, _ in model.pauses] * 3 + known + ["nobody"])
+    stage = pick([None] * 4 + [*twin.config["stages"]] * 2 + ["nowhere"])
     if kind == "pause":
         return c.PauseSequence(context, stage=stage, **about)
     if kind == "resume":
@@ -97,9 +97,8 @@ def next_freeze(twin: Twin, pick: Pick) -> c.Command:
     frozen = sorted(twin.model.frozen)
     if frozen and pick([True, True, False]):
         return c.UnfreezeStage(pick(frozen), request_id=request)
-    kind = pick([c.FreezeStage, c.FreezeStage, c.UnfreezeStage])
-    command: c.Command = kind(pick([*twin.config["stages"]] * 3 + ["nowhere"]), request_id=request)
-    return command
+    kind: type[c.StageControl] = pick([c.FreezeStage, c.FreezeStage, c.UnfreezeStage])
+    return kind(pick([*twin.config["stages"]] * 3 + ["nowhere"]), request_id=request)
 
 
 def next_check(_twin: Twin, pick: Pick) -> c.Command:

@@ -14,7 +14,7 @@ from tests.properties.commands_strategy import NEXT, next_instant
 from tests.properties.twin import Twin
 from tests.properties.worlds import WORLDS
 
-WALKS = 40
+WALKS = 60
 STEPS = 40
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sequencectl import Ending, LiveSequence, TaskTriggered
+from sequencectl import Ending, LiveSequence, Phase, TaskTriggered
 from tests.support import Host
 
 TASKS = ["build", "deploy", "test", "test"]
@@ -64,19 +64,29 @@ def test_each_task_is_triggered_once_and_in_order(actions: list[str]) -> None:
 
 
 @given(ACTIONS)
+def test_a_pause_drains_and_triggers_nothing(actions: list[str]) -> None:
+    """R18, R19: the task in flight is finished, no other is asked for, and who follows is held."""
+    host = after([*actions, "pause"])
+    before = triggered(host)
+    for _ in TASKS:
+        act(host, "pass")
+
+    assert before == triggered(host)
+    assert {Phase.PAUSED, Phase.HELD} >= {record.phase for record in live(host)}
+
+
+@given(ACTIONS)
 def test_a_pause_never_gates_an_abort(actions: list[str]) -> None:
     """R22: it waits for the task in flight and for nothing else, and the next one for it."""
     host = after(actions)
     asked, holders = triggered(host), host.state.holders("dev")
     draining = [record.sequence_id for record in live(host) if record.task is not None]
     host.abort("c")
-    ending = [record.sequence_id for record in live(host)]
-    kept = tuple(holder for holder in holders if holder in {*draining, "next"})
-    now_holding = host.state.holders("dev")
+    ending, holding = [record.sequence_id for record in live(host)], host.state.holders("dev")
     act(host, "pass")
 
     assert draining == ending
-    assert (kept or ("next",)) == now_holding
+    assert (tuple(x for x in holders if x in {*draining, "next"}) or ("next",)) == holding
     assert asked == triggered(host)
     assert [] == live(host)
     assert ("next",) == host.state.holders("dev")

@@ -15,9 +15,9 @@ PRIORITIES = st.lists(st.integers(-2, 2), min_size=1, max_size=8)
 ONE_TASK = {"dev": {"delivery": ["deploy"]}}
 
 
-def a_line(priorities: list[int], **queueing: Any) -> Host:
+def a_line(priorities: list[int], world: Any = ONE_TASK, **queueing: Any) -> Host:
     """Return a host with a holder, `first`, and behind it `0`, `1` … with these priorities."""
-    host = Host(ONE_TASK, queueing=QueuePolicy(**queueing))
+    host = Host(world, queueing=QueuePolicy(**queueing))
     host.trigger("first")
     for number, priority in enumerate(priorities):
         host.trigger(str(number), priority=priority)
@@ -68,14 +68,15 @@ def test_each_end_of_a_holder_admits_one(limit: int, picks: list[int]) -> None:
 def test_nobody_is_admitted_for_one_that_leaves_the_line(
     priorities: list[int], data: st.DataObject
 ) -> None:
-    """R5: neither who is taken out of the line nor what is asked of the holder frees the lane."""
-    host = a_line(priorities)
-    for control in data.draw(st.permutations(["pause", "pause the holder", "abort"])):
+    """R5: neither who is taken out of the line nor a holder that is paused frees the lane."""
+    host = a_line(priorities, {"dev": {"delivery": ["deploy", "test"]}})
+    for control in data.draw(st.permutations(["pause", "abort", "drain the holder"])):
         someone = data.draw(st.sampled_from(host.state.line("dev") or ("first",)))
-        if control == "abort":
-            host.abort(someone)
-        else:
-            host.pause("first" if control == "pause the holder" else someone)
+        if control == "drain the holder":
+            host.pause("first")
+            host.finish("first")
+        elif someone != "first":
+            host.pause(someone) if control == "pause" else host.abort(someone)
 
     assert ["first"] == started(host)
     assert ("first",) == host.state.holders("dev")

@@ -88,13 +88,13 @@ def _task(given: dict[str, Any]) -> s.TaskDefinition:
 
 
 # fmt: off
-DELIVERY: Final = sequence("deploy", "test")
+DELIVERY: Final = sequence("deploy", task("test", delay=15))
 AFTER_DEV: Final = sequence("test", on=[("dev", "delivery", {})])
 LIMITS: Final[dict[str, Any]] = {
     "total": 300, "waiting": 200, "abort_grace": 50, "reaction": 60, "completion": 150,
 }
 WORLDS: Final = {
-    "plain": world({"dev": {"delivery": DELIVERY}}, remember_requests=1),
+    "plain": world({"dev": {"delivery": sequence("deploy", "test")}}, remember_requests=1),
     "promotion": world({
         "dev": {"delivery": sequence("build", task("test", delay=20))},
         "staging": {
