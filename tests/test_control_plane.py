@@ -25,6 +25,7 @@ from sequencectl.events import (
     SequencesForgotten,
     SequenceStarted,
     StageFrozen,
+    StageUnfrozen,
     TaskFinished,
     TaskTriggered,
 )
@@ -182,6 +183,8 @@ def test_impossible_events_are_refused() -> None:
         (TaskTriggered(serial, T0, a, "t2", "deploy", 1, run.input), ReplayError),
         (type(host.events[0])(serial, T0, a, *_rest(host.events[0])), ReplayError),
         (SequencesForgotten(serial, T0, Subject("sockshop"), ("a",), ("a",)), ReplayError),
+        (SequencesForgotten(serial, T0, Subject("sockshop"), (), (), ("z",)), ReplayError),
+        (StageUnfrozen(serial, T0, Subject("sockshop", stage="dev"), Control()), ReplayError),
     ):
         before = host.state
         with pytest.raises(error):
@@ -258,3 +261,17 @@ def test_a_trigger_needs_nothing_but_names() -> None:
     host.tell(TriggerSequence("a", stage="dev", sequence="delivery"))
 
     assert ("", "a", 0) == (host.record("a").service, host.record("a").context, 0)
+
+
+def test_deep_properties_are_refused_where_they_are_defined() -> None:
+    """No definition can make a decision fail: properties leave room for a task's input (R14)."""
+
+    def nested(levels: int) -> dict[str, object]:
+        return {"x": nested(levels - 1)} if levels > 1 else {}
+
+    host = Host({"dev": {"delivery": [{"name": "deploy", "properties": nested(100)}]}})
+    host.trigger("a")
+
+    assert "deploy" == host.task("a")
+    with pytest.raises(DefinitionError, match="properties: must have at most 100 levels"):
+        Shipyard.of({"dev": {"delivery": [{"name": "deploy", "properties": nested(101)}]}})

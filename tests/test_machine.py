@@ -497,3 +497,12 @@ def test_evolve_refuses_what_does_not_follow() -> None:
             alone.machine.evolve(state, event)
     with pytest.raises(IllegalTransition):
         alone.machine.evolve(alone.state, started)
+
+
+def test_a_project_must_have_a_name_that_can_be_stored() -> None:
+    """A project that is named is printable ASCII here as everywhere."""
+    command = TriggerSequence("a", stage="dev", sequence="delivery")
+    machine = SequenceStateMachine(SequenceDefinition("delivery", (TaskDefinition("deploy"),)))
+
+    with pytest.raises(InvalidValue, match="project: must be 1 to 200 printable ASCII"):
+        machine.accept(command, T0, project="ü")

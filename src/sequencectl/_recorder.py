@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
@@ -13,6 +14,16 @@ from sequencectl.sequence import LiveSequence
 
 LATEST_INSTANT: Final = datetime(9000, 1, 1, tzinfo=UTC)
 """Later instants are refused: adding a timeout to them could leave the calendar."""
+
+
+_PROJECT: Final = re.compile(r"[ -~]{1,200}")
+
+
+def checked_project(name: object) -> str:
+    """Return the name of a project; raise `InvalidValue` if it is no printable ASCII."""
+    if not isinstance(name, str) or _PROJECT.fullmatch(name) is None:
+        raise InvalidValue("project", name, "must be 1 to 200 printable ASCII characters")
+    return name
 
 
 def checked_instant(now: object) -> datetime:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from itertools import pairwise
@@ -16,6 +15,7 @@ from sequencectl._controls import control
 from sequencectl._deadlines import check
 from sequencectl._draft import Draft
 from sequencectl._follow_ups import close_step
+from sequencectl._recorder import checked_project
 from sequencectl._reports import report
 from sequencectl.commands import (
     AbortSequence,
@@ -44,8 +44,6 @@ from sequencectl.sequence import SequenceRecord
 from sequencectl.shipyard import Shipyard
 from sequencectl.state import ProjectState
 from sequencectl.views import DeliveryView, Explanation, OpenTask, delivery, explain, open_tasks
-
-_PROJECT: Final = re.compile(r"[ -~]{1,200}")
 
 
 @final
@@ -87,7 +85,7 @@ class Decision:
 
     @property
     def removed(self) -> tuple[str, ...]:
-        """The ids of the records to delete: what was forgotten."""
+        """The ids of the sequences that were forgotten; some stay remembered as ids."""
         return tuple(
             sequence_id
             for event in self.events
@@ -172,7 +170,7 @@ class ControlPlane:
 
     def initial(self, project: str) -> ProjectState:
         """Return the state of a project in which nothing has happened; ASCII names only."""
-        return _state.initial(_checked_project(project))
+        return _state.initial(checked_project(project))
 
     def decide(self, state: ProjectState, command: Command, now: datetime) -> Decision:
         """Return what `command` leads to; never raises for a race.
@@ -204,12 +202,6 @@ class ControlPlane:
     def open_tasks(self, state: ProjectState) -> tuple[OpenTask, ...]:
         """Return the tasks in flight, by trigger, for executors that poll."""
         return open_tasks(state)
-
-
-def _checked_project(name: object) -> str:
-    if not isinstance(name, str) or _PROJECT.fullmatch(name) is None:
-        raise InvalidValue("project", name, "must be 1 to 200 printable ASCII characters")
-    return name
 
 
 def _decide(draft: Draft, command: Command) -> Outcome:

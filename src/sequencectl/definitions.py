@@ -82,11 +82,18 @@ def _read_delay(value: timedelta | str) -> timedelta:
     return delay
 
 
+_DEEPEST_PROPERTIES: Final = 100  # they go one level deeper into a task's input
+
+
 def _read_properties(value: Mapping[str, object] | None) -> FrozenMap:
     try:
-        return freeze(value, where="properties")
+        properties = freeze(value, where="properties")
     except PayloadError as error:
         raise DefinitionError(error.where, error.value, error.problem) from None
+    if properties.depth > _DEEPEST_PROPERTIES:
+        problem = f"must have at most {_DEEPEST_PROPERTIES} levels"
+        raise DefinitionError("properties", value, problem)
+    return properties
 
 
 def _read_expects(value: int | Collection[str] | None) -> int | frozenset[str] | None:

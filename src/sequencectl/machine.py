@@ -14,7 +14,7 @@ import attrs
 
 from sequencectl import _steps
 from sequencectl._fold import fold
-from sequencectl._recorder import after, checked_instant, effective_instant
+from sequencectl._recorder import after, checked_instant, checked_project, effective_instant
 from sequencectl._rulebook import next_phase
 from sequencectl._task_steps import payload_refusal, priority_of, report
 from sequencectl.commands import (
@@ -88,6 +88,8 @@ class SequenceStateMachine:
         """Return the decision that puts a sequence in the host's line, waiting (R8, R26)."""
         _check_trigger(command)
         now = checked_instant(now)
+        if project:
+            checked_project(project)
         if command.sequence != self.definition.name:
             message = f"This machine runs {self.definition.name!r}, not {command.sequence!r}."
             refusal = Rejected(RejectedCode.UNKNOWN_SEQUENCE, message)

@@ -264,6 +264,8 @@ def evolve(state: ProjectState, event: Event) -> ProjectState:
             freezes = state._freezes.insert(event.subject.stage, Freeze(event.control, event.at))
             return _advanced(state, _noted(ledger, event.control), freezes=freezes)
         case StageUnfrozen():
+            if event.subject.stage not in state._freezes:
+                raise ReplayError(f"stage {event.subject.stage!r} is not frozen")
             freezes = state._freezes.remove(event.subject.stage)
             return _advanced(state, _noted(ledger, event.control), freezes=freezes)
         case FollowUpRefused():
@@ -377,6 +379,8 @@ def _forgotten(state: ProjectState, ledger: Ledger, event: SequencesForgotten) -
         known = Remembered(record.context, record.stage, record.name, record.service, number)
         remembered, order = remembered.insert(sequence_id, known), order.add((number, sequence_id))
     for sequence_id in event.released:
+        if sequence_id not in remembered:
+            raise ReplayError(f"{sequence_id!r} is not remembered and cannot be released")
         known = remembered[sequence_id]
         remembered, order = (
             remembered.remove(sequence_id),
