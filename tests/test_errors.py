@@ -63,7 +63,11 @@ def test_what_is_also_a_built_in_error_is_drawn_so() -> None:
     """A host may catch a wrong value as ValueError and an unknown id as LookupError."""
     drawn = dict(re.findall(r"([A-Z]\w+) \(also a (\w+)\)", errors.__doc__ or ""))
 
-    assert drawn == {"InvalidValue": "ValueError", "UnknownSequence": "LookupError"}
+    assert drawn == {
+        "InvalidValue": "ValueError",
+        "UnknownSequence": "LookupError",
+        "UnknownProject": "LookupError",
+    }
     assert issubclass(InvalidValue, ValueError)
     assert issubclass(UnknownSequence, LookupError)
 

@@ -18,6 +18,7 @@ from sequencectl.commands import (
     UnfreezeStage,
 )
 from sequencectl.control_plane import ControlPlane, Decision, combine
+from sequencectl.controller import AsyncSequenceController, SequenceController
 from sequencectl.definitions import (
     SequenceDefinition,
     StageDefinition,
@@ -27,6 +28,9 @@ from sequencectl.definitions import (
 from sequencectl.durations import format_duration, parse_duration
 from sequencectl.errors import (
     CommandRejected,
+    Conflict,
+    Contention,
+    DecodeError,
     DefinitionError,
     DurationError,
     IllegalTransition,
@@ -34,8 +38,10 @@ from sequencectl.errors import (
     PayloadError,
     PolicyError,
     ReplayError,
+    SchemaTooNew,
     SequencectlError,
     UnknownContext,
+    UnknownProject,
     UnknownSequence,
 )
 from sequencectl.events import Ending, Event, TaskTriggered
@@ -69,12 +75,16 @@ from sequencectl.views import DeliveryView, Explanation, OpenTask
 __all__ = [
     "AbortSequence",
     "Applied",
+    "AsyncSequenceController",
     "Bounds",
     "CheckDeadlines",
     "Command",
     "CommandRejected",
+    "Conflict",
+    "Contention",
     "ControlPlane",
     "Decision",
+    "DecodeError",
     "DefinitionError",
     "DeliveryView",
     "DurationError",
@@ -104,7 +114,9 @@ __all__ = [
     "ReportTaskStarted",
     "Result",
     "ResumeSequence",
+    "SchemaTooNew",
     "SequenceCommand",
+    "SequenceController",
     "SequenceDecision",
     "SequenceDefinition",
     "SequenceRecord",
@@ -126,6 +138,7 @@ __all__ = [
     "UnchangedCode",
     "UnfreezeStage",
     "UnknownContext",
+    "UnknownProject",
     "UnknownSequence",
     "combine",
     "evolve",

@@ -7,12 +7,17 @@ One base class, one class for each kind of mistake::
     │   ├── DurationError                   a text that is not a duration
     │   ├── PayloadError                    data that is not JSON
     │   ├── PolicyError                     a policy that contradicts itself
-    │   └── DefinitionError                 a shipyard that cannot be run
+    │   ├── DefinitionError                 a shipyard that cannot be run
+    │   └── DecodeError                     bytes that are no record of ours
+    │       └── SchemaTooNew                a record that a newer version wrote
     ├── IllegalTransition                   the rulebook has no such row
     ├── ReplayError                         an event that does not follow the state
     ├── CommandRejected                     a refused command, raised on request
-    └── UnknownSequence (also a LookupError) a question about an id nobody knows
-        └── UnknownContext                  the same for a context
+    ├── UnknownSequence (also a LookupError) a question about an id nobody knows
+    │   └── UnknownContext                  the same for a context
+    ├── UnknownProject (also a LookupError) a project the host has no plane for
+    ├── Conflict                            a commit on a version that is not the newest
+    └── Contention                          conflicts did not cease: send the command again
 
 A race is never an exception: ``decide`` answers it with an outcome.
 """
@@ -98,6 +103,27 @@ class DefinitionError(InvalidValue):
         self.line = line
 
 
+class DecodeError(InvalidValue):
+    """Bytes, or values read from them, are not what this library writes.
+
+    `where` is the path to the first offending part (``record.task.triggered.at``) and `value` that
+    part. Nothing was made of the rest.
+    """
+
+
+class SchemaTooNew(DecodeError):
+    """Bytes were written in a schema that only a newer version understands: leave them alone.
+
+    `found` is their schema and `understood` the newest one that can be read here.
+    """
+
+    def __init__(self, found: int, understood: int) -> None:
+        problem = f"must be at most {understood}, the newest schema this version understands"
+        super().__init__("schema", found, problem)
+        self.found = found
+        self.understood = understood
+
+
 class IllegalTransition(SequencectlError):
     """The rulebook has no row for this event in this phase: nothing was changed."""
 
@@ -142,3 +168,35 @@ class UnknownContext(UnknownSequence):
         )
         self.project = project
         self.sequence_id = self.context = context
+
+
+class UnknownProject(SequencectlError, LookupError):
+    """The host has no plane for this project; raised by its `planes` function."""
+
+    def __init__(self, project: str) -> None:
+        super().__init__(f"project {shown(project)} is not known here")
+        self.project = project
+
+
+class Conflict(SequencectlError):
+    """A commit was refused because the project has moved on; nothing was written.
+
+    Raised by stores. `base` is the serial the decision was taken on, `found` the one that is stored
+    (None if the store cannot tell).
+    """
+
+    def __init__(self, project: str, *, base: int, found: int | None = None) -> None:
+        there = "another serial" if found is None else f"serial {found}"
+        super().__init__(f"project {shown(project)} is at {there}, the decision is based on {base}")
+        self.project = project
+        self.base = base
+        self.found = found
+
+
+class Contention(SequencectlError):
+    """Others kept committing first, `attempts` times: nothing was done, send the command again."""
+
+    def __init__(self, project: str, attempts: int) -> None:
+        super().__init__(f"project {shown(project)} was busy: {attempts} commits met a conflict")
+        self.project = project
+        self.attempts = attempts

@@ -1,0 +1,294 @@
+"""Commands and events as the CloudEvents of Keptn, plain mappings in and out.
+
+`from_cloudevent` reads what arrives on a bus: triggers of sequences and the reports of executors.
+`to_cloudevent` writes what is published: one event gives one CloudEvent, or none where Keptn has no
+form for it. `refusal` writes the answer to a trigger that was refused. The types are
+``sh.keptn.event.<stage>.<sequence>.<word>`` for a sequence and ``sh.keptn.event.<task>.<word>`` for
+a task; names have no dots, so that the number of parts tells the two apart.
+
+What a host reads back of its own stream is harmless: a follow-up's trigger is a duplicate (R8), and
+the finish of a task that ran out of time is late (R13).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias, assert_never
+
+from sequencectl import events as e
+from sequencectl._recorder import checked_instant
+from sequencectl.commands import ReportTaskFinished, ReportTaskStarted, TriggerSequence
+from sequencectl.errors import InvalidValue, PayloadError
+from sequencectl.events import derived_id
+from sequencectl.facts import Subject
+from sequencectl.outcomes import Rejected, RejectedCode
+from sequencectl.payload import FrozenJson, FrozenMap, freeze, thaw
+from sequencectl.results import Result, Status
+from sequencectl.sequence import Phase
+
+CONVERSATIONS: Final = frozenset({"get-sli", "problem", "webhook"})
+"""What Keptn's services talk about among themselves, in events that look like those of tasks."""
+
+SPEC_VERSION: Final = "0.2.4"
+"""The version of Keptn's specification that is written."""
+
+_TYPE: Final = re.compile(r"sh\.keptn\.event\.(?:([^.]*)\.)?([^.]*)\.(triggered|started|finished)")
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_ID: Final = re.compile(r"[ -~]{1,200}")
+_RESULTS: Final[Mapping[object, Result]] = {result.value: result for result in Result}
+_STATUSES: Final[Mapping[object, Status]] = {status.value: status for status in Status}
+_NOT_DATA: Final = frozenset({"project", "stage", "service", "result", "status", "message"})
+_ATTRIBUTES: Final = {
+    "sequence_id": "id",
+    "report_id": "id",
+    "task_id": "triggeredid",
+    "context": "shkeptncontext",
+    "revision": "gitcommitid",
+    "service": "data.service",
+    "stage": "type",
+    "sequence": "type",
+}
+_STATE_WORDS: Final[Mapping[Phase, str]] = {
+    Phase.WAITING: "waiting",
+    Phase.HELD: "paused",
+    Phase.RUNNING: "started",
+    Phase.PAUSING: "paused",
+    Phase.PAUSED: "paused",
+    Phase.ABORTING: "aborted",
+    Phase.FINISHED: "finished",
+    Phase.TIMED_OUT: "timedOut",
+    Phase.ABORTED: "aborted",
+    Phase.SUPERSEDED: "aborted",
+    Phase.EXPIRED: "timedOut",
+}
+
+
+def state_word(phase: Phase) -> str:
+    """Return what Keptn calls the state of a sequence in this phase."""
+    return _STATE_WORDS[phase]
+
+
+def project_of(event: object) -> str | None:
+    """Return the project a CloudEvent is about, from its data; None if it names none."""
+    data = event.get("data") if isinstance(event, Mapping) else None
+    project = data.get("project") if isinstance(data, Mapping) else None
+    return project if isinstance(project, str) and _ID.fullmatch(project) else None
+
+
+def from_cloudevent(
+    event: Mapping[str, Any], *, conversations: Collection[str] = CONVERSATIONS
+) -> TriggerSequence | ReportTaskStarted | ReportTaskFinished | None:
+    """Return the command a CloudEvent stands for; None if it is none of ours.
+
+    Ours are the trigger of a sequence and the started and finished of a task. `conversations` are
+    the tasks whose events are not: a shipyard that has a task of such a name leaves it out here.
+    Data that cannot be used does not lose a finish: it counts as errored, without its data, and the
+    message says what is wrong (R33). Whatever else is wrong with an event of ours is an
+    `InvalidValue` whose `where` is the path in the event (``triggeredid``, ``data.service``).
+    """
+    if not isinstance(event, Mapping):
+        raise InvalidValue("event", event, "must be a CloudEvent (a mapping)")
+    given = event.get("type")
+    found = _TYPE.fullmatch(given) if isinstance(given, str) else None
+    if found is None:
+        return None
+    stage, name, word = found.groups()
+    if (stage is None) is (word == "triggered") or (stage is None and name in conversations):
+        return None  # of sequences the triggers are read, of tasks everything but those
+    if event.get("specversion") != "1.0":
+        raise InvalidValue("specversion", event.get("specversion"), "must be '1.0'")
+    if event.get("id") is None:
+        raise InvalidValue("id", None, "must be 1 to 200 printable ASCII characters")
+    try:
+        return _trigger(event, stage, name) if stage is not None else _report(event, name, word)
+    except InvalidValue as error:
+        where = _ATTRIBUTES.get(error.where, error.where)
+        raise InvalidValue(where, error.value, error.problem) from None
+
+
+def to_cloudevent(event: e.Event, *, source: str) -> dict[str, Any] | None:
+    """Return the CloudEvent to publish for an event, as `source`; None if Keptn has no form for it.
+
+    The same event gives the same CloudEvent at each emission, its id included.
+    """
+    if not isinstance(event, e.Event):
+        raise InvalidValue("event", event, "must be one of the events of sequencectl")
+    form = _form(event)
+    if form is None:
+        return None
+    kind, event_id, data, extensions = form
+    subject = event.subject
+    return _written(subject, kind, event_id, source, at=event.at, data=data, **extensions)
+
+
+def refusal(
+    command: TriggerSequence, rejected: Rejected, *, project: str, source: str, now: datetime
+) -> dict[str, Any]:
+    """Return the finished CloudEvent that tells who triggered a sequence why it does not run (R8).
+
+    The same refusal has the same id at any time. Where the sequence's id belongs to another one
+    there is no ``triggeredid``: it would end that one for all who watch it.
+    """
+    names = (command.context, command.stage, command.sequence, command.service)
+    subject = Subject(project, *names, command.sequence_id, command.revision)
+    kind = "\n".join(("refusal", rejected.code.value, command.sequence_id, *names))
+    is_own = rejected.code is not RejectedCode.ID_CONFLICT
+    labels = command.data.get("labels")
+    return _written(
+        subject,
+        f"{subject.stage}.{subject.sequence}.finished",
+        derived_id(project, 0, kind),
+        source,
+        at=checked_instant(now),
+        data=_ended(Result.FAIL, Status.ERRORED, rejected.message, labels),
+        triggeredid=subject.sequence_id if is_own else None,
+    )
+
+
+# ---------------------------------------------------------------- reading
+
+
+def _trigger(event: Mapping[str, Any], stage: str, sequence: str) -> TriggerSequence:
+    data = freeze(event.get("data"))
+    service: Any = _given(data.get("service"))
+    return TriggerSequence(
+        event["id"],
+        stage=stage,
+        sequence=sequence,
+        service="" if service is None else service,
+        context=_given(event.get("shkeptncontext")),
+        data=data,
+        revision=_given(event.get("gitcommitid")),
+    )
+
+
+def _report(
+    event: Mapping[str, Any], task: str, word: str
+) -> ReportTaskStarted | ReportTaskFinished:
+    if not _NAME.fullmatch(task):
+        raise InvalidValue("type", task, "must be 1 to 63 letters, digits, '-' or '_'")
+    about: Any = {"source": event.get("source"), "report_id": event["id"]}
+    task_id: Any = event.get("triggeredid")
+    if word == "started":
+        return ReportTaskStarted(task_id, **about)
+    try:
+        about |= _heard(freeze(event.get("data")))
+    except PayloadError as error:
+        said = f"The result cannot be used: {error}".encode(errors="replace").decode()
+        about |= {"result": Result.FAIL, "status": Status.ERRORED, "message": said}
+    return ReportTaskFinished(task_id, **about)
+
+
+def _heard(data: FrozenMap) -> dict[str, Any]:
+    """Return what the data of a finish says: its result, status and message, and the rest (R12)."""
+    message = data.get("message")
+    if message is not None and not isinstance(message, str):
+        raise PayloadError("data.message", message, "must be a text")
+    result, status = _given(data.get("result")), _given(data.get("status"))
+    if status is None and result in _RESULTS:
+        status = Status.SUCCEEDED.value
+    if result is None:
+        result = Result.PASS.value
+    known = _STATUSES.get(status, Status.UNKNOWN)
+    return {
+        "result": _RESULTS.get(result, Result.FAIL) if known is Status.SUCCEEDED else Result.FAIL,
+        "status": known,
+        "message": message or "",
+        "data": {key: value for key, value in data.items() if key not in _NOT_DATA},
+    }
+
+
+def _given(value: Any) -> Any:
+    """Return a value that may be left out; an empty text is how Go leaves it out."""
+    return None if isinstance(value, str) and not value else value
+
+
+# ---------------------------------------------------------------- writing
+
+
+_Form: TypeAlias = tuple[str, str, dict[str, Any], dict[str, str | None]]
+
+
+def _form(event: e.Event) -> _Form | None:
+    """Return the type after its prefix, the id, the data and the extensions of an event's form."""
+    subject = event.subject
+    of = f"{subject.stage}.{subject.sequence}"
+    # sequences that are driven one by one number their events from 1 each: the id tells them apart
+    own_id = derived_id(subject.project, event.serial, f"cloudevent of {subject.sequence_id}")
+    about: dict[str, str | None] = {"triggeredid": subject.sequence_id}
+    match event:
+        case e.SequenceTriggered() if event.parent is not None:
+            return f"{of}.triggered", subject.sequence_id, thaw(event.data), {}
+        case e.TaskTriggered():
+            return f"{event.task}.triggered", event.task_id, thaw(event.input), {}
+        case e.TaskTimedOut():
+            data = _ended(Result.FAIL, Status.ERRORED, str(event.explanation))
+            return f"{event.task}.finished", own_id, data, {"triggeredid": event.task_id}
+        case e.SequenceStarted():
+            return f"{of}.started", own_id, {}, about
+        case e.SequencePaused():
+            return f"{of}.paused", own_id, {}, about
+        case e.SequenceResumed():
+            return f"{of}.resumed", own_id, {}, about
+        case e.SequenceFinished():
+            data = _ended(event.result, event.status, event.message, event.labels)
+            return f"{of}.finished", own_id, data, about
+        case e.SequenceTimedOut() | e.SequenceAborted():
+            status = Status.ABORTED if isinstance(event, e.SequenceAborted) else Status.ERRORED
+            data = _ended(Result.FAIL, status, event.message, event.labels)
+            return f"{of}.finished", own_id, data, about | {"abandonedtask": event.abandoned_task}
+        case e.SequenceSuperseded() | e.SequenceExpired():
+            data = _ended(Result.FAIL, Status.ABORTED, event.message, event.labels)
+            return f"{of}.finished", own_id, data, about
+        case (
+            # what hosts trigger and executors report is on the bus; the rest has no form in Keptn
+            e.SequenceTriggered() | e.TaskStartReported() | e.TaskFinishReported()
+            | e.TaskScheduled() | e.TaskFinished() | e.SequenceDrained()
+            | e.SequenceAbortRequested() | e.ContextPaused() | e.ContextResumed()
+            | e.StageFrozen() | e.StageUnfrozen() | e.FollowUpRefused() | e.SequencesForgotten()
+        ):  # fmt: skip
+            return None
+        case _:
+            assert_never(event)
+
+
+def _ended(
+    result: Result, status: Status, message: str, labels: FrozenJson = None
+) -> dict[str, Any]:
+    data: dict[str, Any] = {"result": result.value, "status": status.value}
+    if message:
+        data["message"] = message
+    if isinstance(labels, FrozenMap) and labels:
+        data["labels"] = thaw(labels)
+    return data
+
+
+def _written(
+    subject: Subject,
+    kind: str,
+    event_id: str,
+    source: Any,
+    *,
+    at: datetime,
+    data: Mapping[str, Any],
+    **extensions: str | None,
+) -> dict[str, Any]:
+    if not isinstance(source, str) or not _ID.fullmatch(source):
+        raise InvalidValue("source", source, "must be 1 to 200 printable ASCII characters")
+    time = at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
+    optional = {**extensions, "gitcommitid": subject.revision}
+    scope = {"project": subject.project, "stage": subject.stage, "service": subject.service}
+    return {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": source,
+        "type": f"sh.keptn.event.{kind}",
+        "time": f"{time}Z",
+        "datacontenttype": "application/json",
+        "shkeptncontext": subject.context,
+        "shkeptnspecversion": SPEC_VERSION,
+        **{name: value for name, value in optional.items() if value},
+        "data": {**data, **scope},
+    }

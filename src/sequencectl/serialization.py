@@ -1,0 +1,227 @@
+"""Bytes in, values out; values in, bytes out: how what a project keeps, says and is told is stored.
+
+Import it explicitly: ``from sequencectl import serialization``. The core does not need it.
+
+A store that keeps a row for each sequence writes `dump_header` and, row by row, `dump_changes`, and
+reads them back with `load_header`, `load_record` and `restore_project`. One that keeps a project as
+a whole uses `dump_project` and `load_project`. Outboxes and event stores use `dump_event`, hosts
+that queue commands `dump_command`.
+
+* ``load_x(dump_x(value)) == value``, and equal values give equal bytes, in every process.
+* Every ``load_`` raises `DecodeError` whatever the bytes, and nothing else; `SchemaTooNew`, a kind
+  of it, for what a newer version wrote: leave that untouched.
+* Every ``dump_`` takes `schema`: during a rolling upgrade let all writers write the schema that the
+  oldest running reader understands.
+* Every ``load_`` takes `limit`, the number of bytes beyond which it does not begin to read.
+
+``docs/wire.md`` shows what the records look like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple, cast
+
+from sequencectl._decoding import structured
+from sequencectl._documents import SCHEMA, Bytes, read, write
+from sequencectl._encoding import plain
+from sequencectl._stored import (
+    ForgottenSequence,
+    Header,
+    Snapshot,
+    StoredRecord,
+    faults_between,
+)
+from sequencectl.commands import Command
+from sequencectl.control_plane import Decision
+from sequencectl.errors import DecodeError, InvalidValue
+from sequencectl.events import Event, SequencesForgotten
+from sequencectl.state import ProjectState, restore
+
+__all__ = [
+    "LIMIT",
+    "LIMIT_OF_MANY",
+    "SCHEMA",
+    "Change",
+    "ForgottenSequence",
+    "Header",
+    "StoredRecord",
+    "dump_changes",
+    "dump_command",
+    "dump_event",
+    "dump_events",
+    "dump_header",
+    "dump_project",
+    "dump_record",
+    "load_command",
+    "load_event",
+    "load_events",
+    "load_header",
+    "load_project",
+    "load_record",
+    "restore_project",
+]
+
+LIMIT: Final = 16 * 2**20
+"""How many bytes one record, event or command may have unless told otherwise: 16 MiB."""
+
+LIMIT_OF_MANY: Final = 2**30
+"""How many bytes a header, a project or a list of events may have unless told otherwise: 1 GiB."""
+
+
+class Change(NamedTuple):
+    """What to do with the row of a sequence: replace it by `data`, or delete it if that is None."""
+
+    sequence_id: str
+    data: bytes | None
+
+
+# ---------------------------------------------------------------- rows and headers
+
+
+def dump_record(record: StoredRecord, *, schema: int = SCHEMA) -> bytes:
+    """Return the bytes of one row: a sequence, or what is remembered of a forgotten one."""
+    _check_type("record", record, StoredRecord)
+    return _dump("record", record, StoredRecord, schema)
+
+
+def load_record(data: Bytes, *, limit: int = LIMIT) -> StoredRecord:
+    """Return the record that `dump_record` wrote."""
+    return cast("StoredRecord", _load("record", data, StoredRecord, limit))
+
+
+def dump_changes(decision: Decision, *, schema: int = SCHEMA) -> tuple[Change, ...]:
+    """Return what a decision does to the rows of a project, each row once.
+
+    A forgotten sequence is no deletion: its row becomes that of a `ForgottenSequence` until its id
+    is released.
+    """
+    touched: dict[str, None] = {}
+    for event in decision.events:
+        touched[event.subject.sequence_id] = None
+        if isinstance(event, SequencesForgotten):
+            touched.update(dict.fromkeys((*event.sequence_ids, *event.released)))
+    touched.pop("", None)
+    changes = []
+    for sequence_id in touched:
+        record = _row(decision.state, sequence_id)
+        data = None if record is None else dump_record(record, schema=schema)
+        changes.append(Change(sequence_id, data))
+    return tuple(changes)
+
+
+def dump_header(state: ProjectState, *, schema: int = SCHEMA) -> bytes:
+    """Return the bytes of everything of a project that is in no row; write it at each commit."""
+    _check_type("state", state, ProjectState)
+    return _dump("header", _header(state), Header, schema)
+
+
+def load_header(data: Bytes, *, limit: int = LIMIT_OF_MANY) -> Header:
+    """Return the header that `dump_header` wrote."""
+    return cast("Header", _load("header", data, Header, limit))
+
+
+def restore_project(header: Header, records: Iterable[StoredRecord]) -> ProjectState:
+    """Return the project that a header and all its rows, in any order, make up.
+
+    Raises `DecodeError` if they do not belong together: rows of another project, of a later commit,
+    or one sequence, place or task in two rows.
+    """
+    rows = tuple(records)
+    for fault in faults_between(header, rows):
+        raise DecodeError(fault.where, fault.value, fault.problem)
+    return restore(
+        header.project,
+        header.ledger,
+        (row for row in rows if not isinstance(row, ForgottenSequence)),
+        contexts=header.contexts,
+        freezes=header.freezes,
+        remembered={
+            row.sequence_id: row.remembered for row in rows if isinstance(row, ForgottenSequence)
+        },
+    )
+
+
+# ---------------------------------------------------------------- whole projects
+
+
+def dump_project(state: ProjectState, *, schema: int = SCHEMA) -> bytes:
+    """Return the bytes of a whole project."""
+    _check_type("state", state, ProjectState)
+    forgotten = state.oldest_remembered(state.remembered_count)
+    ids = (*forgotten, *state.sequences)
+    rows = tuple(row for row in (_row(state, known) for known in ids) if row is not None)
+    return _dump("project", Snapshot(_header(state), rows), Snapshot, schema)
+
+
+def load_project(data: Bytes, *, limit: int = LIMIT_OF_MANY) -> ProjectState:
+    """Return the project that `dump_project` wrote."""
+    snapshot = cast("Snapshot", _load("project", data, Snapshot, limit))
+    return restore_project(snapshot.header, snapshot.records)
+
+
+# ---------------------------------------------------------------- events and commands
+
+
+def dump_event(event: Event, *, schema: int = SCHEMA) -> bytes:
+    """Return the bytes of one event."""
+    _check_type("event", event, Event)
+    return _dump("event", event, Event, schema)
+
+
+def load_event(data: Bytes, *, limit: int = LIMIT) -> Event:
+    """Return the event that `dump_event` wrote."""
+    return cast("Event", _load("event", data, Event, limit))
+
+
+def dump_events(events: Sequence[Event], *, schema: int = SCHEMA) -> bytes:
+    """Return the bytes of any number of events, in their order."""
+    _check_type("events", events, Sequence)
+    for event in events:
+        _check_type("events", event, Event)
+    return _dump("events", tuple(events), tuple[Event, ...], schema)
+
+
+def load_events(data: Bytes, *, limit: int = LIMIT_OF_MANY) -> tuple[Event, ...]:
+    """Return the events that `dump_events` wrote."""
+    return cast("tuple[Event, ...]", _load("events", data, tuple[Event, ...], limit))
+
+
+def dump_command(command: Command, *, schema: int = SCHEMA) -> bytes:
+    """Return the bytes of one command."""
+    _check_type("command", command, Command)
+    return _dump("command", command, Command, schema)
+
+
+def load_command(data: Bytes, *, limit: int = LIMIT) -> Command:
+    """Return the command that `dump_command` wrote."""
+    return cast("Command", _load("command", data, Command, limit))
+
+
+# ---------------------------------------------------------------- the way
+
+
+def _dump(kind: str, value: object, of: Any, schema: int) -> bytes:
+    return write(kind, plain(value, of), schema=schema)
+
+
+def _load(kind: str, data: Bytes, of: Any, limit: int) -> object:
+    return structured(read(kind, data, limit=limit), of, kind)
+
+
+def _check_type(where: str, value: object, of: Any) -> None:
+    if not isinstance(value, of):
+        raise InvalidValue(
+            where, value, "must be what sequencectl makes, of the type that is asked"
+        )
+
+
+def _header(state: ProjectState) -> Header:
+    return Header(state.project, state.ledger, state.contexts, state.freezes)
+
+
+def _row(state: ProjectState, sequence_id: str) -> StoredRecord | None:
+    record, remembered = state.sequence(sequence_id), state.remembered(sequence_id)
+    if record is None and remembered is not None:
+        return ForgottenSequence(sequence_id, remembered)
+    return record

@@ -1,0 +1,166 @@
+"""Walks through what can happen: commands about what there is, decided by a real `ControlPlane`.
+
+`tour` is one fixed walk that meets every phase, every kind of event and awkward values; stores and
+sinks are checked with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Final, Protocol, TypeVar, final
+
+from sequencectl import commands as c
+from sequencectl.control_plane import ControlPlane, Decision, combine
+from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
+from sequencectl.results import Result, Status
+from sequencectl.shipyard import Shipyard
+from sequencectl.state import ProjectState
+
+T = TypeVar("T")
+START: Final = datetime(2026, 3, 29, 0, 59, 59, 999_999, tzinfo=UTC)
+
+_FAILED: Final = {"selector": {"match": {"result": "fail"}}}
+_TEST: Final = {"name": "test", "triggeredAfter": "90s", "properties": {"deep": {"list": [None]}}}
+_CHECK: Final = {"name": "check", "expects": ["x", "it's y"]}
+_STAGES: Final[Mapping[str, Mapping[str, object]]] = {
+    "dev": {"delivery": {"tasks": ["deploy", _TEST]}},
+    "qa": {"delivery": {
+        "tasks": [_CHECK, "promote"],
+        "triggeredOn": ["dev.delivery.finished"],
+        "timeouts": {"total": None, "waiting": "1h"},
+    }},
+    "prod": {
+        "release": {"tasks": ["release"], "triggeredOn": ["qa.delivery.finished"]},
+        "rollback": {"tasks": [{"name": "back", "expects": 1}], "priority": 5, "triggeredOn": [
+            {"event": "prod.release.finished", **_FAILED},
+            {"event": "prod.rollback.finished", **_FAILED},
+        ]},
+    },
+}  # fmt: skip
+PLANE: Final = ControlPlane(
+    Shipyard.of(_STAGES),
+    timeouts=TimeoutPolicy(
+        reaction="3m0.000001s", completion="1h", total="2h", waiting="5m", abort_grace="1m"
+    ),
+    queueing=QueuePolicy(stages={"prod": QueuePolicy(mode="latest_only", scope="service")}),
+    bounds=Bounds(retain=3, remember=1, request_ids=2, max_depth=1),
+)
+_DATA: Final[Mapping[str, object]] = {
+    "labels": {"é😀\u2028": '"quoted"\\ \x00\x7f\n', "": "", "it's": "%s ? -- ;"},
+    "numbers": [0, -1, 2**63, -(2**70), 1.5, -0.0, 1e-9, 1.7976931348623157e308, True, False, None],
+    "deep": [[], {}, [{"a": [{"b": [[]]}]}]],
+}
+_MESSAGE: Final = "line one\nline two\t\x00 'quoted' \"é😀\u2028"
+_SEED: Final = 2472
+"""Of a walk that meets everything within 45 decisions and leaves live sequences behind."""
+
+
+class Pick(Protocol):
+    """Chooses one of some options."""
+
+    def __call__(self, *options: T) -> T:
+        """Return one of them."""
+        ...
+
+
+def next_command(
+    plane: ControlPlane, state: ProjectState, pick: Pick, data: Callable[[], Mapping[str, object]]
+) -> c.Command:
+    """Return a command that a host of `plane` may meet in `state`, mostly about what there is."""
+    records = [*state.sequences.values()]
+    live = [record.context for record in records if not record.phase.has_ended]
+    contexts = live * 3 + [record.context for record in records[-2:]] or ["nobody"]
+    stages = [stage.name for stage in plane.shipyard.stages]
+    tasks = [each.triggered.task_id for each in plane.open_tasks(state)]
+    actor, request = pick("", "ann é"), pick(None, None, "q1", "q 2", "it's q3")
+    kinds = ["trigger", "report"] * 3 + ["report"] * len(tasks) + ["pause"] * 2
+    match pick(*kinds, *["resume"] * len(state.contexts), "abort", "freeze", "check", "check"):
+        case "trigger":
+            stage = pick(*plane.shipyard.stages)
+            return c.TriggerSequence(
+                pick(*[f"s'{state.serial}/%"] * 9, *(record.sequence_id for record in records)),
+                stage=stage.name,
+                sequence=pick(*(each.name for each in stage.sequences), "evaluation"),
+                service=pick("carts", "é"),
+                context=pick(None, None, *contexts),
+                data=data(),
+                priority=pick(None, None, -3, 0, 3),
+                revision=pick(None, "r/1"),
+            )
+        case "report" if pick(True, False, False):
+            source = pick("x", "it's y")
+            return c.ReportTaskStarted(pick(*tasks, "late"), source=source, report_id=request)
+        case "report":
+            return c.ReportTaskFinished(
+                pick(*tasks * 5, "late"),
+                source=pick("x", "it's y"),
+                result=pick(*Result, *Result, Result.PASS),
+                status=pick(*[Status.SUCCEEDED] * 9, *Status),
+                message=pick("", _MESSAGE),
+                data=data(),
+                report_id=request,
+            )
+        case "pause":
+            scope = pick(None, *stages)
+            return c.PauseSequence(pick(*contexts), stage=scope, actor=actor, request_id=request)
+        case "resume":
+            return c.ResumeSequence(pick(*state.contexts, *contexts), request_id=request)
+        case "abort":
+            force = pick(True, False)
+            return c.AbortSequence(pick(*contexts), force=force, actor=actor, request_id=request)
+        case "freeze":
+            kind = c.UnfreezeStage if state.freezes else c.FreezeStage
+            return kind(pick(*state.freezes, *stages), actor=actor, reason="fire, it's %s")
+        case _:
+            return c.CheckDeadlines(pick(1, 500))
+
+
+def next_instant(state: ProjectState, now: datetime, pick: Pick) -> datetime:
+    """Return when it is sent: a little later, or when something is due."""
+    due = state.next_deadline or now
+    return pick(*[now, now + timedelta(seconds=1, microseconds=1)] * 3, max(now, due))
+
+
+@final
+class Teller:
+    """A host of one project in memory that keeps every decision."""
+
+    def __init__(self, project: str) -> None:
+        self.state = PLANE.initial(project)
+        self.now = START
+        self.decisions: list[Decision] = []
+
+    def tell(self, command: c.Command, now: datetime | None = None) -> Decision:
+        """Decide a command, a second later or now, and keep what it led to."""
+        self.now = now or self.now + timedelta(seconds=1, microseconds=1)
+        decision = PLANE.decide(self.state, command, self.now)
+        self.state = decision.state
+        self.decisions += [decision] if decision.events else []
+        return decision
+
+    def trigger(self, known: str, text: str = "é") -> Decision:
+        """Trigger a delivery in dev with a text for data."""
+        data = {"text": text}
+        return self.tell(c.TriggerSequence(known, stage="dev", sequence="delivery", data=data))
+
+
+def tour(project: str) -> tuple[Decision, ...]:
+    """Return the 45 decisions of the one fixed walk; each changed something."""
+    chance, host = Random(_SEED), Teller(project)  # noqa: S311 - it shall be the same every time
+
+    def pick(*options: T) -> T:
+        return options[int(chance.random() * len(options))]
+
+    host.trigger("a")
+    while len(host.decisions) < 45:
+        command = next_command(PLANE, host.state, pick, lambda: _DATA)
+        host.tell(command, next_instant(host.state, host.now, pick))
+    return tuple(host.decisions)
+
+
+def burst(project: str, number: int) -> Decision:
+    """Return one decision that triggers so many sequences at once."""
+    host = Teller(project)
+    return combine(*(host.trigger(f"s{each}") for each in range(number)))

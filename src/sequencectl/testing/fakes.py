@@ -1,0 +1,85 @@
+"""Fakes of the ports: a clock to turn by hand, a store and a sink in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, final
+
+from sequencectl.control_plane import Decision
+from sequencectl.errors import Conflict
+from sequencectl.events import Event
+from sequencectl.ports import Appointment
+from sequencectl.state import ProjectState
+
+_START: Final = datetime(2026, 1, 1, 9, tzinfo=UTC)
+
+
+@final
+class ManualClock:
+    """A clock that stands until it is turned."""
+
+    def __init__(self, start: datetime = _START) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        """Return the instant it was turned to."""
+        return self._now
+
+    def advance(self, duration: timedelta) -> None:
+        """Turn it on by `duration`; a negative one turns it back."""
+        self._now += duration
+
+    def turn_to(self, instant: datetime) -> None:
+        """Turn it to an instant."""
+        self._now = instant
+
+
+@final
+class InMemoryStore:
+    """A store in memory: atomic because nothing runs beside it, durable as long as it lives."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, ProjectState] = {}
+        self._outboxes: dict[str, list[Event]] = {}
+
+    def load(self, project: str, *, known: ProjectState | None = None) -> ProjectState | None:  # noqa: ARG002 - states cost nothing here
+        """Return the newest state; `known` is not needed here."""
+        return self._states.get(project)
+
+    def commit(self, decision: Decision) -> None:
+        """Keep state and events, or raise `Conflict`."""
+        stored = self._states.get(decision.project)
+        found = 0 if stored is None else stored.serial
+        if found != decision.base:
+            raise Conflict(decision.project, base=decision.base, found=found)
+        self._states[decision.project] = decision.state
+        self._outboxes.setdefault(decision.project, []).extend(decision.events)
+
+    def pending(self, project: str, *, limit: int) -> Sequence[Event]:
+        """Return the head of the outbox."""
+        return tuple(self._outboxes.get(project, ())[:limit])
+
+    def acknowledge(self, project: str, *, through: int) -> None:
+        """Drop the head of the outbox."""
+        outbox = self._outboxes.get(project, [])
+        self._outboxes[project] = [event for event in outbox if event.serial > through]
+
+    def agenda(self, *, limit: int) -> Sequence[Appointment]:
+        """Return unsent projects first, then deadlines by instant."""
+        unsent = [Appointment(project, None) for project, box in self._outboxes.items() if box]
+        deadlines = [(state.next_deadline, project) for project, state in self._states.items()]
+        coming = sorted((at, project) for at, project in deadlines if at is not None)
+        return (*unsent, *(Appointment(project, at) for at, project in coming))[:limit]
+
+
+@final
+class RecordingSink:
+    """A sink that keeps what it was given, in order, repeats included."""
+
+    def __init__(self) -> None:
+        self.emitted: list[Event] = []
+
+    def emit(self, project: str, events: Sequence[Event]) -> None:  # noqa: ARG002 - events name it
+        """Keep the events."""
+        self.emitted.extend(events)

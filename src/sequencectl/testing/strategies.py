@@ -1,0 +1,120 @@
+"""Hypothesis strategies for a host's own property tests; needs the extra `testing`.
+
+Everything they draw is valid; names and ids are few, so that they meet. Test an adapter or a
+controller with what really happens::
+
+    @given(histories())
+    def test_what_was_committed_loads(decisions): ...
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TypeVar
+
+from sequencectl.commands import Command
+from sequencectl.control_plane import ControlPlane, Decision
+from sequencectl.policies import Bounds, LaneScope, QueueMode, QueuePolicy, TimeoutPolicy
+from sequencectl.shipyard import Shipyard
+from sequencectl.state import ProjectState
+from sequencectl.testing._walk import START, Pick, next_command, next_instant
+
+try:
+    from hypothesis import strategies as st
+except ImportError as error:
+    raise ImportError("this needs Hypothesis: install sequencectl[testing]") from error
+
+_STAGES = ("dev", "staging")
+_SEQUENCES = ("delivery", "rollback")
+T = TypeVar("T")
+
+
+def payloads() -> st.SearchStrategy[dict[str, object]]:
+    """Data of a command: plain JSON objects, small."""
+    keys = st.sampled_from(["labels", "a", "it's", "é", ""]) | st.text(
+        st.characters(exclude_categories=["Cs"]), max_size=3
+    )
+    numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
+    values = st.recursive(
+        st.none() | st.booleans() | numbers | texts,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
+        max_leaves=8,
+    )
+    return st.dictionaries(keys, values, max_size=4)
+
+
+_PAYLOADS = payloads()
+
+
+def shipyards() -> st.SearchStrategy[Shipyard]:
+    """Two stages whose sequences have up to three tasks and may follow up on one another."""
+    task = st.sampled_from([
+        "deploy", {"name": "check", "expects": 2}, {"name": "review", "expects": ["x", "it's y"]},
+        {"name": "late", "triggeredAfter": "90s", "properties": {"note": ["é"]}},
+    ])  # fmt: skip
+    ends = [f"{stage}.{name}.finished" for stage in _STAGES for name in _SEQUENCES]
+    failed = [{"event": end, "selector": {"match": {"result": "fail"}}} for end in ends]
+    sequence = st.fixed_dictionaries(
+        {"tasks": st.lists(task, min_size=1, max_size=3)},
+        optional={
+            "triggeredOn": st.lists(st.sampled_from([*ends, *failed]), max_size=1),
+            "priority": st.integers(-2, 2),
+        },
+    )
+    stage = st.fixed_dictionaries(dict.fromkeys(_SEQUENCES, sequence))
+    return st.fixed_dictionaries(dict.fromkeys(_STAGES, stage)).map(Shipyard.of)
+
+
+def planes() -> st.SearchStrategy[ControlPlane]:
+    """Control planes with every kind of limit and queue, and bounds small enough to be met."""
+    limits = st.none() | st.integers(1, 600).map(lambda seconds: timedelta(seconds=seconds))
+    return st.builds(
+        ControlPlane,
+        shipyards(),
+        timeouts=st.builds(TimeoutPolicy, total=limits, waiting=limits, abort_grace=limits),
+        queueing=st.builds(
+            QueuePolicy,
+            limit=st.integers(1, 2),
+            mode=st.sampled_from(QueueMode),
+            scope=st.sampled_from(LaneScope),
+        ),
+        bounds=st.builds(Bounds, retain=st.integers(0, 3), remember=st.integers(0, 3)),
+    )
+
+
+@st.composite
+def commands(draw: st.DrawFn, plane: ControlPlane, state: ProjectState) -> Command:
+    """Commands that a host of `plane` may meet in `state`: mostly about what there is."""
+    return next_command(plane, state, _picking(draw), lambda: draw(_PAYLOADS))
+
+
+@st.composite
+def histories(
+    draw: st.DrawFn, *, plane: ControlPlane | None = None, project: str = "sockshop", most: int = 30
+) -> tuple[Decision, ...]:
+    """Decisions in a row that changed something, `most` at most, on a plane given or drawn."""
+    decider = draw(planes()) if plane is None else plane
+    state, now, pick = decider.initial(project), START, _picking(draw)
+    decisions: list[Decision] = []
+    for _ in range(draw(st.integers(0, most))):
+        now = next_instant(state, now, pick)
+        decision = decider.decide(state, draw(commands(decider, state)), now)
+        decisions += [decision] if decision.events else []
+        state = decision.state
+    return tuple(decisions)
+
+
+def projects(
+    *, plane: ControlPlane | None = None, project: str = "sockshop", most: int = 30
+) -> st.SearchStrategy[ProjectState]:
+    """States that a project can reach, the initial one left out; arguments as for `histories`."""
+    past = histories(plane=plane, project=project, most=most).filter(bool)
+    return past.map(lambda decisions: decisions[-1].state)
+
+
+def _picking(draw: st.DrawFn) -> Pick:
+    def pick(*options: T) -> T:
+        return draw(st.sampled_from(options))
+
+    return pick

@@ -1,0 +1,472 @@
+"""The controllers: what is called in which order, and what follows from an answer (section 7)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sequencectl import (
+    AsyncSequenceController,
+    CheckDeadlines,
+    Command,
+    CommandRejected,
+    Conflict,
+    Contention,
+    ControlPlane,
+    Decision,
+    Event,
+    InvalidValue,
+    PauseSequence,
+    Phase,
+    ProjectState,
+    SequenceController,
+    Shipyard,
+    TriggerSequence,
+    UnknownProject,
+    UnknownSequence,
+)
+from sequencectl.ports import Appointment
+from sequencectl.testing import InMemoryStore, ManualClock, RecordingSink
+
+PLANE = ControlPlane(Shipyard.of({"dev": {"delivery": ["deploy", "test"]}}))
+MINUTE = timedelta(minutes=1)
+
+
+def trigger(sequence_id: str) -> TriggerSequence:
+    """A delivery of carts in dev."""
+    return TriggerSequence(sequence_id, stage="dev", sequence="delivery", service="carts")
+
+
+class SpyStore:
+    """An `InMemoryStore` that writes down what it is asked, and can be told to fail."""
+
+    def __init__(self, log: list[str] | None = None) -> None:
+        self.inner = InMemoryStore()
+        self.log: list[str] = [] if log is None else log
+        self.known: list[int | None] = []
+        self.before_commit: Callable[[], None] = lambda: None
+        self.after_commit: Callable[[], None] = lambda: None
+
+    def load(self, project: str, *, known: ProjectState | None = None) -> ProjectState | None:
+        """Load, noting what was known."""
+        self.log.append("load")
+        self.known.append(None if known is None else known.serial)
+        return self.inner.load(project, known=known)
+
+    def commit(self, decision: Decision) -> None:
+        """Commit between the two hooks."""
+        self.log.append("commit")
+        self.before_commit()
+        self.inner.commit(decision)
+        self.after_commit()
+
+    def pending(self, project: str, *, limit: int) -> Sequence[Event]:
+        """Read the outbox, two events at a time, so that batches are seen."""
+        self.log.append("pending")
+        return self.inner.pending(project, limit=min(limit, 2))
+
+    def acknowledge(self, project: str, *, through: int) -> None:
+        """Acknowledge."""
+        self.log.append(f"acknowledge {through}")
+        self.inner.acknowledge(project, through=through)
+
+    def agenda(self, *, limit: int) -> Sequence[Appointment]:
+        """Read the agenda."""
+        return self.inner.agenda(limit=limit)
+
+
+class SpySink:
+    """A `RecordingSink` that writes down what it emits, and fails for some projects."""
+
+    def __init__(self, log: list[str] | None = None) -> None:
+        self.inner = RecordingSink()
+        self.log: list[str] = [] if log is None else log
+        self.down: set[str] = set()
+
+    def emit(self, project: str, events: Sequence[Event]) -> None:
+        """Emit, unless the project's topic is down."""
+        self.log.append(f"emit {events[0].serial}-{events[-1].serial}")
+        if project in self.down:
+            raise ConnectionError(project)
+        self.inner.emit(project, events)
+
+
+class World:
+    """A store, a sink and a clock, and controllers over them."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.store = SpyStore(self.log)
+        self.sink = SpySink(self.log)
+        self.clock = ManualClock()
+        self.controller = self.another()
+
+    def another(self, planes: Any = PLANE, **options: Any) -> SequenceController:
+        """A controller that has just been started over the same store, sink and clock."""
+        ports: Any = {"store": self.store, "clock": self.clock, "sink": self.sink}
+        return SequenceController(planes, **ports, **options)
+
+    def published(self) -> list[int]:
+        """The serials that were published, repeats included."""
+        return [event.serial for event in self.sink.inner.emitted]
+
+
+def test_a_command_is_committed_before_anything_is_published() -> None:
+    """Load, commit, then the outbox from its head in batches until it is empty (duties 1 to 6)."""
+    world = World()
+
+    handled = world.controller.handle("p", trigger("a"))
+
+    assert [
+        "load",
+        "commit",
+        "pending",
+        "emit 1-2",
+        "acknowledge 2",
+        "pending",
+        "emit 3-3",
+        "acknowledge 3",
+        "pending",
+    ] == world.log
+    assert handled.arm == handled.decision.next_deadline == world.clock.now() + 3 * MINUTE
+
+
+def test_what_changes_nothing_is_answered_at_once() -> None:
+    """A duplicate is neither committed nor published (duty 3)."""
+    world = World()
+    world.controller.handle("p", trigger("a"))
+    world.log.clear()
+
+    handled = world.controller.handle("p", trigger("a"))
+
+    assert (["load"], ()) == (world.log, handled.decision.events)
+
+
+def test_a_refusal_is_raised() -> None:
+    """`handle` raises where `decide` answers; nothing was committed."""
+    world = World()
+
+    with pytest.raises(CommandRejected, match="No context 'x' is known"):
+        world.controller.handle("p", PauseSequence("x"))
+
+    assert ["load"] == world.log
+
+
+def test_a_conflict_is_decided_anew() -> None:
+    """Another replica was faster: load again, decide on what it left, commit that (duty 4)."""
+    world = World()
+    other = world.another()
+
+    def be_faster() -> None:
+        world.store.before_commit = lambda: None
+        other.handle("p", trigger("b"))
+
+    world.store.before_commit = be_faster
+    world.controller.handle("p", trigger("a"))
+
+    assert ("b",) == world.controller.state("p").holders("dev")
+    assert ("a",) == world.controller.state("p").line("dev")
+    assert list(range(1, 5)) == world.published()
+
+
+def test_conflicts_without_end_are_contention() -> None:
+    """After so many attempts nothing was done, and the command can be sent again (duty 4)."""
+    world = World()
+
+    def refuse() -> None:
+        raise Conflict("p", base=0, found=7)
+
+    world.store.before_commit = refuse
+    controller = world.another(attempts=3)
+
+    with pytest.raises(Contention, match="project 'p' was busy: 3 commits met a conflict"):
+        controller.handle("p", trigger("a"))
+
+    assert 3 == world.log.count("commit")
+    assert 0 == controller.state("p").serial
+
+
+def test_an_ambiguous_commit_is_made_safe_by_ids() -> None:
+    """The commit took effect and its answer was lost: the same command again is a duplicate."""
+    world = World()
+
+    def lose_the_answer() -> None:
+        raise TimeoutError
+
+    world.store.after_commit = lose_the_answer
+    with pytest.raises(TimeoutError):
+        world.controller.handle("p", trigger("a"))
+    world.store.after_commit = lambda: None
+
+    handled = world.controller.handle("p", trigger("a"))
+    world.controller.relay()
+
+    assert () == handled.decision.events
+    assert [1, 2, 3] == world.published()
+
+
+def test_a_state_is_known_after_its_commit_and_unknown_after_an_error() -> None:
+    """What was committed or loaded is offered as known; what may be wrong is dropped."""
+    world = World()
+    world.controller.handle("p", trigger("a"))
+    world.controller.handle("p", trigger("b"))
+    world.store.after_commit = lambda: (_ for _ in ()).throw(TimeoutError)
+    with pytest.raises(TimeoutError):
+        world.controller.handle("p", trigger("c"))
+    world.store.after_commit = lambda: None
+    world.controller.handle("p", trigger("d"))
+
+    assert [None, 3, 4, None] == world.store.known
+
+
+def test_known_states_are_bounded() -> None:
+    """The project that was unused for longest is dropped; none are kept with a bound of zero."""
+    known = []
+    for most in (2, 0):
+        world = World()
+        controller = world.another(known=most)
+        for project in ("p", "q", "p", "r", "p", "q"):
+            controller.handle(project, trigger(f"{project}{len(world.store.known)}"))
+        known.append([serial is not None for serial in world.store.known])
+
+    assert [[False, False, True, False, True, False], [False] * 6] == known
+
+
+def test_a_sink_that_is_down_does_not_undo_a_command() -> None:
+    """The command is done, the error is told, and the next relay publishes in order."""
+    world = World()
+    world.sink.down.add("p")
+    handled = world.controller.handle("p", trigger("a"))
+    seen = (type(handled.unsent), world.published())
+    failed = world.controller.relay()
+    world.sink.down.clear()
+
+    relayed = world.controller.relay()
+
+    assert (ConnectionError, []) == seen
+    assert (0, ["p"], world.clock.now() + timedelta(seconds=5)) == (
+        failed.emitted,
+        list(failed.unsent),
+        failed.arm,
+    )
+    assert (3, {}, [1, 2, 3]) == (relayed.emitted, relayed.unsent, world.published())
+    assert world.clock.now() + 3 * MINUTE == relayed.arm
+
+
+def test_one_project_s_trouble_is_not_another_s() -> None:
+    """What cannot be published in one project keeps nothing back in the others."""
+    world = World()
+    world.sink.down.update("pq")
+    for project in "pq":
+        world.controller.handle(project, trigger("a"))
+    world.sink.down.discard("q")
+
+    relayed = world.controller.relay()
+
+    assert (3, ["p"]) == (relayed.emitted, list(relayed.unsent))
+
+
+def test_nothing_is_checked_before_settle_has_passed() -> None:
+    """After an outage reports are heard before anybody is blamed for silence (R31)."""
+    world = World()
+    world.controller.handle("p", trigger("a"))
+    world.clock.advance(60 * MINUTE)
+    restarted = world.another(settle=3 * MINUTE)
+
+    early = restarted.check_deadlines()
+    world.clock.advance(3 * MINUTE)
+    checked = restarted.check_deadlines()
+
+    assert ((), world.clock.now()) == (early.projects, early.arm)
+    assert ("p",) == checked.projects
+    assert restarted.state("p").of_context("a")[0].phase is Phase.TIMED_OUT
+    assert None is checked.arm
+
+
+def test_what_is_unsent_is_published_before_settle() -> None:
+    """A restarted host publishes what another left in the outbox, whenever it comes (duty 8)."""
+    world = World()
+    world.sink.down.add("p")
+    world.controller.handle("p", trigger("a"))
+    world.sink.down.clear()
+
+    world.another().check_deadlines()
+
+    assert [1, 2, 3] == world.published()
+
+
+def test_every_project_that_is_due_is_checked() -> None:
+    """The most urgent first, until nothing is due, and the next deadline is what to arm."""
+    world = World()
+    controller = world.another(settle=timedelta(0))
+    for project in "pqr":
+        controller.handle(project, trigger("a"))
+        world.clock.advance(MINUTE)
+    world.clock.advance(MINUTE)
+
+    checked = controller.check_deadlines()
+
+    assert ("p", "q") == checked.projects
+    assert world.clock.now() + MINUTE == checked.arm
+
+
+def test_a_project_whose_events_cannot_be_published_is_not_checked() -> None:
+    """Nobody is timed out for a task that was never published; come back a little later."""
+    world = World()
+    controller = world.another(settle=timedelta(0))
+    world.sink.down.add("p")
+    controller.handle("p", trigger("a"))
+    world.clock.advance(60 * MINUTE)
+
+    checked = controller.check_deadlines()
+
+    assert ((), ["p"]) == (checked.projects, list(checked.skipped))
+    assert controller.state("p").of_context("a")[0].phase is Phase.RUNNING
+    assert world.clock.now() + timedelta(seconds=5) == checked.arm
+
+
+def test_a_project_without_a_plane_is_skipped() -> None:
+    """A project that was taken out of the configuration does not stop the others (R31)."""
+    world = World()
+    for project in "pq":
+        world.controller.handle(project, trigger("a"))
+    world.clock.advance(60 * MINUTE)
+
+    def planes(project: str) -> ControlPlane:
+        if project == "p":
+            raise UnknownProject(project)
+        return PLANE
+
+    checked = world.another(planes, settle=timedelta(0)).check_deadlines()
+
+    assert (("q",), ["p"]) == (checked.projects, list(checked.skipped))
+    with pytest.raises(UnknownProject, match="project 'p' is not known here"):
+        world.another(planes).handle("p", trigger("b"))
+
+
+def test_an_agenda_that_lags_behind_does_not_spin() -> None:
+    """A project listed as due that has nothing to do is asked once, and again a little later."""
+    world = World()
+    controller = world.another(settle=timedelta(0))
+    controller.handle("p", trigger("a"))
+    late = [Appointment("p", world.clock.now())]
+    world.store.agenda = lambda **_limit: late  # type: ignore[method-assign]
+
+    checked = controller.check_deadlines()
+
+    assert ("p",) == checked.projects
+    assert world.clock.now() + timedelta(seconds=5) == checked.arm
+
+
+def test_questions_are_answered_from_the_store() -> None:
+    """`explain` and `state` read the newest state; unknown ids are typed errors (R32)."""
+    world = World()
+    world.controller.handle("p", trigger("a"))
+
+    assert Phase.RUNNING is world.controller.explain("p", "a").phase
+    assert 0 == world.controller.state("never").serial
+    with pytest.raises(UnknownSequence):
+        world.controller.explain("p", "x")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"settle": timedelta(seconds=-1)},
+        {"attempts": 0},
+        {"known": -1},
+        {"retry_after": timedelta(0)},
+    ],
+)
+def test_options_are_checked(options: dict[str, Any]) -> None:
+    """An option that makes no sense is refused by name."""
+    with pytest.raises(InvalidValue, match=next(iter(options))):
+        World().another(**options)
+
+
+class AsyncPorts:
+    """The spies for hosts that await."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def load(self, project: str, *, known: ProjectState | None = None) -> Any:
+        """Load."""
+        return self.world.store.load(project, known=known)
+
+    async def commit(self, decision: Decision) -> None:
+        """Commit."""
+        self.world.store.commit(decision)
+
+    async def pending(self, project: str, *, limit: int) -> Sequence[Event]:
+        """Read the outbox."""
+        return self.world.store.pending(project, limit=limit)
+
+    async def acknowledge(self, project: str, *, through: int) -> None:
+        """Acknowledge."""
+        self.world.store.acknowledge(project, through=through)
+
+    async def agenda(self, *, limit: int) -> Sequence[Appointment]:
+        """Read the agenda."""
+        return self.world.store.agenda(limit=limit)
+
+    async def emit(self, project: str, events: Sequence[Event]) -> None:
+        """Emit."""
+        self.world.sink.emit(project, events)
+
+
+def test_the_async_controller_holds_the_same_conversation() -> None:
+    """The same commands make the same calls in the same order, and the same answers."""
+    sync, other = World(), World()
+    ports = AsyncPorts(other)
+    commands: list[Command] = [trigger("a"), trigger("a"), PauseSequence("a"), CheckDeadlines()]
+
+    async def drive() -> list[object]:
+        controller = AsyncSequenceController(
+            PLANE, store=ports, clock=other.clock, sink=ports, settle=timedelta(0)
+        )
+        said: list[object] = [
+            (await controller.handle("p", command)).decision.outcome for command in commands
+        ]
+        with pytest.raises(CommandRejected):
+            await controller.handle("p", PauseSequence("x"))
+        other.clock.advance(5 * MINUTE)
+        said.append((await controller.check_deadlines()).projects)
+        other.sink.down.add("p")
+        said.append(type((await controller.handle("p", trigger("b"))).unsent))
+        other.sink.down.clear()
+        said.append((await controller.relay()).emitted)
+        said.append((await controller.explain("p", "a")).phase)
+        said.append((await controller.state("p")).serial)
+        return said
+
+    controller = sync.another(settle=timedelta(0))
+    said: list[object] = [controller.handle("p", command).decision.outcome for command in commands]
+    with pytest.raises(CommandRejected):
+        controller.handle("p", PauseSequence("x"))
+    sync.clock.advance(5 * MINUTE)
+    said.append(controller.check_deadlines().projects)
+    sync.sink.down.add("p")
+    said.append(type(controller.handle("p", trigger("b")).unsent))
+    sync.sink.down.clear()
+    said.append(controller.relay().emitted)
+    said.append(controller.explain("p", "a").phase)
+    said.append(controller.state("p").serial)
+
+    assert said == asyncio.run(drive())
+    assert sync.log == other.log
+
+
+def test_a_clock_may_go_back() -> None:
+    """A host whose clock was turned back goes on; order is by serial (R29)."""
+    world = World()
+    world.controller.handle("p", trigger("a"))
+    world.clock.turn_to(datetime.fromisoformat("2020-01-01T00:00:00+00:00"))
+
+    world.controller.handle("p", trigger("b"))
+
+    assert [1, 2, 3, 4] == world.published()

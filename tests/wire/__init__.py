@@ -1,0 +1,1 @@
+"""What stores keep: golden files, strictness, round trips, schemas."""

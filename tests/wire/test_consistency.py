@@ -1,0 +1,185 @@
+"""Each field may be well and the whole still not be: what cannot be is refused (R5, R8, R18)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+
+from sequencectl import serialization as z
+from sequencectl.errors import DecodeError
+from tests.wire.documents import HEADER, WHOLES, chosen, rows
+from tests.wire.story import EVENTS, STATE
+from tests.wire.trees import at, read_or_refused, tree_of, with_value
+
+INSTANT: Final = "2026-01-01T09:00:00.000000Z"
+RUN: Final = {"name": "deploy", "result": "pass", "task_id": "t"}
+OTHER: Final = {"name": "test", "result": "pass", "task_id": "t"}
+CONTROL: Final = {"actor": "", "reason": "", "request_id": None, "requests_remembered": 0}
+PAUSE: Final = {"at": INSTANT, "control": CONTROL, "stage": "dev"}
+
+FAULTS: Final[list[tuple[str, dict[str, Any], str]]] = [
+    ("record-waiting", {"phase": "finished"}, "phase"),
+    ("record-waiting", {"subject.context": ""}, "subject.context"),
+    ("record-waiting", {"subject.sequence_id": ""}, "subject.sequence_id"),
+    ("record-waiting", {"place": 0}, "place"),
+    ("record-waiting", {"place": 2}, "place"),
+    ("record-waiting", {"serial": 0}, "place"),
+    ("record-waiting", {"lane": "prod"}, "lane"),
+    ("record-waiting", {"lane": "dev/orders"}, "lane"),
+    ("record-waiting", {"definition.name": "other"}, "definition.name"),
+    ("record-waiting", {"started_at": INSTANT}, "started_at"),
+    ("record-waiting", {"phase": "running"}, "started_at"),
+    ("record-waiting", {"due_at": INSTANT}, "due_at"),
+    ("record-waiting", {"timeout": None}, "deadline"),
+    ("record-waiting", {"phase": "held"}, "deadline"),
+    ("record-waiting", {"time_left": 1}, "time_left"),
+    ("record-waiting", {"abort": CONTROL}, "abort"),
+    ("record-waiting", {"runs": [RUN]}, "runs"),
+    ("record-running", {"started_at": None}, "started_at"),
+    ("record-running", {"due_at": INSTANT}, "due_at"),
+    ("record-running", {"phase": "aborting"}, "abort"),
+    ("record-running", {"phase": "paused", "deadline": None}, "task"),
+    ("record-running", {"task.triggered.subject.service": "orders"}, "task.triggered.subject"),
+    ("record-running", {"task.triggered.index": 1}, "task.triggered.index"),
+    ("record-running", {"task.triggered.task": "test"}, "runs"),
+    ("record-running", {"task.triggered.expects": 0}, "task.triggered.expects"),
+    ("record-running", {"runs": [RUN, OTHER], "task.triggered.index": 2}, "runs"),
+    ("record-paused", {"deadline": INSTANT}, "deadline"),
+    ("record-scheduled", {"runs": [OTHER]}, "runs"),
+    ("record-scheduled", {"runs": [RUN, OTHER, RUN]}, "runs"),
+    ("record-aborting", {"abort": None}, "abort"),
+    ("record-finished", {"phase": "running"}, "phase"),
+    ("record-finished", {"subject.stage": ""}, "subject.stage"),
+    ("record-finished", {"serial": 1}, "place"),
+    ("header", {"ledger.at": None}, "ledger.at"),
+    ("header", {"ledger.serial": 0}, "ledger.at"),
+    ("header", {"ledger.request_ids": ["a", "b", "a"]}, "ledger.request_ids"),
+    ("header", {"contexts": {"c": {"pauses": [], "resumed": None}}}, "contexts.c.pauses"),
+    ("header", {"contexts": {"c": {"pauses": [PAUSE] * 2, "resumed": None}}}, "contexts.c.pauses"),
+    ("event-SequenceStarted-1", {"serial": 0}, "serial"),
+    ("event-SequenceStarted-1", {"deadline": None}, "deadline"),
+    ("event-SequenceTriggered-1", {"timeout": None}, "deadline"),
+    ("event-SequenceTriggered-1", {"place": 2}, "place"),
+    ("event-SequenceTriggered-1", {"lane": "staging"}, "lane"),
+    ("event-SequenceAbortRequested-1", {"timeout": None}, "deadline"),
+    ("event-TaskTriggered-1", {"expects": 0}, "expects"),
+    ("event-TaskTriggered-1", {"reaction_deadline": None}, "reaction_deadline"),
+    ("event-TaskTriggered-1", {"completion_timeout": None}, "completion_deadline"),
+    ("event-ContextPaused-1", {"subject.context": ""}, "subject.context"),
+    ("event-ContextResumed-1", {"subject.context": ""}, "subject.context"),
+    ("event-StageFrozen-1", {"subject.stage": ""}, "subject.stage"),
+    ("event-StageUnfrozen-1", {"subject.stage": ""}, "subject.stage"),
+    ("event-FollowUpRefused-1", {"subject.sequence_id": ""}, "subject.sequence_id"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "changes", "where"), FAULTS)
+def test_what_cannot_be_is_refused(name: str, changes: dict[str, Any], where: str) -> None:
+    """A phase without what belongs to it, a limit without its deadline, a task out of its order."""
+    kind = name.partition("-")[0]
+    tree = tree_of(chosen()[name])
+    for path, value in changes.items():
+        tree = with_value(tree, (kind, *path.split(".")), value)
+    error = read_or_refused(chosen()[name], tree)
+
+    assert error is not None
+    assert f"{kind}.{where}" == error.where
+
+
+# ---------------------------------------------------------------- parts that do not fit
+
+ORDER: Final = [
+    (record if record["type"] == "forgotten" else record["subject"])["sequence_id"]
+    for record in tree_of(WHOLES["project"])["project"]["records"]
+]
+
+
+def of(sequence_id: str, *path: str | int) -> tuple[str | int, ...]:
+    """The path to a part of the row of a sequence in the project."""
+    return ("project", "records", ORDER.index(sequence_id), *path)
+
+
+def the_same_as(sequence_id: str, *path: str | int) -> Any:
+    """What another row has there."""
+    return at(tree_of(WHOLES["project"]), of(sequence_id, *path))
+
+
+HEAD: Final = ("project", "header")
+BETWEEN: Final[list[tuple[dict[tuple[str | int, ...], Any], str]]] = [
+    ({(*HEAD, "project"): "other"}, "records[2].subject.project"),
+    ({of("finished", "subject", "project"): "other"}, "subject.project"),
+    ({(*HEAD, "ledger", "serial"): 60}, "records[0].remembered.number"),
+    ({of("finished", "serial"): 68}, "serial"),
+    ({of("old", "remembered", "number"): [0, 0]}, "records[0].remembered.number"),
+    ({of("old", "remembered", "number"): [67, 1]}, "records[1].remembered.number"),
+    ({of("older", "sequence_id"): "old"}, "records[1].sequence_id"),
+    ({of("old", "sequence_id"): "finished"}, "sequence_id"),
+    ({of("finished", "subject", "sequence_id"): "timed out"}, "sequence_id"),
+    (
+        {
+            of("finished", "accepted_serial"): the_same_as("timed out", "accepted_serial"),
+            of("finished", "serial"): the_same_as("timed out", "serial"),
+        },
+        "accepted_serial",
+    ),
+    ({of("pausing", "place"): the_same_as("running", "place")}, "place"),
+    (
+        {of("finished", "runs", 0, "task_id"): the_same_as("timed out", "runs", 0, "task_id")},
+        "task_id",
+    ),
+    (
+        {
+            of("finished", "runs", 0, "task_id"): the_same_as(
+                "running", "task", "triggered", "task_id"
+            )
+        },
+        "task_id",
+    ),
+    ({(*HEAD, "ledger", "serial"): 0, (*HEAD, "ledger", "at"): None}, "header"),
+]
+
+
+@pytest.mark.parametrize(("changes", "where"), BETWEEN)
+def test_parts_that_do_not_belong_together_are_refused(
+    changes: dict[tuple[str | int, ...], Any], where: str
+) -> None:
+    """Another project's row, a row of a later commit, one id, place or task in two rows."""
+    tree = tree_of(WHOLES["project"])
+    for path, value in changes.items():
+        tree = with_value(tree, path, value)
+    error = read_or_refused(WHOLES["project"], tree)
+
+    assert error is not None
+    assert error.where.endswith(where)
+    assert error.where.startswith(("records[", "header"))
+
+
+def test_rows_may_come_in_any_order() -> None:
+    """A database returns them as it likes; the state is the same."""
+    for records in (rows().values(), reversed(rows().values())):
+        restored = z.restore_project(HEADER, records)
+
+        assert STATE == restored
+        assert STATE.index == restored.index
+
+
+def test_a_lost_row_that_is_only_remembered_is_no_fault() -> None:
+    """What no other part names cannot be missed: a store must not lose rows."""
+    few = [row for known, row in rows().items() if known != "old"]
+
+    assert STATE != z.restore_project(HEADER, few)
+
+
+def test_values_are_checked_as_well_as_bytes() -> None:
+    """An adapter that hands over the rows of two projects hears of it."""
+    with pytest.raises(DecodeError, match=r"^records\[1\].sequence_id: must be that of one"):
+        z.restore_project(HEADER, [rows()["held"]] * 2)
+
+
+def test_no_state_has_faults_in_the_middle_of_a_decision() -> None:
+    """The state after each single event is read back: a snapshot may be taken anywhere."""
+    state = z.load_project(z.dump_project(STATE))
+
+    assert len(EVENTS) == state.serial
+    assert STATE == state

@@ -1,0 +1,91 @@
+"""The golden files: what is written does not change, and what was written stays readable."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final, get_args
+
+import pytest
+
+from sequencectl import events as e
+from sequencectl.commands import Command
+from sequencectl.sequence import Phase
+from sequencectl.serialization import SCHEMA, ForgottenSequence, dump_event, load_event
+from tests.wire.documents import GOLDEN, chosen, rows
+from tests.wire.story import COMMANDS, EVENTS
+
+ROOT: Final = Path(__file__).parents[2]
+CHANGED: Final = (
+    "What is written has changed. If this schema was never released, write the files again with "
+    "`python -m tests.wire` and explain the diff. If it was released, its files stay for ever: add "
+    "a SchemaStep to STEPS in _documents.py, which makes it the schema before the newest."
+)
+FILES: Final = sorted(GOLDEN.glob("schema-*/*.json"))
+DIGEST: Final = """
+import hashlib
+from tests.wire.documents import chosen
+said = b"".join(document.dump(document.value) for document in chosen().values())
+print(hashlib.sha256(said).hexdigest())
+"""
+
+
+def schema_of(path: Path) -> int:
+    """The schema a golden file is of."""
+    return int(path.parent.name.removeprefix("schema-"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_golden_file_is_written_and_read_as_ever(path: Path) -> None:
+    """Today's encoder writes exactly these bytes, today's decoder reads the same values."""
+    document = chosen()[path.stem]
+
+    assert path.read_bytes() == document.dump(document.value, schema=schema_of(path)), CHANGED
+    assert document.value == document.load(path.read_bytes()), CHANGED
+
+
+def test_every_schema_has_its_golden_files() -> None:
+    """No schema is without files, and no document of the newest one without a file."""
+    folders = {path.name for path in GOLDEN.iterdir()}
+    newest = {path.stem for path in FILES if schema_of(path) == SCHEMA}
+
+    assert {f"schema-{number}" for number in range(1, SCHEMA + 1)} == folders
+    assert set(chosen()) == newest
+
+
+def test_the_story_leaves_nothing_out() -> None:
+    """Every type of event and of command, every phase and every cause is in it."""
+    phases = {row.phase for row in rows().values() if not isinstance(row, ForgottenSequence)}
+
+    assert set(get_args(e.Event)) == {type(event) for event in EVENTS}
+    assert set(get_args(Command)) == {type(command) for command in COMMANDS}
+    assert set(Phase) == phases
+    assert len(rows()) > len(phases)
+
+
+def test_the_documentation_shows_what_is_written() -> None:
+    """The example in ``docs/wire.md`` is a document of today, to the byte."""
+    page = (ROOT / "docs" / "wire.md").read_bytes()
+    shown = re.findall(rb"^```json\n(.*)\n```$", page, re.MULTILINE)
+
+    assert 1 == len(shown)
+    assert shown[0] == dump_event(load_event(shown[0]))
+
+
+@pytest.mark.parametrize("seed", ["0", "1"])
+def test_the_hash_seed_changes_no_byte(seed: str) -> None:
+    """Another process, whose sets and maps have another order, writes the same bytes."""
+    said = b"".join(document.dump(document.value) for document in chosen().values())
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    digest = subprocess.check_output(
+        [sys.executable, "-c", DIGEST],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": seed, "TZ": "Asia/Kolkata"},
+        text=True,
+    )
+
+    assert hashlib.sha256(said).hexdigest() == digest.strip()
