@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import platform
 
+from tests.bench.durable import durable
 from tests.bench.measure import interleaved
 from tests.bench.programs import control_plane, machine_per_sequence, waiting
 
@@ -28,6 +29,7 @@ def main() -> None:
     print(f"{platform.python_implementation()} {platform.python_version()}, median (quartiles)")
     _delivery(arguments.rounds)
     _growth(arguments.rounds, [size for size in _SIZES if size <= arguments.largest])
+    durable(min(arguments.rounds, 10))
 
 
 def _delivery(rounds: int) -> None:

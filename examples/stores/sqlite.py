@@ -1,0 +1,192 @@
+"""A store in SQLite: a row per sequence, a header per project, and the events not yet dropped.
+
+Shows: one transaction for state and outbox, compare-and-swap on the serial, rows written only where
+something changed, and states caught up by folding the events they lack, so that neither a commit
+nor a load depends on how many sequences a project has. Leaves out: deleting projects, several
+threads (each opens its own store) and backups (``sqlite3 FILE .backup``, while hosts are stopped).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from functools import reduce
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Final, final
+
+from examples.stores.database import Database, Schema, Synchronous
+from sequencectl.control_plane import Decision
+from sequencectl.errors import Conflict, DecodeError
+from sequencectl.events import Event
+from sequencectl.ports import Appointment
+from sequencectl.serialization import (
+    Change,
+    dump_changes,
+    dump_event,
+    dump_header,
+    load_event,
+    load_header,
+    load_record,
+    restore_project,
+)
+from sequencectl.state import ProjectState, evolve
+
+SCHEMA: Final = Schema(
+    application_id=0x73657163,  # "seqc"
+    version=1,
+    statements=(
+        # sent: the events up to this serial are acknowledged; those after it are the outbox
+        # rows: how many rows of sequences there are, so that a lost one is noticed
+        """CREATE TABLE project (name TEXT PRIMARY KEY, serial INTEGER NOT NULL, sent INTEGER
+           NOT NULL, rows INTEGER NOT NULL, next_deadline TEXT, header BLOB NOT NULL)""",
+        "CREATE INDEX unsent ON project (name) WHERE sent < serial",
+        "CREATE INDEX deadline ON project (next_deadline) WHERE next_deadline IS NOT NULL",
+        """CREATE TABLE sequence (project TEXT, sequence_id TEXT, record BLOB NOT NULL,
+           PRIMARY KEY (project, sequence_id)) WITHOUT ROWID""",
+        """CREATE TABLE event (project TEXT, serial INTEGER, event BLOB NOT NULL,
+           PRIMARY KEY (project, serial)) WITHOUT ROWID""",
+    ),
+)
+
+KEPT: Final = 500
+"""So many events of a project stay after they are acknowledged, to catch up what hosts know."""
+
+
+@final
+class SqliteStore:
+    """A `Store` in one file, made if there is none; for one thread, and any number of processes.
+
+    `synchronous` is FULL (what was committed survives a power cut) or NORMAL (it survives a crash
+    of the program); `busy_timeout` is how many seconds to wait for other writers. Raises
+    `StoreUnusable` whenever the file cannot be used.
+    """
+
+    def __init__(
+        self, path: Path | str, *, synchronous: Synchronous = "FULL", busy_timeout: float = 5.0
+    ) -> None:
+        self._database = Database(
+            Path(path), SCHEMA, synchronous=synchronous, busy_timeout=busy_timeout
+        )
+
+    def load(self, project: str, *, known: ProjectState | None = None) -> ProjectState | None:
+        """Return `known` if it is the newest, or caught up; else read all rows of the project."""
+        with self._database.transaction(writes=False) as database:
+            serial = _serial(database, project)
+            if serial is None:
+                return None
+            if known is not None and 0 <= (behind := serial - known.serial) <= KEPT:
+                missed = _events(database, project, known.serial, KEPT) if behind else ()
+                if len(missed) == behind:
+                    return reduce(evolve, missed, known)
+            return _whole(database, project, serial)
+
+    def commit(self, decision: Decision) -> None:
+        """Write header, changed rows and events in one transaction, or raise `Conflict`."""
+        project, state = decision.project, decision.state
+        changes = dump_changes(decision)
+        added = _rows(state, changes) - _rows(decision.before, changes)
+        head = (state.serial, added, _text(state.next_deadline), dump_header(state))
+        events = [(project, event.serial, dump_event(event)) for event in decision.events]
+        with self._database.transaction(writes=True) as database:
+            found = _serial(database, project) or 0
+            if found != decision.base:
+                raise Conflict(project, base=decision.base, found=found)
+            database.execute(
+                """INSERT INTO project (name, sent, serial, rows, next_deadline, header)
+                   VALUES (?, 0, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET
+                   serial = excluded.serial, rows = rows + excluded.rows,
+                   next_deadline = excluded.next_deadline, header = excluded.header""",
+                (project, *head),
+            )
+            for sequence_id, data in changes:
+                key = (project, sequence_id)
+                if data is None:
+                    database.execute(
+                        "DELETE FROM sequence WHERE project = ? AND sequence_id = ?", key
+                    )
+                else:
+                    database.execute("REPLACE INTO sequence VALUES (?, ?, ?)", (*key, data))
+            database.executemany("INSERT INTO event VALUES (?, ?, ?)", events)
+
+    def pending(self, project: str, *, limit: int) -> Sequence[Event]:
+        """Return the events after the last acknowledged one."""
+        with self._database.transaction(writes=False) as database:
+            found = database.execute("SELECT sent FROM project WHERE name = ?", (project,))
+            (sent,) = found.fetchone() or (0,)
+            return _events(database, project, sent, limit)
+
+    def acknowledge(self, project: str, *, through: int) -> None:
+        """Move the mark, never back; drop what is neither unsent nor needed to catch up.
+
+        If a power cut undoes it, events are published again, which receivers must bear anyway.
+        """
+        with self._database.may_be_lost(), self._database.transaction(writes=True) as database:
+            database.execute(
+                "UPDATE project SET sent = min(?, serial) WHERE name = ? AND sent < min(?, serial)",
+                (through, project, through),
+            )
+            database.execute(
+                """DELETE FROM event WHERE project = ? AND serial <=
+                   (SELECT min(sent, serial - ?) FROM project WHERE name = ?)""",
+                (project, KEPT, project),
+            )
+
+    def agenda(self, *, limit: int) -> Sequence[Appointment]:
+        """Return projects with unsent events, then deadlines by instant."""
+        with self._database.transaction(writes=False) as database:
+            unsent = database.execute(
+                "SELECT name FROM project WHERE sent < serial ORDER BY name LIMIT ?", (limit,)
+            ).fetchall()
+            deadlines = database.execute(
+                """SELECT name, next_deadline FROM project WHERE next_deadline IS NOT NULL
+                   ORDER BY next_deadline, name LIMIT ?""",
+                (limit - len(unsent),),
+            )
+            coming = [Appointment(name, datetime.fromisoformat(at)) for name, at in deadlines]
+        return (*(Appointment(name, None) for (name,) in unsent), *coming)
+
+    def close(self) -> None:
+        """Close the file; the store is of no use afterwards."""
+        self._database.close()
+
+    def __enter__(self) -> SqliteStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _serial(database: Connection, project: str) -> int | None:
+    row = database.execute("SELECT serial FROM project WHERE name = ?", (project,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _events(database: Connection, project: str, after: int, limit: int) -> tuple[Event, ...]:
+    rows = database.execute(
+        "SELECT event FROM event WHERE project = ? AND serial > ? ORDER BY serial LIMIT ?",
+        (project, after, limit),
+    )
+    return tuple(load_event(data) for (data,) in rows)
+
+
+def _whole(database: Connection, project: str, serial: int) -> ProjectState:
+    found = database.execute("SELECT rows, header FROM project WHERE name = ?", (project,))
+    (count, header), where = found.fetchone(), "SELECT record FROM sequence WHERE project = ?"
+    records = [load_record(data) for (data,) in database.execute(where, (project,))]
+    state = restore_project(load_header(header), records)
+    if (state.project, state.serial, len(records)) != (project, serial, count):
+        problem = f"must be of {project!r}, at serial {serial}, with {count} rows"
+        raise DecodeError("project", (state.project, state.serial, len(records)), problem)
+    return state
+
+
+def _rows(state: ProjectState, changes: Iterable[Change]) -> int:
+    """Return how many of these sequences have a row in a state: it is known, or remembered."""
+    ids = (change.sequence_id for change in changes)
+    return sum((state.sequence(known) or state.remembered(known)) is not None for known in ids)
+
+
+def _text(instant: datetime | None) -> str | None:
+    """Return an instant as a text that sorts as instants do."""
+    return None if instant is None else instant.astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,110 @@
+"""What the store in SQLite promises beyond the port: how durable it is, how little it reads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from examples.stores.sqlite import KEPT, SqliteStore
+from sequencectl import Command, ControlPlane, Decision, ProjectState, Shipyard, TriggerSequence
+from sequencectl.control_plane import combine
+from tests.support import T0
+
+PLANE = ControlPlane(Shipyard.of({"dev": {"delivery": ["deploy"]}}))
+
+
+def burst(state: ProjectState, count: int) -> Decision:
+    """One decision after which so many more are in line."""
+    decisions: list[Decision] = []
+    for number in range(count):
+        command: Command = TriggerSequence(
+            f"c{state.serial}-{number}", stage="dev", sequence="delivery"
+        )
+        before = decisions[-1].state if decisions else state
+        decisions.append(PLANE.decide(before, command, T0))
+    return combine(*decisions)
+
+
+@contextmanager
+def statements(store: SqliteStore) -> Iterator[list[str]]:
+    """The SQL that runs meanwhile, without values."""
+    seen: list[str] = []
+    store._database.connection.set_trace_callback(lambda text: seen.append(text[:30]))
+    yield seen
+    store._database.connection.set_trace_callback(None)
+
+
+@pytest.mark.parametrize(("synchronous", "level"), [("FULL", 2), ("NORMAL", 1)])
+def test_commits_are_as_durable_as_was_asked_for(
+    tmp_path: Path, synchronous: Literal["FULL", "NORMAL"], level: int
+) -> None:
+    """An acknowledgement may be lost in a power cut; the commits around it may not."""
+    decision = burst(PLANE.initial("p"), 1)
+    with SqliteStore(tmp_path / "x.db", synchronous=synchronous) as store:
+        for _ in range(2):
+            found = store._database.connection.execute("PRAGMA synchronous").fetchone()
+            assert (level,) == found
+            store.acknowledge("p", through=decision.state.serial)
+        (mode,) = store._database.connection.execute("PRAGMA journal_mode").fetchone()
+
+    assert "wal" == mode
+
+
+def test_neither_load_nor_commit_depends_on_the_size_of_a_project(tmp_path: Path) -> None:
+    """With ten in line or five hundred the same statements run; none reads a sequence's row."""
+    seen: dict[int, list[str]] = {}
+    for size in (10, 500):
+        with SqliteStore(tmp_path / f"{size}.db") as store:
+            crowd = burst(PLANE.initial("p"), size)
+            store.commit(crowd)
+            store.acknowledge("p", through=crowd.state.serial)
+            with statements(store) as seen[size]:
+                store.commit(burst(crowd.state, 1))
+                store.load("p", known=crowd.state)
+                store.pending("p", limit=500)
+                store.acknowledge("p", through=crowd.state.serial + 1)
+
+    assert seen[10] == seen[500]
+    assert any(text.startswith("REPLACE INTO sequence") for text in seen[500])
+    assert not any("FROM sequence" in text for text in seen[500])
+
+
+def test_a_state_from_long_ago_is_caught_up_or_read_afresh(tmp_path: Path) -> None:
+    """As many events stay as `KEPT` says; whoever knows less reads the rows."""
+    states = [PLANE.initial("p")]
+    with SqliteStore(tmp_path / "x.db") as store:
+        for _ in range(4):
+            decision = burst(states[-1], KEPT // 3)
+            store.commit(decision)
+            store.acknowledge("p", through=decision.state.serial)
+            states.append(decision.state)
+        kept = store._database.connection.execute("SELECT count(*) FROM event").fetchone()
+        loaded = [store.load("p", known=known) for known in (None, *states)]
+
+    assert (KEPT,) == kept
+    assert [states[-1]] * 6 == loaded
+
+
+def test_with_an_event_missing_nothing_is_caught_up(tmp_path: Path) -> None:
+    """Another version of this store may keep fewer events: then the rows are read."""
+    first = burst(PLANE.initial("p"), 2)
+    second = burst(first.state, 2)
+    with SqliteStore(tmp_path / "x.db") as store:
+        store.commit(first)
+        store.commit(second)
+        for serial in (second.state.serial, first.state.serial + 1):
+            store._database.connection.execute("DELETE FROM event WHERE serial = ?", (serial,))
+            assert second.state == store.load("p", known=first.state)
+
+
+def test_unsent_events_outlast_any_number_of_others(tmp_path: Path) -> None:
+    """What nobody acknowledged is not dropped, however old."""
+    many = burst(PLANE.initial("p"), 2 * KEPT)
+    with SqliteStore(tmp_path / "x.db") as store:
+        store.commit(many)
+        store.acknowledge("p", through=3)
+        pending = store.pending("p", limit=10 * KEPT)
+
+    assert many.events[3:] == pending
