@@ -116,7 +116,7 @@ class World:
 
 
 def test_a_command_is_committed_before_anything_is_published() -> None:
-    """Load, commit, then the outbox from its head in batches until it is empty (duties 1 to 6)."""
+    """Load, commit, then the outbox from its head, in batches, through the decision (duty 6)."""
     world = World()
 
     handled = world.controller.handle("p", trigger("a"))
@@ -130,7 +130,6 @@ def test_a_command_is_committed_before_anything_is_published() -> None:
         "pending",
         "emit 3-3",
         "acknowledge 3",
-        "pending",
     ] == world.log
     assert handled.arm == handled.decision.next_deadline == world.clock.now() + 3 * MINUTE
 
@@ -171,6 +170,22 @@ def test_a_conflict_is_decided_anew() -> None:
     assert ("b",) == world.controller.state("p").holders("dev")
     assert ("a",) == world.controller.state("p").line("dev")
     assert list(range(1, 5)) == world.published()
+
+
+def test_a_conflict_leaves_what_is_known() -> None:
+    """Nothing was written, so the known state is still true and a store can catch it up."""
+    world = World()
+    world.controller.handle("p", trigger("a"))
+    conflicts = iter([Conflict("p", base=3)])
+
+    def refuse_once() -> None:
+        for conflict in conflicts:
+            raise conflict
+
+    world.store.before_commit = refuse_once
+    world.controller.handle("p", trigger("b"))
+
+    assert [None, 3, 3] == world.store.known
 
 
 def test_conflicts_without_end_are_contention() -> None:

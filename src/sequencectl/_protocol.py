@@ -199,7 +199,7 @@ def handle(hosting: Hosting, project: str, command: Command) -> Conversation[Han
     unsent: Exception | None = None
     if decision.events:
         try:
-            yield from _relay_project(project)
+            yield from _relay_project(project, through=decision.state.serial)
         except Exception as error:  # noqa: BLE001 - the command is done, whatever the sink says
             unsent = error
     return Handled(decision, decision.next_deadline, unsent)
@@ -246,8 +246,7 @@ def _decided(hosting: Hosting, project: str, command: Command) -> Conversation[D
         try:
             yield Commit(decision)
         except Conflict:
-            hosting.known.drop(project)
-            continue
+            continue  # nothing was written: what is known is still true, and can be caught up
         except BaseException:
             hosting.known.drop(project)
             raise
@@ -256,18 +255,23 @@ def _decided(hosting: Hosting, project: str, command: Command) -> Conversation[D
     raise Contention(project, hosting.attempts)
 
 
-def _relay_project(project: str) -> Conversation[int]:
-    """Publish a project's outbox from its head until it is empty."""
-    emitted = 0
-    while True:
+def _relay_project(project: str, *, through: int | None = None) -> Conversation[int]:
+    """Publish a project's outbox from its head until it is empty, or `through` is published.
+
+    Without that bound one host could go on for ever with what others keep adding.
+    """
+    emitted, last = 0, 0
+    while through is None or last < through:
         reply = yield Pending(project, _BATCH)
         assert isinstance(reply, Sequence)
         events = [event for event in reply if isinstance(event, Event)]
         if not events:
-            return emitted
+            break
+        last = events[-1].serial
         yield Emit(project, events)
-        yield Acknowledge(project, events[-1].serial)
+        yield Acknowledge(project, last)
         emitted += len(events)
+    return emitted
 
 
 def _relay_all() -> Conversation[tuple[int, dict[str, Exception]]]:
