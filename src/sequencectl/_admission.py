@@ -112,7 +112,7 @@ def has_free_place(draft: Draft, lane: str) -> bool:
     """Whether fewer hold the lane, overlapping lanes included, than may (R1)."""
     queue = draft.state.index.queue(lane)
     limit = draft.queueing.for_stage(_stage_of(lane)).limit
-    return queue.holding + _elsewhere(draft, lane) < limit
+    return queue.has_free_place(limit=limit, elsewhere=_elsewhere(draft, lane))
 
 
 def unknown_stage(draft: Draft, stage: str) -> Rejected:

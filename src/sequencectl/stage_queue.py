@@ -84,8 +84,13 @@ class StageQueue:
 
         `elsewhere` counts the holders of lanes that overlap this one.
         """
-        head = self.head if len(self._holding) + elsewhere < limit else None
+        is_free = self.has_free_place(limit=limit, elsewhere=elsewhere)
+        head = self.head if is_free else None
         return None if head is None else head[2]
+
+    def has_free_place(self, *, limit: int = 1, elsewhere: int = 0) -> bool:
+        """Whether fewer hold the lane, and those that overlap it, than may (R1)."""
+        return len(self._holding) + elsewhere < limit
 
     @property
     def head(self) -> _Entry | None:
