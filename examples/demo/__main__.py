@@ -1,8 +1,8 @@
 """The command line of the demo: its arguments, which view it takes, its exit statuses.
 
-Exit status: 0 if every clause of the verdict holds, 1 if one does not, 2 for wrong arguments or a
-shipyard that cannot be played or an output that cannot be written, 130 after Ctrl-C, 141 if whoever
-reads the output has gone, 143 after SIGTERM.
+Exit status: 0 if every clause of the verdict holds, 1 if one does not, 2 for wrong arguments, a
+shipyard that cannot be played, a database of something else or an output that cannot be written,
+130 after Ctrl-C, 141 if whoever reads the output has gone, 143 after SIGTERM.
 """
 
 from __future__ import annotations
@@ -13,18 +13,22 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NoReturn, TextIO, TypeAlias
 
 from examples.demo.cast import Cast, cast_for
+from examples.demo.durable import OtherPerformance
 from examples.demo.host import Pace
 from examples.demo.performance import actors_for, perform, plane_for
 from examples.demo.plain import PlainView
 from examples.demo.timeline import TimelineView, can_show
 from examples.demo.verdict import verdict
 from examples.demo.view import View
+from examples.stores.errors import StoreUnusable
+from examples.stores.sqlite import ALL, SqliteStore
 from sequencectl import Event, InvalidValue, Shipyard
 from sequencectl.shipyard_yaml import MAX_BYTES, parse
 
@@ -51,8 +55,11 @@ def main(argv: Sequence[str] | None = None, *, play: Play = perform) -> int:
     pace = Pace(arguments.speed, time.sleep, time.monotonic)
     out = _output()
     try:
-        with _view(out, cast, is_plain=arguments.plain) as view:
-            events = play(plane, cast, actors=actors, view=view, pace=pace)
+        with _store(arguments.db) as store, _view(out, cast, is_plain=arguments.plain) as view:
+            recorded = store.events(cast.project)
+            events = play(
+                plane, cast, actors=actors, view=view, pace=pace, store=store, recorded=recorded
+            )
         clauses = verdict(events, cast)
         view.judge(clauses)
     except KeyboardInterrupt:
@@ -60,6 +67,10 @@ def main(argv: Sequence[str] | None = None, *, play: Play = perform) -> int:
     except BrokenPipeError:
         _forget(out)
         return 141
+    except OtherPerformance as error:
+        return _complain(f"{arguments.db or 'database'}: {error}")
+    except StoreUnusable as error:
+        return _complain(str(error))
     except OSError as error:
         _forget(out)
         return _complain(f"output: {error.strerror}")
@@ -84,6 +95,12 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seed", type=int, default=1, metavar="N", help="how long tasks take (default: 1)"
     )
+    parser.add_argument(
+        "--db",
+        type=Path,
+        metavar="FILE",
+        help="keep everything in this SQLite file; what was cut off goes on from there",
+    )
     return parser.parse_args(argv)
 
 
@@ -102,6 +119,15 @@ def _speed(text: str) -> float | None:
 def _read(path: Path) -> Shipyard:
     with path.open("rb") as file:
         return parse(file.read(MAX_BYTES + 1))
+
+
+@contextmanager
+def _store(path: Path | None) -> Iterator[SqliteStore]:
+    """Open the database, or by default one that is gone afterwards."""
+    with ExitStack() as stack:
+        if path is None:
+            path = Path(stack.enter_context(TemporaryDirectory(prefix="demo-")), "demo.db")
+        yield stack.enter_context(SqliteStore(path, kept=ALL))
 
 
 def _complain(sentence: str) -> int:

@@ -1,14 +1,14 @@
-"""The host program: one event loop in virtual time around the pure core.
+"""The host program: one event loop in virtual time around one project.
 
-Shows what a host owes the library: it keeps the state, decides one command at a time with the time
-of its own clock, hands every triggered task to its executor, and checks deadlines at the instant
-`next_deadline` names. Leaves out what a process that may die needs: a store, an outbox, a bus.
+Shows what a host owes the library: it sends one command at a time, hands every triggered task to
+its executor, and checks deadlines at the instant `next_deadline` names. What a process that may die
+needs besides is in `durable`. Leaves out a bus: whoever is told of an event lives in this process.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
@@ -16,6 +16,7 @@ from itertools import count
 import attrs
 
 from examples.demo.actors import Actor
+from examples.demo.durable import DurableProject, VirtualClock
 from examples.demo.stories import Explain, Look, Say, Story, Type, Until, Wait
 from examples.demo.view import BEGIN, Kind, Line, View
 from sequencectl import (
@@ -24,10 +25,9 @@ from sequencectl import (
     Command,
     ControlPlane,
     Event,
-    Outcome,
-    Rejected,
     TaskTriggered,
 )
+from sequencectl.ports import Store
 
 MOST_EVENTS = 5_000
 """A shipyard that triggers itself in ever more circles is stopped here."""
@@ -67,7 +67,10 @@ class _Waiting:
 
 
 class Host:
-    """Plays stories on a control plane; `history` has every event so far."""
+    """Plays stories on a control plane and a store; `history` has every event so far.
+
+    Until what is `recorded` has been played again nothing is shown, and no time passes.
+    """
 
     def __init__(
         self,
@@ -78,16 +81,35 @@ class Host:
         names: Mapping[str, str],
         view: View,
         pace: Pace,
+        store: Store,
+        recorded: Sequence[Event] = (),
         most_events: int = MOST_EVENTS,
     ) -> None:
-        self.now = BEGIN
-        self.history: list[Event] = []
-        self._plane, self._state = plane, plane.initial(project)
-        self._actors, self._names, self._view, self._pace = actors, names, view, pace
-        self._most_events = most_events
-        self._agenda: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._plane, self._actors, self._names = plane, actors, names
+        self._view, self._pace, self._most_events = view, pace, most_events
+        self._agenda: list[tuple[datetime, int, Callable[[], object]]] = []
         self._numbers = count()
         self._waiting: list[_Waiting] = []
+        self._clock = VirtualClock()
+        self._project = DurableProject(
+            plane,
+            project,
+            store=store,
+            recorded=recorded,
+            clock=self._clock,
+            show=view.event,
+            hear=self._hear,
+        )
+
+    @property
+    def now(self) -> datetime:
+        """The virtual time."""
+        return self._clock.instant
+
+    @property
+    def history(self) -> tuple[Event, ...]:
+        """Every event so far, in order."""
+        return tuple(self._project.history)
 
     def run(self, stories: Iterable[Story]) -> None:
         """Play to the end: until nothing is planned, no deadline is armed and nobody can go on."""
@@ -95,40 +117,32 @@ class Host:
             self._go_on(story)
         self._wake()
         while (at := self._next_instant()) is not None:
-            self._pace.pass_time(self.now, at, self._view.tick)
-            self.now = at
+            if not self._project.is_recalling:
+                self._pace.pass_time(self.now, at, self._view.tick)
+            self._clock.instant = at
             if self._agenda and self._agenda[0][0] <= at:
                 heapq.heappop(self._agenda)[2]()  # what comes in goes before a deadline (R29)
             else:
-                self._decide(CheckDeadlines())
+                self._project.decide(CheckDeadlines())
             self._wake()
-            if len(self.history) > self._most_events or self.now - BEGIN > LONGEST:
+            if len(self._project.history) > self._most_events or self.now - BEGIN > LONGEST:
                 self._stop()
-                return
+                break
+        self._project.end()
 
     def _next_instant(self) -> datetime | None:
         planned = self._agenda[0][0] if self._agenda else None
-        instants = [at for at in (planned, self._state.next_deadline) if at is not None]
+        instants = [at for at in (planned, self._project.state.next_deadline) if at is not None]
         return min(instants, default=None)
 
-    def _plan(self, delay: timedelta, action: Callable[[], None]) -> None:
+    def _plan(self, delay: timedelta, action: Callable[[], object]) -> None:
         heapq.heappush(self._agenda, (self.now + delay, next(self._numbers), action))
 
-    def _decide(self, command: Command, answer: Callable[[Outcome], None] | None = None) -> None:
-        """Take in one command: decide, keep the state, answer, publish the events."""
-        decision = self._plane.decide(self._state, command, self.now)
-        self._state = decision.state
-        if answer is not None:
-            answer(decision.outcome)
-        for event in decision.events:
-            self.history.append(event)
-            self._view.event(event)
-            if isinstance(event, TaskTriggered) and event.task in self._actors:
-                self._hand_out(event)
-
-    def _hand_out(self, event: TaskTriggered) -> None:
-        for delay, report in self._actors[event.task].hear(event):
-            self._plan(delay, partial(self._decide, report))
+    def _hear(self, event: Event) -> None:
+        """Hand a triggered task to its executor."""
+        if isinstance(event, TaskTriggered) and event.task in self._actors:
+            for delay, report in self._actors[event.task].hear(event):
+                self._plan(delay, partial(self._project.decide, report))
 
     def _go_on(self, story: Story) -> None:
         """Let a story go on until it waits for something or is over."""
@@ -141,7 +155,8 @@ class Host:
                 case Look():
                     self._look(step)
                 case Explain():
-                    self._line(Kind.STATUS, str(self._plane.explain(self._state, step.sequence_id)))
+                    said = self._plane.explain(self._project.state, step.sequence_id)
+                    self._line(Kind.STATUS, str(said))
                 case Wait():
                     self._plan(timedelta(seconds=step.seconds), partial(self._go_on, story))
                     return
@@ -166,33 +181,33 @@ class Host:
             self._end(ready[0])
 
     def _has_come(self, until: Until) -> bool:
-        if not self._state.of_context(until.context):
+        if not self._project.state.of_context(until.context):
             return False
-        return until.holds(self._plane.delivery(self._state, until.context))
+        return until.holds(self._plane.delivery(self._project.state, until.context))
 
     def _type(self, step: Type) -> None:
-        def answer(outcome: Outcome) -> None:
-            refusal = (f"Error: {outcome.message}",) if isinstance(outcome, Rejected) else None
-            for reply in refusal or step.replies:
-                self._line(Kind.REPLY, reply)
-
         self._line(Kind.COMMAND, step.text)
-        self._decide(step.command, answer)
+        refusal = self._project.decide(step.command)
+        for reply in step.replies if refusal is None else (f"Error: {refusal}",):
+            self._line(Kind.REPLY, reply)
 
     def _look(self, step: Look) -> None:
         """Say how a delivery stands: the sequence it is in, or each it came through."""
-        view = self._plane.delivery(self._state, step.context)
+        view = self._plane.delivery(self._project.state, step.context)
         shown = view.sequences if step.is_whole else view.sequences[-1:]
         said = ", ".join(f"{status.stage}: {status.status_line}" for status in shown)
         draining = " (waits for the task in flight)" if view.is_draining else ""
         self._line(Kind.STATUS, f"{self._names[step.context]} in {said}{draining}")
 
     def _line(self, kind: Kind, text: str) -> None:
-        self._view.line(Line(kind, self.now, text))
+        if not self._project.is_recalling:
+            self._view.line(Line(kind, self.now, text))
 
     def _stop(self) -> None:
         """Abort everything by force, which nothing follows, so that the demo ends."""
-        self._line(Kind.NOTE, f"This goes on and on: stopped after {len(self.history)} events.")
+        self._line(
+            Kind.NOTE, f"This goes on and on: stopped after {len(self._project.history)} events."
+        )
         for context in self._names:
-            if self._state.live_of_context(context):
-                self._decide(AbortSequence(context, force=True, actor="demo"))
+            if self._project.state.live_of_context(context):
+                self._project.decide(AbortSequence(context, force=True, actor="demo"))

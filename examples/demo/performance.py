@@ -5,12 +5,15 @@ Shows the configuration a host chooses: time limits, and bounds that fit its shi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from examples.demo.actors import Actor
 from examples.demo.cast import Cast
 from examples.demo.host import Host, Pace
 from examples.demo.stories import Story, main_script, remediation
 from examples.demo.view import BEGIN, Kind, Line, View
 from sequencectl import Bounds, ControlPlane, Event, Result, Shipyard, TimeoutPolicy
+from sequencectl.ports import Store
 
 
 def plane_for(shipyard: Shipyard) -> ControlPlane:
@@ -48,15 +51,32 @@ def perform(
     actors: dict[str, Actor],
     view: View,
     pace: Pace,
+    store: Store,
+    recorded: Sequence[Event] = (),
 ) -> tuple[Event, ...]:
-    """Play everything, say at the end how each delivery stands, and return the events."""
-    for finding in plane.shipyard.findings():
+    """Play everything, say at the end how each delivery stands, and return the events.
+
+    With events on record it goes on after the last of them; raises `OtherPerformance` if they are
+    not of this shipyard, cast and actors.
+    """
+    if recorded:
+        view.recall(recorded)
+    for finding in () if recorded else plane.shipyard.findings():
         view.line(Line(Kind.NOTE, BEGIN, f"Note: {finding}"))
-    host = Host(plane, cast.project, actors=actors, names=cast.names, view=view, pace=pace)
+    host = Host(
+        plane,
+        cast.project,
+        actors=actors,
+        names=cast.names,
+        view=view,
+        pace=pace,
+        store=store,
+        recorded=recorded,
+    )
     definition = plane.shipyard.sequence(cast.start.stage, cast.start.sequence)
     assert definition is not None
     stories: list[Story] = [main_script(cast, definition.tasks[-1].name)]
     if cast.remediation is not None:
         stories.append(remediation(cast, cast.remediation))
     host.run(stories)
-    return tuple(host.history)
+    return host.history

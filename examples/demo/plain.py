@@ -45,6 +45,11 @@ class PlainView:
         self._out = out
         self._names = names
 
+    def recall(self, events: Sequence[Event]) -> None:
+        """Write how much is on record, and not a line for each."""
+        last = events[-1]
+        self._write(f"# {last.serial} events are on record, the last of {clock(last.at)}")
+
     def event(self, event: Event) -> None:
         """Write an event's line."""
         self._write(event_line(event, self._names))

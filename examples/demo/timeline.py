@@ -83,6 +83,7 @@ class TimelineView:
         )
         self._cast, self._frame_time = cast, frame
         self._tracks = Tracks()
+        self._last_serial = 0
         self._log: deque[Text] = deque(maxlen=60)
         self._title = ""
         self._now = BEGIN
@@ -99,9 +100,14 @@ class TimelineView:
             self._live.update(self._whole())
         self._live.stop()
 
+    def recall(self, events: Sequence[Event]) -> None:
+        """Draw the rows as far as they had come."""
+        for event in events:
+            self._take_in(event)
+
     def event(self, event: Event) -> None:
         """Let the row of its sequence go on, and log it; the rows tell of the reports."""
-        self._tracks.take_in(event)
+        self._take_in(event)
         if isinstance(event, TaskStartReported | TaskFinishReported):
             return
         subject, style = event.subject, "bright_black"
@@ -135,6 +141,12 @@ class TimelineView:
             sign = self._ink.good if clause.holds else self._ink.bad
             table.add_row(Text(f"{sign} {clause.name}", style=style, no_wrap=True), clause.sentence)
         self._console.print(Text(first, style="bold"), table, Text(last, style="bold"), sep="\n")
+
+    def _take_in(self, event: Event) -> None:
+        """Let the rows go on, unless this event has come before."""
+        if event.serial > self._last_serial:
+            self._last_serial, self._now = event.serial, event.at
+            self._tracks.take_in(event)
 
     def _note(self, text: str, style: str) -> None:
         """Log a text, in several lines if it is long."""

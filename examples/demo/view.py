@@ -51,8 +51,11 @@ class Clause:
 class View(Protocol):
     """What spectators look at."""
 
+    def recall(self, events: Sequence[Event]) -> None:
+        """Take in what is on record; it was, at least in part, shown by an earlier program."""
+
     def event(self, event: Event) -> None:
-        """Show what has happened."""
+        """Show what has happened; it may come again, and may be among what was on record."""
 
     def line(self, line: Line) -> None:
         """Show a line of text."""

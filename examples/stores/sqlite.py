@@ -52,19 +52,29 @@ SCHEMA: Final = Schema(
 KEPT: Final = 500
 """So many events of a project stay after they are acknowledged, to catch up what hosts know."""
 
+ALL: Final = 2**63 - 1
+"""`kept` for a host that wants to keep every event, as an audit log."""
+
 
 @final
 class SqliteStore:
     """A `Store` in one file, made if there is none; for one thread, and any number of processes.
 
     `synchronous` is FULL (what was committed survives a power cut) or NORMAL (it survives a crash
-    of the program); `busy_timeout` is how many seconds to wait for other writers. Raises
-    `StoreUnusable` whenever the file cannot be used.
+    of the program); `busy_timeout` is how many seconds to wait for other writers; so many events of
+    a project as `kept` says stay after they are acknowledged, at least KEPT. Raises `StoreUnusable`
+    whenever the file cannot be used.
     """
 
     def __init__(
-        self, path: Path | str, *, synchronous: Synchronous = "FULL", busy_timeout: float = 5.0
+        self,
+        path: Path | str,
+        *,
+        synchronous: Synchronous = "FULL",
+        busy_timeout: float = 5.0,
+        kept: int = KEPT,
     ) -> None:
+        self._kept = max(kept, KEPT)
         self._database = Database(
             Path(path), SCHEMA, synchronous=synchronous, busy_timeout=busy_timeout
         )
@@ -129,8 +139,13 @@ class SqliteStore:
             database.execute(
                 """DELETE FROM event WHERE project = ? AND serial <=
                    (SELECT min(sent, serial - ?) FROM project WHERE name = ?)""",
-                (project, KEPT, project),
+                (project, self._kept, project),
             )
+
+    def events(self, project: str) -> Sequence[Event]:
+        """Return every event of a project that is kept, by serial."""
+        with self._database.transaction(writes=False) as database:
+            return _events(database, project, 0, ALL)
 
     def agenda(self, *, limit: int) -> Sequence[Appointment]:
         """Return projects with unsent events, then deadlines by instant."""

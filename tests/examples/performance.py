@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from examples.demo.performance import actors_for, perform, plane_for
 from examples.demo.view import Clause, Line
 from sequencectl import Event, TaskTriggered
 from sequencectl.shipyard_yaml import parse
+from sequencectl.testing import InMemoryStore
 
 SHIPYARDS = Path(__file__).parent / "shipyards"
 
@@ -26,6 +27,10 @@ class Spectator:
 
     events: list[Event] = attrs.field(factory=list)
     lines: list[Line] = attrs.field(factory=list)
+    seconds: float = 0
+
+    def recall(self, events: Sequence[Event]) -> None:
+        pass
 
     def event(self, event: Event) -> None:
         self.events.append(event)
@@ -89,7 +94,8 @@ def play(
     change(actors)
     began = time.now
     pace = Pace(speed, time.sleep, time.monotonic)
-    events = perform(plane, cast, actors=actors, view=view, pace=pace)
+    store = InMemoryStore()
+    events = perform(plane, cast, actors=actors, view=view, pace=pace, store=store)
     assert list(events) == view.events
     return Performance(cast, actors, events, tuple(view.lines), time.now - began)
 

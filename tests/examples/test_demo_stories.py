@@ -13,6 +13,7 @@ from examples.demo.verdict import verdict
 from examples.demo.view import BEGIN
 from sequencectl import Command, Shipyard, TaskTriggered, TriggerSequence, evolve
 from sequencectl.events import TaskTimedOut
+from sequencectl.testing import InMemoryStore
 from tests.examples.performance import FakeTime, Spectator, default_performance, failed, play
 
 
@@ -143,6 +144,7 @@ def host_on(shipyard: Shipyard, **options: int) -> tuple[Host, Spectator, Story]
         names=cast.names,
         view=view,
         pace=Pace(None, time.sleep, time.monotonic),
+        store=InMemoryStore(),
         **options,
     )
     return host, view, trigger(cast, cast.contexts[0])

@@ -247,3 +247,22 @@ def test_no_color_means_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
     """With NO_COLOR the view has no color, without it it has."""
     assert "\x1b[32m" in frames(monkeypatch)
     assert "\x1b[32m" not in frames(monkeypatch, NO_COLOR="1")
+
+
+def test_rows_that_were_on_record_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an earlier program showed is in the rows, whether or not it is published again."""
+    events = default_performance().events
+    drawn = []
+    monkeypatch.setenv("COLUMNS", "240")  # on which a few seconds are a column
+    parts = ((), events), (events[:125], events[125:]), (events[:125], events[119:])
+    for recorded, shown in parts:
+        out = Terminal()
+        with TimelineView(out, default_performance().cast) as view:
+            if recorded:
+                view.recall(recorded)
+            for event in shown:
+                view.event(event)
+        drawn.append(out.getvalue())
+
+    assert "rollback" in drawn[0]
+    assert drawn[0] == drawn[1] == drawn[2]

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from examples.stores.sqlite import KEPT, SqliteStore
+from examples.stores.sqlite import ALL, KEPT, SqliteStore
 from sequencectl import Command, ControlPlane, Decision, ProjectState, Shipyard, TriggerSequence
 from sequencectl.control_plane import combine
 from tests.support import T0
@@ -85,6 +85,21 @@ def test_a_state_from_long_ago_is_caught_up_or_read_afresh(tmp_path: Path) -> No
 
     assert (KEPT,) == kept
     assert [states[-1]] * 6 == loaded
+
+
+def test_a_host_may_keep_every_event(tmp_path: Path) -> None:
+    """With `kept` at ALL acknowledged events stay as an audit log, across a restart too."""
+    crowd = burst(PLANE.initial("p"), KEPT)
+    with SqliteStore(tmp_path / "x.db", kept=ALL) as store:
+        store.commit(crowd)
+        store.acknowledge("p", through=crowd.state.serial)
+        assert store.pending("p", limit=1) == ()
+    with SqliteStore(tmp_path / "x.db", kept=ALL) as store:
+        kept, others = store.events("p"), store.events("q")
+
+    assert len(crowd.events) > KEPT
+    assert crowd.events == kept
+    assert others == ()
 
 
 def test_with_an_event_missing_nothing_is_caught_up(tmp_path: Path) -> None:
