@@ -113,6 +113,23 @@ def test_a_raised_limit_takes_effect_at_the_next_check() -> None:
     assert ("a", "b") == host.state.holders("dev")
 
 
+def test_a_raised_limit_takes_effect_in_every_lane() -> None:
+    """Not only the first line of a stage is looked at, nor only one stage; a frozen one is not."""
+    shipyard = {stage: {"delivery": ["deploy"]} for stage in ("dev", "hotfix", "prod")}
+    host = Host(shipyard, queueing=QueuePolicy(scope="service"))
+    lanes = [(stage, service) for stage in shipyard for service in ("s1", "s2", "s3")]
+    for stage, service in lanes:
+        host.trigger(f"{stage}-{service}-1", stage=stage, service=service)
+        host.trigger(f"{stage}-{service}-2", stage=stage, service=service)
+    host.freeze("hotfix")
+    host.plane = ControlPlane(host.plane.shipyard, queueing=QueuePolicy(scope="service", limit=2))
+
+    host.check()
+
+    started = [host.phase(f"{stage}-{service}-2") for stage, service in lanes]
+    assert [Phase.RUNNING] * 3 + [Phase.WAITING] * 3 + [Phase.RUNNING] * 3 == started
+
+
 def test_a_known_id_is_a_duplicate_or_a_conflict() -> None:
     """The same trigger twice changes nothing; the same id for something else is refused (R8)."""
     host = Host({"dev": {"delivery": ["deploy"], "other": ["deploy"]}, "staging": {}})

@@ -207,7 +207,10 @@ def test_a_module_imports_nothing_impure(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_a_module_calls_no_clock_and_no_builtin_with_effects(path: Path) -> None:
-    """No module calls ``now()`` or its kin, nor ``open``, ``print``, ``input`` or ``exec``."""
+    """No module calls ``now()`` or its kin, nor ``open``, ``print``, ``input`` or ``exec``.
+
+    But for `_scratch`, which makes functions of field names when it is imported, as attrs does.
+    """
     calls = [
         node.func for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Call)
@@ -217,9 +220,8 @@ def test_a_module_calls_no_clock_and_no_builtin_with_effects(path: Path) -> None
 
     permitted = {"now"} if path.name in ASKS_THE_CLOCK_PORT else set()
     assert (methods & {"now", "utcnow", "today"}) - permitted == set()
-    assert (
-        functions & {"open", "print", "input", "exec", "eval", "breakpoint", "__import__"} == set()
-    )
+    effects = {"open", "print", "input", "exec", "eval", "breakpoint", "__import__"}
+    assert functions & effects == ({"exec"} if path.name == "_scratch.py" else set())
 
 
 def annotations_of(part: Any) -> dict[str, Any]:

@@ -119,7 +119,8 @@ class DurableProject:
     def _recall(self, command: Command) -> str | None:
         """Decide once more what was decided in an earlier life of this program."""
         decision = self._plane.decide(self.state, command, self._clock.now())
-        for event, recorded in zip(decision.events, self._recorded[len(self.history) :]):
+        known = self._recorded[len(self.history) :]
+        for event, recorded in zip(decision.events, known, strict=False):
             if event != recorded:
                 raise OtherPerformance(f"{_said(recorded)} that this shipyard and seed lead to")
         self.state = decision.state

@@ -22,7 +22,6 @@ from examples.demo.view import BEGIN, Kind, Line, View
 from sequencectl import (
     AbortSequence,
     CheckDeadlines,
-    Command,
     ControlPlane,
     Event,
     TaskTriggered,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from sequencectl import _steps
 from sequencectl._draft import Draft
 from sequencectl._recorder import after
@@ -48,7 +50,7 @@ def trigger(draft: Draft, command: TriggerSequence) -> Outcome:
             )
         )
     subject = Subject(
-        draft.state.project, command.context, stage, command.sequence,
+        draft.project, command.context, stage, command.sequence,
         command.service, command.sequence_id, command.revision,
     )  # fmt: skip
     accept(
@@ -103,9 +105,29 @@ def admit(draft: Draft) -> None:
         _fill(draft, lane)
 
 
-def touch_every_line(draft: Draft) -> None:
-    """Touch every lane in which somebody waits, by lane name: limits may have been raised."""
-    draft.touched.update(dict.fromkeys(draft.state.index.lines))
+def touch_open_lines(draft: Draft) -> None:
+    """Touch, by lane name, every lane in which somebody waits beside a free place.
+
+    There are none unless limits were raised, so that this looks at one line of each stage.
+    """
+    index, touched = draft.state.index, set()
+    for stage, lines in index.lines.items():
+        if draft.state.freeze_of(stage) is not None:
+            continue
+        open_lanes = set(_open_lanes(draft, stage, lines))
+        if open_lanes and index.queue(stage).head is not None:
+            open_lanes.add(stage)  # the services' lines are filled together with the stage's own
+        touched |= open_lanes
+    draft.touched.update(dict.fromkeys(sorted(touched)))
+
+
+def _open_lanes(draft: Draft, stage: str, lines: Iterable[tuple[int, str]]) -> Iterator[str]:
+    """Yield the lanes of a stage with a free place, given those in which somebody waits."""
+    for _, lane in lines:  # the fewest holders first
+        if has_free_place(draft, lane):
+            yield lane
+        elif lane != stage:
+            return  # the other services' lanes have at least as many
 
 
 def has_free_place(draft: Draft, lane: str) -> bool:

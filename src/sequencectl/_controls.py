@@ -48,7 +48,7 @@ def _pause(draft: Draft, command: PauseSequence) -> Outcome:
     context, stage = command.context, command.stage
     if draft.state.context(context).pause_over(stage) is not None:
         return Unchanged(UnchangedCode.ALREADY_PAUSED)
-    subject = Subject(draft.state.project, context, stage or "")
+    subject = Subject(draft.project, context, stage or "")
     draft.record(ContextPaused(*draft.stamp(subject), control=_by(draft, command)))
     for record in scope:
         _steps.pause(draft, record.sequence_id)
@@ -66,7 +66,7 @@ def _resume(draft: Draft, command: ResumeSequence) -> Outcome:
         return Rejected(RejectedCode.PAUSED_WITH_CONTEXT, message)
     if not any(stage is None or pause.stage == stage for pause in pauses):
         return Unchanged(UnchangedCode.NOT_PAUSED)
-    subject = Subject(draft.state.project, context, stage or "")
+    subject = Subject(draft.project, context, stage or "")
     draft.record(ContextResumed(*draft.stamp(subject), control=_by(draft, command)))
     for record in scope:
         _steps.resume(draft, record.sequence_id)
@@ -140,7 +140,7 @@ def _nothing_live(draft: Draft, context: str) -> Rejected | None:
     if members.ended:
         message = f"Everything of context {context!r} has ended."
         return Rejected(RejectedCode.ALREADY_ENDED, message)
-    message = f"No context {context!r} is known in project {draft.state.project!r}."
+    message = f"No context {context!r} is known in project {draft.project!r}."
     return Rejected(RejectedCode.UNKNOWN_CONTEXT, message)
 
 
@@ -160,7 +160,7 @@ def _freeze(draft: Draft, command: FreezeStage) -> Outcome:
         return unknown_stage(draft, stage)
     if draft.state.freeze_of(stage) is not None:
         return Unchanged(UnchangedCode.ALREADY_FROZEN)
-    subject = Subject(draft.state.project, stage=stage)
+    subject = Subject(draft.project, stage=stage)
     draft.record(StageFrozen(*draft.stamp(subject), control=_by(draft, command)))
     return APPLIED
 
@@ -168,7 +168,7 @@ def _freeze(draft: Draft, command: FreezeStage) -> Outcome:
 def _unfreeze(draft: Draft, command: UnfreezeStage) -> Outcome:
     stage = command.stage
     if draft.state.freeze_of(stage) is not None:
-        subject = Subject(draft.state.project, stage=stage)
+        subject = Subject(draft.project, stage=stage)
         draft.record(StageUnfrozen(*draft.stamp(subject), control=_by(draft, command)))
         return APPLIED
     if draft.shipyard.stage(stage) is None:

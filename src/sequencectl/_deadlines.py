@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sequencectl import _steps
-from sequencectl._admission import admit, touch_every_line
+from sequencectl._admission import admit, touch_open_lines
 from sequencectl._draft import Draft
 from sequencectl._follow_ups import close_step
 from sequencectl.commands import CheckDeadlines
@@ -18,6 +18,6 @@ def check(draft: Draft, command: CheckDeadlines) -> Outcome:
             break
         _steps.fire(draft, first[2])
         close_step(draft)
-    touch_every_line(draft)
+    touch_open_lines(draft)
     admit(draft)
     return APPLIED if draft.events else Unchanged(UnchangedCode.NOTHING_DUE)

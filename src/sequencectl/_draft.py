@@ -10,19 +10,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import final
 
+from sequencectl._fold import fold
 from sequencectl._recorder import checked_instant, effective_instant
 from sequencectl.events import (
-    Ending,
     Event,
+    ProjectEvent,
+    SequenceEvent,
     SequenceResumed,
     SequenceTriggered,
     StageUnfrozen,
 )
 from sequencectl.facts import Subject
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
-from sequencectl.sequence import LiveSequence
+from sequencectl.sequence import EndedSequence, LiveSequence, SequenceRecord
 from sequencectl.shipyard import Shipyard
-from sequencectl.state import ProjectState, evolve
+from sequencectl.state import ProjectState, advanced, evolve
 
 
 @final
@@ -30,7 +32,8 @@ class Draft:
     """The state so far and the events so far of one decision on a project."""
 
     __slots__ = (
-        "bounds", "ended", "events", "now", "queueing", "shipyard", "state", "timeouts", "touched",
+        "_changes", "_recorded", "_state", "bounds", "ended", "events", "now", "project",
+        "queueing", "shipyard", "timeouts", "touched",
     )  # fmt: skip
 
     def __init__(
@@ -43,7 +46,10 @@ class Draft:
         queueing: QueuePolicy,
         bounds: Bounds,
     ) -> None:
-        self.state = state
+        self._state = state
+        self._recorded: list[SequenceEvent] = []
+        self._changes: dict[str, tuple[SequenceRecord | None, SequenceRecord]] = {}
+        self.project = state.project
         self.now = effective_instant(checked_instant(now), state.ledger.at, timeouts)
         self.shipyard = shipyard
         self.timeouts = timeouts
@@ -55,25 +61,53 @@ class Draft:
         self.touched: dict[str, None] = {}
         """The lanes in which somebody may have become admissible in this step, in order."""
 
+    @property
+    def state(self) -> ProjectState:
+        """The state so far.
+
+        Records are folded as events come, the rest of the state when somebody asks for it: most
+        commands lead to several events about one sequence.
+        """
+        if self._recorded:
+            self._state = advanced(self._state, self._recorded, self._changes.values())
+            self._recorded, self._changes = [], {}
+        return self._state
+
     def stamp(self, subject: Subject) -> tuple[int, datetime, Subject]:
         """Return what the next event begins with: its serial, its instant, its subject."""
-        return self.state.serial + 1, self.now, subject
+        return self._state.ledger.serial + len(self._recorded) + 1, self.now, subject
 
     def live(self, sequence_id: str) -> LiveSequence:
         """Return the record of a live sequence as it is now."""
-        record = self.state.live(sequence_id)
-        assert record is not None, f"{sequence_id!r} is not live"
+        change = self._changes.get(sequence_id)
+        record = self._state.sequence(sequence_id) if change is None else change[1]
+        assert isinstance(record, LiveSequence), f"{sequence_id!r} is not live"
         return record
 
     def record(self, event: Event) -> None:
         """Fold `event` in and note what it touches."""
-        before = self.state.live(event.subject.sequence_id)
-        self.state = evolve(self.state, event)
         self.events.append(event)
-        if isinstance(event, Ending) and before is not None:
+        if isinstance(event, ProjectEvent):
+            self._record_project(event)
+            return
+        sequence_id = event.subject.sequence_id
+        change = self._changes.get(sequence_id)
+        if change is None:
+            first = before = self._state.sequence(sequence_id)
+        else:
+            first, before = change
+        after = fold(before, event)
+        self._changes[sequence_id] = first, after
+        self._recorded.append(event)
+        if isinstance(after, EndedSequence):
+            assert isinstance(before, LiveSequence)
             self.ended.append(before)
             self.touched[before.lane] = None
         elif isinstance(event, SequenceTriggered | SequenceResumed):
-            self.touched[self.live(event.subject.sequence_id).lane] = None
-        elif isinstance(event, StageUnfrozen):
-            self.touched.update(dict.fromkeys(self.state.index.lanes_of(event.subject.stage).lanes))
+            self.touched[after.lane] = None
+
+    def _record_project(self, event: ProjectEvent) -> None:
+        self._state = evolve(self.state, event)
+        if isinstance(event, StageUnfrozen):
+            lanes = self._state.index.lanes_of(event.subject.stage).lanes
+            self.touched.update(dict.fromkeys(lanes))

@@ -6,11 +6,10 @@ raises `IllegalTransition`, one that names another task or sequence `ReplayError
 
 from __future__ import annotations
 
-from typing import Any, assert_never
-
-import attrs
+from typing import Final, assert_never, cast
 
 from sequencectl import _rulebook
+from sequencectl._scratch import scratch_of
 from sequencectl.errors import ReplayError
 from sequencectl.events import (
     Ending,
@@ -23,6 +22,7 @@ from sequencectl.events import (
     SequencePaused,
     SequenceResumed,
     SequenceStarted,
+    SequenceStep,
     SequenceSuperseded,
     SequenceTimedOut,
     SequenceTriggered,
@@ -45,6 +45,9 @@ from sequencectl.sequence import (
     TaskRun,
 )
 
+_scratch: Final = scratch_of(LiveSequence)
+_scratch_run: Final = scratch_of(TaskRun)
+
 
 def fold(record: SequenceRecord | None, event: SequenceEvent) -> SequenceRecord:
     """Return the record after `event`; `record` is None before a sequence is triggered."""
@@ -52,17 +55,55 @@ def fold(record: SequenceRecord | None, event: SequenceEvent) -> SequenceRecord:
         if record is not None:
             raise ReplayError(f"sequence {event.subject.sequence_id!r} was triggered before")
         return _born(event)
-    if record is None or record.subject != event.subject:
+    if record is None or (record.subject is not event.subject and record.subject != event.subject):
         raise ReplayError(f"{event!r} is about another sequence than {record!r}")
     phase = _rulebook.next_phase(record.phase, type(event))
     assert isinstance(record, LiveSequence), "no row of the rulebook leaves an ended phase"
-    if isinstance(event, Ending):
-        return _ended(record, event, phase)
-    since = record.since if phase is record.phase else event.at
-    changes = _changes(record, event, phase)
-    return attrs.evolve(
-        record, phase=phase, since=since, serial=event.serial, at=event.at, **changes
-    )
+    if phase.has_ended:
+        return _ended(record, cast("Ending", event), phase)
+    return _gone_on(record, cast("SequenceStep", event), phase)
+
+
+def _gone_on(record: LiveSequence, event: SequenceStep, phase: Phase) -> LiveSequence:
+    """Return the record after an event that does not end it."""
+    new = _scratch(record)
+    new.serial, new.at = event.serial, event.at
+    if phase is not record.phase:
+        new.phase, new.since = phase, event.at
+    match event:
+        case TaskTriggered():
+            new.due_at, new.task = None, _task_run(record, event)
+        case TaskStartReported():
+            new.task = _with_start(_in_flight(record, event.task_id), event)
+        case TaskFinishReported():
+            new.task = _with_finish(_in_flight(record, event.task_id), event)
+            new.data = merge(record.data, event.data)
+        case TaskFinished():
+            new.task, new.runs = None, _over(record, event.task_id, event.result)
+            new.result, new.status = worst(record.result, event.result), event.status
+            new.message = event.message
+        case TaskTimedOut():
+            new.task, new.runs = None, _over(record, event.task_id, Result.FAIL)
+            new.result, new.status = Result.FAIL, Status.ERRORED
+            new.message = str(event.explanation)
+        case TaskScheduled():
+            new.due_at = event.due_at
+        case SequenceStarted():
+            new.started_at, new.timeout, new.deadline = event.at, event.timeout, event.deadline
+        case SequencePaused():
+            if phase is Phase.HELD:
+                new.deadline, new.time_left = None, event.time_left
+        case SequenceDrained():
+            new.deadline, new.time_left = None, event.time_left
+        case SequenceResumed():
+            new.deadline, new.time_left = event.deadline, None
+        case SequenceAbortRequested():
+            new.abort, new.timeout, new.deadline = event.control, event.timeout, event.deadline
+        case _:
+            assert_never(event)
+    new.__class__ = LiveSequence
+    made: LiveSequence = new
+    return made
 
 
 def _born(event: SequenceTriggered) -> LiveSequence:
@@ -83,43 +124,6 @@ def _born(event: SequenceTriggered) -> LiveSequence:
     )
 
 
-def _changes(record: LiveSequence, event: Any, phase: Phase) -> dict[str, Any]:
-    """Return the fields `event` changes besides phase, since and serial."""
-    match event:
-        case SequenceStarted():
-            return {
-                "started_at": event.at,
-                "timeout": event.timeout,
-                "deadline": event.deadline,
-            }
-        case SequencePaused() if phase is Phase.HELD:
-            return {"deadline": None, "time_left": event.time_left}
-        case SequencePaused():
-            return {}
-        case SequenceDrained():
-            return {"deadline": None, "time_left": event.time_left}
-        case SequenceResumed():
-            return {"deadline": event.deadline, "time_left": None}
-        case SequenceAbortRequested():
-            return {"abort": event.control, "timeout": event.timeout, "deadline": event.deadline}
-        case TaskScheduled():
-            return {"due_at": event.due_at}
-        case TaskTriggered():
-            return {"due_at": None, "task": _task_run(record, event)}
-        case TaskStartReported():
-            return {"task": _with_start(_in_flight(record, event.task_id), event)}
-        case TaskFinishReported():
-            run = _in_flight(record, event.task_id)
-            return {"task": _with_finish(run, event), "data": merge(record.data, event.data)}
-        case TaskFinished():
-            return _over(record, event.task_id, event.result, event.status, event.message)
-        case TaskTimedOut():
-            said = str(event.explanation)
-            return _over(record, event.task_id, Result.FAIL, Status.ERRORED, said)
-        case _:
-            assert_never(event)
-
-
 def _in_flight(record: LiveSequence, task_id: str) -> TaskRun:
     if record.task is None or record.task.task_id != task_id:
         raise ReplayError(f"task {task_id!r} of {record.sequence_id!r} is not in flight")
@@ -133,28 +137,29 @@ def _task_run(record: LiveSequence, event: TaskTriggered) -> TaskRun:
 
 
 def _with_start(run: TaskRun, event: TaskStartReported) -> TaskRun:
-    return attrs.evolve(
-        run,
-        executors=_heard(run.executors, event.source, starts=1),
-        report_ids=_with_id(run, event.report_id),
-    )
+    new = _scratch_run(run)
+    new.executors = _heard(run.executors, event.source, starts=1)
+    if event.report_id is not None:
+        new.report_ids = (*run.report_ids, event.report_id)
+    new.__class__ = TaskRun
+    made: TaskRun = new
+    return made
 
 
 def _with_finish(run: TaskRun, event: TaskFinishReported) -> TaskRun:
-    return attrs.evolve(
-        run,
-        executors=_heard(run.executors, event.source, finishes=1)
-        if event.counted
-        else run.executors,
-        report_ids=_with_id(run, event.report_id),
-        result=event.result if run.result is None else worst(run.result, event.result),
-        status=event.status if run.status is Status.SUCCEEDED else run.status,
-        message=event.message or run.message,
-    )
-
-
-def _with_id(run: TaskRun, report_id: str | None) -> tuple[str, ...]:
-    return run.report_ids if report_id is None else (*run.report_ids, report_id)
+    new = _scratch_run(run)
+    if event.counted:
+        new.executors = _heard(run.executors, event.source, finishes=1)
+    if event.report_id is not None:
+        new.report_ids = (*run.report_ids, event.report_id)
+    new.result = event.result if run.result is None else worst(run.result, event.result)
+    if run.status is Status.SUCCEEDED:
+        new.status = event.status
+    if event.message:
+        new.message = event.message
+    new.__class__ = TaskRun
+    made: TaskRun = new
+    return made
 
 
 def _heard(
@@ -167,17 +172,10 @@ def _heard(
     return (*executors, Executor(source, starts, finishes))
 
 
-def _over(
-    record: LiveSequence, task_id: str, result: Result, status: Status, message: str
-) -> dict[str, Any]:
+def _over(record: LiveSequence, task_id: str, result: Result) -> tuple[TaskOutcome, ...]:
+    """Return the outcomes with that of the task in flight, which is over."""
     run = _in_flight(record, task_id)
-    return {
-        "task": None,
-        "runs": (*record.runs, TaskOutcome(run.task_id, run.name, result)),
-        "result": worst(record.result, result),
-        "status": status,
-        "message": message,
-    }
+    return (*record.runs, TaskOutcome(run.task_id, run.name, result))
 
 
 def _ended(record: LiveSequence, event: Ending, phase: Phase) -> EndedSequence:

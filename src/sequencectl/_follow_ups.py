@@ -85,7 +85,7 @@ def _end_contexts(draft: Draft, contexts: dict[str, None]) -> None:
     for context in contexts:
         if draft.state.index.members(context).live or not draft.state.context(context).pauses:
             continue
-        subject = Subject(draft.state.project, context)
+        subject = Subject(draft.project, context)
         draft.record(ContextResumed(*draft.stamp(subject), control=Control(), cause=Cause.ENDED))
     _forget(draft)
 

@@ -14,16 +14,19 @@ from typing import Final, final
 import attrs
 
 from sequencectl._persistent import Map, OrderedSet
+from sequencectl._scratch import scratch_of
+from sequencectl.events import TaskTriggered
 from sequencectl.sequence import LiveSequence, Phase, SequenceRecord
 from sequencectl.stage_queue import EMPTY_QUEUE, StageQueue
 
 _Numbered = OrderedSet[tuple[int, str]]
 _NOTHING: Final[_Numbered] = OrderedSet()
 _NO_LANES: Final[OrderedSet[str]] = OrderedSet()
+_NO_LINES: Final[OrderedSet[tuple[int, str]]] = OrderedSet()
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Members:
     """The sequences of one context, by the order of their acceptance."""
 
@@ -34,7 +37,7 @@ class Members:
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class StageLanes:
     """The lanes of one stage that are not empty, and how many hold any of them."""
 
@@ -48,12 +51,13 @@ _Namesakes = tuple[str, str, str]
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Index:
     """All indexes of a project.
 
-    `queues` by lane; `stages` by stage; `lines` are the lanes in which somebody waits; `contexts`
-    by context, `ended_contexts` those with nothing live by the serial of their last ending; `tasks`
+    `queues` by lane; `stages` by stage; `lines`, by stage, are the lanes in which somebody waits
+    with the number of their holders, the fewest first; `contexts` by context, `ended_contexts`
+    those with nothing live by the serial of their last ending; `tasks`
     leads from a task id to the sequence that ran it; `deadlines` has one entry for each sequence
     that changes by itself: (instant, place, id); `namesakes` are those in line by (stage, service,
     sequence), for `latest_only`.
@@ -61,7 +65,7 @@ class Index:
 
     queues: Map[str, StageQueue] = attrs.field(factory=Map)
     stages: Map[str, StageLanes] = attrs.field(factory=Map)
-    lines: OrderedSet[str] = _NO_LANES
+    lines: Map[str, OrderedSet[tuple[int, str]]] = attrs.field(factory=Map)
     contexts: Map[str, Members] = attrs.field(factory=Map)
     ended_contexts: _Numbered = _NOTHING
     tasks: Map[str, str] = attrs.field(factory=Map)
@@ -77,19 +81,23 @@ class Index:
         return index
 
     def replaced(self, before: SequenceRecord | None, after: SequenceRecord | None) -> Index:
-        """Return the index after a record became `after`; None stands for no record."""
-        queues, stages, lines = self._moved(before, after)
-        contexts, ended_contexts = self._contexts(before, after)
-        return Index(
-            queues,
-            stages,
-            lines,
-            contexts,
-            ended_contexts,
-            self._tasks(before, after),
-            self._deadlines(before, after),
-            self._namesakes(before, after),
-        )
+        """Return the index after a record became `after`; None stands for no record.
+
+        What lies between the two need not be one event: only how they differ counts.
+        """
+        new, was, now = _scratch(self), _part(before), _part(after)
+        if was is not now:
+            record = before if isinstance(before, LiveSequence) else after
+            assert isinstance(record, LiveSequence), "only a live one takes part in a lane"
+            new.queues, new.stages, new.lines = self._moved(record, was, now)
+            new.namesakes = self._namesakes(record, was, now)
+        if type(before) is not type(after):
+            new.contexts, new.ended_contexts = self._contexts(before, after)
+        new.tasks = self._tasks(before, after)
+        new.deadlines = self._deadlines(before, after)
+        new.__class__ = Index
+        made: Index = new
+        return made
 
     def queue(self, lane: str) -> StageQueue:
         """Return the line of a lane; an empty one if nobody is there."""
@@ -108,18 +116,14 @@ class Index:
         return self.namesakes.get((stage, service, sequence), _NOTHING)
 
     def _moved(
-        self, before: SequenceRecord | None, after: SequenceRecord | None
-    ) -> tuple[Map[str, StageQueue], Map[str, StageLanes], OrderedSet[str]]:
+        self, record: LiveSequence, was: Phase | None, now: Phase | None
+    ) -> tuple[Map[str, StageQueue], Map[str, StageLanes], Map[str, OrderedSet[tuple[int, str]]]]:
         """Return queues, stages and lines after a record took another part in its lane."""
-        was, now = _part(before), _part(after)
-        record = before if isinstance(before, LiveSequence) else after
-        if was is now or not isinstance(record, LiveSequence):
-            return self.queues, self.stages, self.lines
         lane, stage = record.lane, record.stage
-        queue = _moved(self.queue(lane), record, was, now)
-        counted = self.lanes_of(stage)
-        holding = counted.holding + (now is Phase.RUNNING) - (was is Phase.RUNNING)
-        lines = self.lines.add(lane) if queue.head is not None else self.lines.remove(lane)
+        before, counted = self.queue(lane), self.lanes_of(stage)
+        queue = _moved(before, record, was, now)
+        lines = _relined(self.lines, stage, _waiting_line(lane, before), _waiting_line(lane, queue))
+        holding = counted.holding + queue.holding - before.holding
         if len(queue):
             lanes = StageLanes(counted.lanes.add(lane), holding)
             return self.queues.insert(lane, queue), self.stages.insert(stage, lanes), lines
@@ -131,9 +135,8 @@ class Index:
         self, before: SequenceRecord | None, after: SequenceRecord | None
     ) -> tuple[Map[str, Members], _Numbered]:
         """Return contexts and ended contexts after a record was born, ended or was forgotten."""
-        record = after if after is not None else before
-        if type(before) is type(after) or record is None:
-            return self.contexts, self.ended_contexts
+        record = before if after is None else after
+        assert record is not None
         entry, context = (record.accepted_serial, record.sequence_id), record.context
         members, over = self.members(context), self.ended_contexts
         if not members.live:
@@ -151,18 +154,17 @@ class Index:
         return self.contexts.insert(context, Members(live, ended, last_ended)), over
 
     def _tasks(self, before: SequenceRecord | None, after: SequenceRecord | None) -> Map[str, str]:
-        if before is None or after is None:
-            tasks = self.tasks
-            for task_id in _task_ids(before):
-                tasks = tasks.remove(task_id)
-            for task_id in _task_ids(after):
-                tasks = tasks.insert(task_id, after.sequence_id if after is not None else "")
-            return tasks
-        was = before.task if isinstance(before, LiveSequence) else None
-        now = after.task if isinstance(after, LiveSequence) else None
-        if now is None or was is not None:
+        was, now = _in_flight(before), _in_flight(after)
+        if was is now and before is not None and after is not None:
             return self.tasks
-        return self.tasks.insert(now.task_id, after.sequence_id)
+        old, new, tasks = _task_ids(before), _task_ids(after), self.tasks
+        if after is None:
+            for task_id in old:
+                tasks = tasks.remove(task_id)
+        else:
+            for task_id in new[len(old) :]:
+                tasks = tasks.insert(task_id, after.subject.sequence_id)
+        return tasks
 
     def _deadlines(
         self, before: SequenceRecord | None, after: SequenceRecord | None
@@ -174,17 +176,39 @@ class Index:
         return deadlines if now is None else deadlines.add(now)
 
     def _namesakes(
-        self, before: SequenceRecord | None, after: SequenceRecord | None
+        self, record: LiveSequence, was: Phase | None, now: Phase | None
     ) -> Map[_Namesakes, _Numbered]:
-        was_in_line = before is not None and before.phase.is_in_line
-        is_in_line = after is not None and after.phase.is_in_line
-        record = after if after is not None else before
-        if was_in_line is is_in_line or record is None:
+        was_in_line, is_in_line = was in _IN_LINE, now in _IN_LINE
+        if was_in_line is is_in_line:
             return self.namesakes
         key = (record.stage, record.service, record.name)
         entry, line = (record.place, record.sequence_id), self.namesakes.get(key, _NOTHING)
         line = line.add(entry) if is_in_line else line.remove(entry)
         return self.namesakes.insert(key, line) if line else self.namesakes.remove(key)
+
+
+_scratch: Final = scratch_of(Index)
+_IN_LINE: Final = frozenset({Phase.WAITING, Phase.HELD})
+
+
+def _waiting_line(lane: str, queue: StageQueue) -> tuple[int, str] | None:
+    """Return how a lane stands among the lines of its stage; None if nobody waits there."""
+    return None if queue.head is None else (queue.holding, lane)
+
+
+def _relined(
+    lines: Map[str, OrderedSet[tuple[int, str]]],
+    stage: str,
+    was: tuple[int, str] | None,
+    now: tuple[int, str] | None,
+) -> Map[str, OrderedSet[tuple[int, str]]]:
+    """Return the lines after one of a stage changed from `was` to `now`."""
+    if was == now:
+        return lines
+    line: OrderedSet[tuple[int, str]] = lines.get(stage, _NO_LINES)
+    line = line if was is None else line.remove(was)
+    line = line if now is None else line.add(now)
+    return lines.insert(stage, line) if line else lines.remove(stage)
 
 
 def _part(record: SequenceRecord | None) -> Phase | None:
@@ -201,24 +225,30 @@ def _moved(
     sequence_id = record.sequence_id
     if was is None:
         queue = queue.enter(sequence_id, place=record.place, priority=record.priority)
-    if was is Phase.HELD and now is Phase.WAITING:
-        return queue.release(sequence_id)
     if now is None:
         return queue.leave(sequence_id)
+    if was is Phase.HELD:
+        queue = queue.release(sequence_id)
     if now is Phase.HELD:
         return queue.hold(sequence_id)
     return queue.start(sequence_id) if now is Phase.RUNNING else queue
 
 
 def _deadline(record: SequenceRecord | None) -> tuple[datetime, int, str] | None:
-    if not isinstance(record, LiveSequence) or record.next_deadline is None:
+    if not isinstance(record, LiveSequence) or (first := record.next_deadline) is None:
         return None
-    return record.next_deadline[0], record.place, record.sequence_id
+    return first[0], record.place, record.subject.sequence_id
+
+
+def _in_flight(record: SequenceRecord | None) -> TaskTriggered | None:
+    task = record.task if isinstance(record, LiveSequence) else None
+    return None if task is None else task.triggered
 
 
 def _task_ids(record: SequenceRecord | None) -> tuple[str, ...]:
+    """Return the ids of a record's tasks in order, the one in flight last; none goes away again."""
     if record is None:
         return ()
-    over = tuple(run.task_id for run in record.runs)
-    in_flight = record.task if isinstance(record, LiveSequence) else None
+    over = tuple([run.task_id for run in record.runs])
+    in_flight = _in_flight(record)
     return over if in_flight is None else (*over, in_flight.task_id)

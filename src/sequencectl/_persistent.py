@@ -18,6 +18,7 @@ from rpds import HashTrieMap as Map
 __all__ = ["Map", "OrderedSet"]
 
 _WIDTH: Final = 32
+_new: Final = object.__new__
 
 
 class _Sortable(Protocol):
@@ -116,25 +117,31 @@ class OrderedSet(Generic[T]):
     def __init__(self, items: Iterable[T] = ()) -> None:
         tree: _Tree[T] = ()
         for item in items:
-            tree = _added(tree, item)
+            tree = tree if _has(tree, item) else _added(tree, item)
         self._tree = tree
 
     @classmethod
     def _of(cls, tree: _Tree[T]) -> OrderedSet[T]:
-        made = cls.__new__(cls)
+        made = _new(cls)
         made._tree = tree
         return made
 
     def add(self, item: T) -> OrderedSet[T]:
         """Return the set with `item`; the same set if it has it."""
-        tree = _added(self._tree, item)
-        return self if tree is self._tree else self._of(tree)
+        tree = self._tree
+        if isinstance(tree, tuple) and len(tree) < _WIDTH:  # most sets are this small
+            at = bisect_left(tree, item)
+            if at < len(tree) and tree[at] == item:
+                return self
+            return self._of((*tree[:at], item, *tree[at:]))
+        return self if _has(tree, item) else self._of(_added(tree, item))
 
     def remove(self, item: T) -> OrderedSet[T]:
         """Return the set without `item`; the same set if it lacks it."""
-        if item not in self:
+        tree = self._tree
+        if not _has(tree, item):
             return self
-        tree = _removed(self._tree, item)
+        tree = _removed(tree, item)
         while isinstance(tree, _Node) and len(tree.children) == 1:
             tree = tree.children[0]
         return self._of(tree)
@@ -142,7 +149,10 @@ class OrderedSet(Generic[T]):
     @property
     def first(self) -> T | None:
         """The smallest item; None if there is none."""
-        return _first(self._tree) if self else None
+        tree = self._tree
+        if isinstance(tree, _Node):
+            return tree.firsts[0]
+        return tree[0] if tree else None
 
     def rank(self, item: T) -> int:
         """Return how many items are smaller than `item`."""
@@ -154,20 +164,17 @@ class OrderedSet(Generic[T]):
         return before + bisect_left(tree, item)
 
     def __contains__(self, item: object) -> bool:
-        tree: Any = self._tree
-        while isinstance(tree, _Node):
-            tree = tree.children[max(bisect_right(tree.firsts, item) - 1, 0)]
-        at = bisect_left(tree, item)
-        return at < len(tree) and bool(tree[at] == item)
+        return _has(self._tree, item)
 
     def __iter__(self) -> Iterator[T]:
         return _iterate(self._tree)
 
     def __len__(self) -> int:
-        return _size(self._tree)
+        tree = self._tree
+        return len(tree) if isinstance(tree, tuple) else tree.size
 
     def __bool__(self) -> bool:
-        return _size(self._tree) > 0
+        return self._tree != ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, OrderedSet):
@@ -181,9 +188,15 @@ class OrderedSet(Generic[T]):
         return f"OrderedSet({list(self)!r})"
 
 
+def _has(tree: Any, item: object) -> bool:
+    while isinstance(tree, _Node):
+        tree = tree.children[max(bisect_right(tree.firsts, item) - 1, 0)]
+    at = bisect_left(tree, item)
+    return at < len(tree) and bool(tree[at] == item)
+
+
 def _added(tree: _Tree[T], item: T) -> _Tree[T]:
-    if item in OrderedSet._of(tree):
-        return tree
+    """Return `tree` with `item`, which it lacks."""
     grown = _inserted(tree, item)
     return grown[0] if len(grown) == 1 else _Node(grown)
 

@@ -15,7 +15,7 @@ from sequencectl.sequence import LiveSequence
 LATEST_INSTANT: Final = datetime(9000, 1, 1, tzinfo=UTC)
 """Later instants are refused: adding a timeout to them could leave the calendar."""
 
-
+_EARLIEST_INSTANT: Final = datetime(1, 1, 3, tzinfo=UTC)
 _PROJECT: Final = re.compile(r"[ -~]{1,200}")
 
 
@@ -32,7 +32,7 @@ def checked_instant(now: object) -> datetime:
         raise InvalidValue("now", now, "must be an aware datetime")
     if now.tzinfo is None or now.utcoffset() is None:
         raise InvalidValue("now", now, "must be aware: give it a time zone, best UTC")
-    if not datetime(1, 1, 3, tzinfo=UTC) < now < LATEST_INSTANT:
+    if not _EARLIEST_INSTANT < now < LATEST_INSTANT:
         raise InvalidValue("now", now, f"must be before {LATEST_INSTANT:%Y-%m-%d}")
     return now if now.tzinfo is UTC else now.astimezone(UTC)
 

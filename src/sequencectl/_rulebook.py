@@ -115,12 +115,16 @@ MACHINE: Final = Machine(
 )
 
 
+_NAMES: Final = {phase: phase.name for phase in Phase}
+_PHASES: Final = {phase.name: phase for phase in Phase}
+
+
 def next_phase(phase: Phase, event: type) -> Phase:
     """Return the phase an event of this type leads to; raise `IllegalTransition` if there is no
     row.
     """
     trigger = MACHINE.events.get(event.__name__)
-    rows = trigger.transitions.get(phase.name) if trigger is not None else None
+    rows = trigger.transitions.get(_NAMES[phase]) if trigger is not None else None
     if not rows or rows[0].dest is None:
         raise IllegalTransition(phase.name, event.__name__)
-    return Phase[rows[0].dest]
+    return _PHASES[rows[0].dest]

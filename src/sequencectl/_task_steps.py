@@ -23,7 +23,7 @@ from sequencectl.events import (
 )
 from sequencectl.facts import Control
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
-from sequencectl.payload import EMPTY, FrozenMap, freeze, merge
+from sequencectl.payload import EMPTY, FrozenMap, freeze, merge, with_scalars
 from sequencectl.policies import Bounds, ResolvedTimeouts, TimeoutPolicy
 from sequencectl.results import Result, Status
 from sequencectl.sequence import LiveSequence, Phase, TaskRun
@@ -87,16 +87,20 @@ def next_input(record: LiveSequence, task: TaskDefinition | None) -> FrozenMap:
     A task without properties adds null under its name, as Keptn does: it erases nothing.
     """
     data = record.data
-    if task is not None:
-        data = merge(data, freeze({task.name: task.properties or None}))
-    last: dict[str, object] = {}
+    added: dict[str, str | None] = {}
+    if task is not None and task.properties:
+        data = merge(data, freeze({task.name: task.properties}))
+    elif task is not None and task.name not in data:
+        added[task.name] = None
     if record.runs:
-        last = {"result": record.runs[-1].result.value, "status": record.status.value}
-    if "message" in data:
-        last["message"] = ""
+        added["result"] = record.runs[-1].result.value
+        added["status"] = record.status.value
+    if "message" in data or "message" in added:
+        added["message"] = ""
     subject = record.subject
-    scope = {"project": subject.project, "stage": subject.stage, "service": subject.service}
-    return merge(data, freeze({**last, **scope}))
+    added["project"], added["stage"] = subject.project, subject.stage
+    added["service"] = subject.service
+    return with_scalars(data, added)
 
 
 def priority_of(command: TriggerSequence, definition: SequenceDefinition) -> int:

@@ -73,6 +73,8 @@ def _limit(_instance: object, attribute: attrs.Attribute[Any], value: object) ->
 
 
 def _read(kind: type[_EnumT], where: str, value: object) -> _EnumT:
+    if type(value) is kind:
+        return value
     try:
         return kind(value)
     except ValueError:

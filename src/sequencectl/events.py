@@ -342,9 +342,8 @@ Ending = (
 )
 """An event that ends its sequence: exactly one per sequence, ever (R24)."""
 
-SequenceEvent = (
-    SequenceTriggered
-    | SequenceStarted
+SequenceStep = (
+    SequenceStarted
     | TaskScheduled
     | TaskTriggered
     | TaskStartReported
@@ -355,8 +354,10 @@ SequenceEvent = (
     | SequenceDrained
     | SequenceResumed
     | SequenceAbortRequested
-    | Ending
 )
+"""An event between the acceptance of a sequence and its end."""
+
+SequenceEvent = SequenceTriggered | SequenceStep | Ending
 """An event about one sequence."""
 
 ProjectEvent = (

@@ -29,7 +29,7 @@ class DeadlineKind(Enum):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Subject:
     """What an event is about; one object shared by a record and all its events.
 

@@ -119,7 +119,7 @@ def freeze(value: Mapping[str, object] | None, *, where: str = "data") -> Frozen
     """
     if value is None:
         return EMPTY
-    if isinstance(value, FrozenMap):
+    if type(value) is FrozenMap:
         return value
     if not isinstance(value, Mapping):
         raise PayloadError(where, value, "must be an object (a mapping)")
@@ -138,20 +138,25 @@ def merge(base: FrozenMap, later: FrozenMap) -> FrozenMap:
     wins, except that a later null erases nothing; where there is nothing yet, null is stored. Keys
     keep the order of `base`, new ones follow. Merging with an empty map returns the other one.
     """
-    if not later:
+    if not later._items:
         return base
-    if not base:
+    if not base._items:
         return later
     items = dict(base._items)
     for key, new in later._items.items():
         old = items.get(key)
-        if isinstance(new, FrozenMap) and isinstance(old, FrozenMap):
+        if type(new) is FrozenMap and type(old) is FrozenMap:
             items[key] = merge(old, new)
-        elif isinstance(new, tuple) and isinstance(old, tuple):
+        elif type(new) is tuple and type(old) is tuple:
             items[key] = new + old
         elif new is not None or old is None:
             items[key] = new
     return _of(items)
+
+
+def with_scalars(base: FrozenMap, scalars: Mapping[str, str | None]) -> FrozenMap:
+    """Return `base` with these texts and nulls in place of whatever has their keys; unchecked."""
+    return _of({**base._items, **scalars})
 
 
 def step(where: str, key: object) -> str:
@@ -253,9 +258,9 @@ def _is_same(one: FrozenJson, other: FrozenJson) -> bool:
 
 def _measure(value: FrozenJson) -> tuple[int, int]:
     """Return the bytes of its JSON text and its levels; a map keeps them."""
-    if isinstance(value, str):
+    if type(value) is str:
         return len(encode_basestring(value).encode()), 0
-    if isinstance(value, FrozenMap):
+    if type(value) is FrozenMap:
         if value._measured is not None:
             return value._measured
         size = depth = 0

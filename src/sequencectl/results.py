@@ -28,4 +28,8 @@ _SEVERITY: Final = {Result.PASS: 0, Result.WARNING: 1, Result.FAIL: 2}
 
 def worst(first: Result, *more: Result) -> Result:
     """Return the worst of the results: fail before warning before pass (R12)."""
-    return max(first, *more, key=_SEVERITY.__getitem__) if more else first
+    found = first
+    for result in more:
+        if result is not found and _SEVERITY[result] > _SEVERITY[found]:
+            found = result
+    return found

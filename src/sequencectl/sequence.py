@@ -7,7 +7,6 @@ events. Both answer to `sequence_id`, `context`, `stage`, `name`, `service`, `pl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import final
@@ -42,6 +41,8 @@ class Phase(Enum):
     SUPERSEDED = "superseded"
     EXPIRED = "expired"
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hashes the name each time
+
     @property
     def is_in_line(self) -> bool:
         """Whether it waits for its lane, held or not."""
@@ -55,7 +56,7 @@ class Phase(Enum):
     @property
     def has_ended(self) -> bool:
         """Whether it is over for good (R24)."""
-        return self not in _IN_LINE and self not in _HOLDING
+        return self in _ENDED
 
     @property
     def is_paused(self) -> bool:
@@ -66,13 +67,11 @@ class Phase(Enum):
 _IN_LINE = frozenset({Phase.WAITING, Phase.HELD})
 _HOLDING = frozenset({Phase.RUNNING, Phase.PAUSING, Phase.PAUSED, Phase.ABORTING})
 _PAUSED = frozenset({Phase.HELD, Phase.PAUSING, Phase.PAUSED})
-
-
-_KIND_ORDER = {kind: order for order, kind in enumerate(DeadlineKind)}
+_ENDED = frozenset(Phase) - _IN_LINE - _HOLDING
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Executor:
     """What one source has said about the task in flight: how often it started and finished."""
 
@@ -87,7 +86,7 @@ class Executor:
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class TaskOutcome:
     """A task run that is over."""
 
@@ -97,7 +96,7 @@ class TaskOutcome:
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class TaskRun:
     """The task in flight: the event that triggered it, and what was heard of since."""
 
@@ -163,7 +162,7 @@ class TaskRun:
                 return ", ".join(sorted(sources - finished))
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class _Record:
     subject: Subject
     place: int
@@ -196,7 +195,7 @@ class _Record:
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class LiveSequence(_Record):
     """A sequence from its acceptance to its end.
 
@@ -240,23 +239,27 @@ class LiveSequence(_Record):
         return len(self.runs) < len(self.definition.tasks)
 
     @property
-    def deadlines(self) -> Iterator[tuple[datetime, DeadlineKind]]:
-        """Every instant at which it changes by itself, in no particular order (R10, R27, R30)."""
+    def next_deadline(self) -> tuple[datetime, DeadlineKind] | None:
+        """The first instant at which it changes by itself, and what happens then; None if nothing
+        but a command can change it (R10, R27, R30).
+
+        Of several at one instant the one that stands first in `DeadlineKind` is taken.
+        """
+        at: datetime | None = None
+        kind = DeadlineKind.REACTION
         if self.task is not None:
             triggered = self.task.triggered
             if triggered.reaction_deadline is not None and not self.task.is_reacted_to:
-                yield triggered.reaction_deadline, DeadlineKind.REACTION
-            if triggered.completion_deadline is not None:
-                yield triggered.completion_deadline, DeadlineKind.COMPLETION
-        if self.deadline is not None:
-            yield self.deadline, _OWN_LIMIT[self.phase]
-        if self.due_at is not None and self.phase is Phase.RUNNING:
-            yield self.due_at, DeadlineKind.DELAY
-
-    @property
-    def next_deadline(self) -> tuple[datetime, DeadlineKind] | None:
-        """The first of its deadlines; None if nothing but a command can change it."""
-        return min(self.deadlines, key=_by_instant_and_kind, default=None)
+                at = triggered.reaction_deadline
+            limit = triggered.completion_deadline
+            if limit is not None and (at is None or limit < at):
+                at, kind = limit, DeadlineKind.COMPLETION
+        if self.deadline is not None and (at is None or self.deadline < at):
+            at, kind = self.deadline, _OWN_LIMIT[self.phase]
+        due_at = self.due_at if self.phase is Phase.RUNNING else None
+        if due_at is not None and (at is None or due_at < at):
+            at, kind = due_at, DeadlineKind.DELAY
+        return None if at is None else (at, kind)
 
 
 _OWN_LIMIT = {
@@ -267,12 +270,8 @@ _OWN_LIMIT = {
 }
 
 
-def _by_instant_and_kind(entry: tuple[datetime, DeadlineKind]) -> tuple[datetime, int]:
-    return entry[0], _KIND_ORDER[entry[1]]
-
-
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class EndedSequence(_Record):
     """What stays of a sequence that is over: how it ended, when, and why (R24, R32).
 

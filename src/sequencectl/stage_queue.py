@@ -21,7 +21,7 @@ _NO_ENTRIES: Final[Map[str, _Entry]] = Map()
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class StageQueue:
     """A line in the order (priority, higher first; then place), and the holders of its lane (R1–R3,
     R5).

@@ -8,15 +8,16 @@ these. `evolve` is total over `Event` and reads nothing but its arguments, so
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, final
+from typing import Final, assert_never, final, get_args
 
 import attrs
 
 from sequencectl._fold import fold
 from sequencectl._index import Index
 from sequencectl._persistent import Map, OrderedSet
+from sequencectl._scratch import scratch_of
 from sequencectl.errors import InvalidValue, ReplayError
 from sequencectl.events import (
     Cause,
@@ -25,8 +26,10 @@ from sequencectl.events import (
     Ending,
     Event,
     FollowUpRefused,
+    ProjectEvent,
     SequenceAborted,
     SequenceAbortRequested,
+    SequenceEvent,
     SequencesForgotten,
     StageFrozen,
     StageUnfrozen,
@@ -103,10 +106,12 @@ class Ledger:
 
 _NO_CONTEXT: Final = ContextRecord()
 _NOBODY: Final = Control()
+_FAR_REACHING: Final = frozenset({TaskFinished, SequenceAbortRequested, *get_args(Ending)})
+"""The events about a sequence that change more than its record."""
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class ProjectState:
     """Everything a project's decisions depend on; compared by value, its index left out.
 
@@ -216,6 +221,9 @@ class ProjectState:
         )
 
 
+_scratch: Final = scratch_of(ProjectState)
+
+
 def initial(project: str) -> ProjectState:
     """Return the state of a project in which nothing has happened."""
     return restore(project, Ledger(), ())
@@ -254,7 +262,10 @@ def evolve(state: ProjectState, event: Event) -> ProjectState:
     if event.subject.project != state.project or event.serial != state.serial + 1:
         expected = f"event {state.serial + 1} of project {state.project!r}"
         raise ReplayError(f"expected {expected}, got {event.serial} of {event.subject.project!r}")
-    ledger = attrs.evolve(state.ledger, serial=event.serial, at=event.at)
+    if not isinstance(event, ProjectEvent):
+        before = state._records.get(event.subject.sequence_id)
+        return advanced(state, (event,), ((before, fold(before, event)),))
+    ledger = Ledger(event.serial, event.at, state.ledger.request_ids)
     match event:
         case ContextPaused():
             return _with_context(state, ledger, event, _paused(state, event))
@@ -273,15 +284,36 @@ def evolve(state: ProjectState, event: Event) -> ProjectState:
         case SequencesForgotten():
             return _forgotten(state, ledger, event)
         case _:
-            before = state._records.get(event.subject.sequence_id)
-            after = fold(before, event)
-            return _advanced(
-                state,
-                _noted(ledger, _control_of(event)),
-                records=state._records.insert(after.sequence_id, after),
-                contexts=_settled(state, event),
-                index=state.index.replaced(before, after),
-            )
+            assert_never(event)
+
+
+def advanced(
+    state: ProjectState,
+    events: Sequence[SequenceEvent],
+    changes: Iterable[tuple[SequenceRecord | None, SequenceRecord]],
+) -> ProjectState:
+    """Return the state after `events` in a row, each about a sequence, folded into `changes`.
+
+    A change is a record as it is in `state`, None if it is not, and as these events leave it. One
+    event after the other or all at once: what comes of it is the same.
+    """
+    ledger, contexts = (
+        Ledger(events[-1].serial, events[-1].at, state.ledger.request_ids),
+        state._contexts,
+    )
+    for event in events:
+        if type(event) in _FAR_REACHING:
+            ledger = _noted(ledger, _control_of(event))
+            contexts = _settled(contexts, event)
+    records, index = state._records, state.index
+    for before, after in changes:
+        records = records.insert(after.subject.sequence_id, after)
+        index = index.replaced(before, after)
+    new = _scratch(state)
+    new.ledger, new._records, new._contexts, new.index = ledger, records, contexts, index
+    new.__class__ = ProjectState
+    made: ProjectState = new
+    return made
 
 
 def _advanced(
@@ -352,17 +384,17 @@ def _resumed(state: ProjectState, event: ContextResumed) -> ContextRecord:
     return ContextRecord(kept, Pause(stage or None, event.control, event.at))
 
 
-def _settled(state: ProjectState, event: Event) -> Map[str, ContextRecord]:
+def _settled(contexts: Map[str, ContextRecord], event: SequenceEvent) -> Map[str, ContextRecord]:
     """Return the contexts, "resumed" no more once a task or a sequence is over (R32)."""
-    if not isinstance(event, TaskFinished | Ending):
-        return state._contexts
     context = event.subject.context
-    record = state.context(context)
-    if record.resumed is None or not record.resumed.covers(event.subject.stage):
-        return state._contexts
+    record = contexts.get(context)
+    if record is None or record.resumed is None or isinstance(event, SequenceAbortRequested):
+        return contexts
+    if not record.resumed.covers(event.subject.stage):
+        return contexts
     if not record.pauses:
-        return state._contexts.remove(context)
-    return state._contexts.insert(context, ContextRecord(record.pauses))
+        return contexts.remove(context)
+    return contexts.insert(context, ContextRecord(record.pauses))
 
 
 def _forgotten(state: ProjectState, ledger: Ledger, event: SequencesForgotten) -> ProjectState:

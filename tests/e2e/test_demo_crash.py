@@ -1,4 +1,4 @@
-"""The demo killed with SIGKILL at one line after another: its history is that of an undisturbed run."""
+"""The demo killed with SIGKILL after one line or another: its history is that of a quiet run."""
 
 from __future__ import annotations
 

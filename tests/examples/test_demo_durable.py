@@ -1,4 +1,4 @@
-"""The demo after a crash: what is recorded is played again, the rest goes on, the end is the same."""
+"""The demo after a crash: what is recorded is played again, the rest goes on to the same end."""
 
 from __future__ import annotations
 
