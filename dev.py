@@ -44,6 +44,7 @@ USAGE = """usage: python3 dev.py VERB [-- ARGUMENTS]
   types                mypy, strict
   docs                 build the documentation, warnings are errors
   bench [ARGUMENTS]    measure
+  peers [ARGUMENTS]    measure ours beside other libraries
   defects [ARGUMENTS]  seed known defects; the tests must catch each of them
   deep hypothesis      the property tests with many more examples
   lock                 make requirements/*.txt afresh from requirements/*.in
@@ -106,6 +107,10 @@ def bench(arguments):
     return [module("tests.bench", *arguments)]
 
 
+def peers(arguments):
+    return [module("tests.bench.peers", *arguments)]
+
+
 def defects(arguments):
     return [module("tests.defects", *arguments)]
 
@@ -117,15 +122,21 @@ def deep(arguments):
 
 
 def lock(_arguments):
-    """One fresh resolution of everything, and each layer cut out of it: so the layers agree."""
+    """One fresh resolution of everything, and each layer cut out of it: so the layers agree.
+
+    The peers take no part in the resolution, so that what is measured beside the package never
+    decides what the package is tested with; their layer is cut last, in agreement with the others.
+    """
     sources = sorted(glob.glob(os.path.join(ROOT, "requirements", "*.in")))
     sources = [os.path.relpath(source, ROOT) for source in sources]
+    beside = os.path.join("requirements", "peers.in")
+    sources.remove(beside)
     everything = os.path.join(".venv", "everything.txt")
-    resolve = ["pip", "compile", "--quiet", "--generate-hashes"]
+    resolve = ["pip", "compile", "--quiet", "--upgrade", "--generate-hashes"]
     resolve += ["--universal", "--python-version=3.11", "--fork-strategy=fewest"]
     resolve += ["--no-header", "--no-annotate"]
-    commands = [program("uv", *(resolve + ["--upgrade", "--output-file", everything] + sources))]
-    for source in sources:
+    commands = [program("uv", *(resolve + ["--output-file", everything] + sources))]
+    for source in sources + [beside]:
         layer = source[: -len(".in")] + ".txt"
         cut = ["--constraint", everything, "--output-file", layer, source]
         commands.append(program("uv", *(resolve + cut)))
@@ -142,6 +153,7 @@ VERBS = {
     "types": Verb(types, PACKAGE + ("demo", "test", "types"), False),
     "docs": Verb(docs, PACKAGE + ("demo", "test", "docs"), False),
     "bench": Verb(bench, PACKAGE + ("demo", "test"), True),
+    "peers": Verb(peers, PACKAGE + ("demo", "test", "peers"), True),
     "defects": Verb(defects, PACKAGE + ("demo", "test"), True),
     "deep": Verb(deep, PACKAGE + ("demo", "test"), True),
     "lock": Verb(lock, ("lock",), False),

@@ -23,10 +23,12 @@ def foreign_parts(text: str) -> list[str]:
 
 
 def pins(path: Path) -> dict[str, str]:
-    """The names a requirement file pins, with version and marker."""
+    """The names a requirement file pins, with version; a marker says where, not which."""
     lines = path.read_text(encoding="utf-8").splitlines()
     pinned = (line.rstrip(" \\").partition("==") for line in lines if "==" in line[:60])
-    return {name: version for name, _, version in pinned if not name.startswith(" ")}
+    return {
+        name: version.partition(" ;")[0] for name, _, version in pinned if not name.startswith(" ")
+    }
 
 
 def wanted(layer: str) -> set[str]:

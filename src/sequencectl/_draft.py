@@ -8,7 +8,7 @@ that made it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import final
+from typing import Final, final
 
 from sequencectl._fold import fold
 from sequencectl._recorder import checked_instant, effective_instant
@@ -25,6 +25,9 @@ from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.sequence import EndedSequence, LiveSequence, SequenceRecord
 from sequencectl.shipyard import Shipyard
 from sequencectl.state import ProjectState, advanced, evolve
+
+_TOUCHING: Final = frozenset({SequenceTriggered, SequenceResumed})
+"""The events after which their own sequence may be admissible."""
 
 
 @final
@@ -103,7 +106,7 @@ class Draft:
             assert isinstance(before, LiveSequence)
             self.ended.append(before)
             self.touched[before.lane] = None
-        elif isinstance(event, SequenceTriggered | SequenceResumed):
+        elif type(event) in _TOUCHING:
             self.touched[after.lane] = None
 
     def _record_project(self, event: ProjectEvent) -> None:

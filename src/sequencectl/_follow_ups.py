@@ -26,10 +26,12 @@ _OF_THE_LAST_TASK = frozenset({"result", "status", "message"})
 
 def close_step(draft: Draft) -> None:
     """Do what follows the command's own effects: follow-ups, contexts that are over, admission."""
-    ended, draft.ended = draft.ended, []
-    for record in ended:
-        _follow_up(draft, record)
-    _end_contexts(draft, dict.fromkeys(record.context for record in ended))
+    if draft.ended:
+        ended, draft.ended = draft.ended, []
+        for record in ended:
+            _follow_up(draft, record)
+        _end_contexts(draft, dict.fromkeys(record.context for record in ended))
+    _forget(draft)
     admit(draft)
 
 
@@ -81,16 +83,16 @@ def _data(record: LiveSequence, stage: str) -> FrozenMap:
 
 
 def _end_contexts(draft: Draft, contexts: dict[str, None]) -> None:
-    """End the pauses of contexts that are over, and forget the oldest ones (R19, R33)."""
+    """End the pauses of contexts that are over (R19)."""
     for context in contexts:
         if draft.state.index.members(context).live or not draft.state.context(context).pauses:
             continue
         subject = Subject(draft.project, context)
         draft.record(ContextResumed(*draft.stamp(subject), control=Control(), cause=Cause.ENDED))
-    _forget(draft)
 
 
 def _forget(draft: Draft) -> None:
+    """Forget the contexts that ended first, if there are more than are kept (R33)."""
     state, bounds = draft.state, draft.bounds
     excess = len(state.index.ended_contexts) - bounds.retain
     if excess <= 0:

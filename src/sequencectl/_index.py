@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final, final
+from typing import Any, Final, final
 
 import attrs
 
 from sequencectl._persistent import Map, OrderedSet
 from sequencectl._scratch import scratch_of
-from sequencectl.events import TaskTriggered
 from sequencectl.sequence import LiveSequence, Phase, SequenceRecord
 from sequencectl.stage_queue import EMPTY_QUEUE, StageQueue
 
@@ -85,16 +84,11 @@ class Index:
 
         What lies between the two need not be one event: only how they differ counts.
         """
-        new, was, now = _scratch(self), _part(before), _part(after)
-        if was is not now:
-            record = before if isinstance(before, LiveSequence) else after
-            assert isinstance(record, LiveSequence), "only a live one takes part in a lane"
-            new.queues, new.stages, new.lines = self._moved(record, was, now)
-            new.namesakes = self._namesakes(record, was, now)
-        if type(before) is not type(after):
-            new.contexts, new.ended_contexts = self._contexts(before, after)
+        new = _scratch(self)
+        if before is None or after is None or before.phase is not after.phase:
+            self._change_part(new, before, after)
         new.tasks = self._tasks(before, after)
-        new.deadlines = self._deadlines(before, after)
+        new.deadlines = self.deadlines.exchange(_deadline(before), _deadline(after))
         new.__class__ = Index
         made: Index = new
         return made
@@ -114,6 +108,19 @@ class Index:
     def in_line(self, stage: str, service: str, sequence: str) -> _Numbered:
         """Return those in line with these names, by place."""
         return self.namesakes.get((stage, service, sequence), _NOTHING)
+
+    def _change_part(
+        self, new: Any, before: SequenceRecord | None, after: SequenceRecord | None
+    ) -> None:
+        """Set what changes in the scratch copy `new` if a record takes another part."""
+        was, now = _part(before), _part(after)
+        if was is not now:
+            record = before if isinstance(before, LiveSequence) else after
+            assert isinstance(record, LiveSequence), "only a live one takes part in a lane"
+            new.queues, new.stages, new.lines = self._moved(record, was, now)
+            new.namesakes = self._namesakes(record, was, now)
+        if type(before) is not type(after):
+            new.contexts, new.ended_contexts = self._contexts(before, after)
 
     def _moved(
         self, record: LiveSequence, was: Phase | None, now: Phase | None
@@ -154,9 +161,10 @@ class Index:
         return self.contexts.insert(context, Members(live, ended, last_ended)), over
 
     def _tasks(self, before: SequenceRecord | None, after: SequenceRecord | None) -> Map[str, str]:
-        was, now = _in_flight(before), _in_flight(after)
-        if was is now and before is not None and after is not None:
-            return self.tasks
+        if isinstance(before, LiveSequence) and isinstance(after, LiveSequence):
+            was, now = before.task, after.task
+            if was is not None and now is not None and was.triggered is now.triggered:
+                return self.tasks
         old, new, tasks = _task_ids(before), _task_ids(after), self.tasks
         if after is None:
             for task_id in old:
@@ -165,15 +173,6 @@ class Index:
             for task_id in new[len(old) :]:
                 tasks = tasks.insert(task_id, after.subject.sequence_id)
         return tasks
-
-    def _deadlines(
-        self, before: SequenceRecord | None, after: SequenceRecord | None
-    ) -> OrderedSet[tuple[datetime, int, str]]:
-        was, now = _deadline(before), _deadline(after)
-        if was == now:
-            return self.deadlines
-        deadlines = self.deadlines if was is None else self.deadlines.remove(was)
-        return deadlines if now is None else deadlines.add(now)
 
     def _namesakes(
         self, record: LiveSequence, was: Phase | None, now: Phase | None
@@ -205,9 +204,7 @@ def _relined(
     """Return the lines after one of a stage changed from `was` to `now`."""
     if was == now:
         return lines
-    line: OrderedSet[tuple[int, str]] = lines.get(stage, _NO_LINES)
-    line = line if was is None else line.remove(was)
-    line = line if now is None else line.add(now)
+    line = lines.get(stage, _NO_LINES).exchange(was, now)
     return lines.insert(stage, line) if line else lines.remove(stage)
 
 
@@ -240,15 +237,10 @@ def _deadline(record: SequenceRecord | None) -> tuple[datetime, int, str] | None
     return first[0], record.place, record.subject.sequence_id
 
 
-def _in_flight(record: SequenceRecord | None) -> TaskTriggered | None:
-    task = record.task if isinstance(record, LiveSequence) else None
-    return None if task is None else task.triggered
-
-
 def _task_ids(record: SequenceRecord | None) -> tuple[str, ...]:
     """Return the ids of a record's tasks in order, the one in flight last; none goes away again."""
     if record is None:
         return ()
     over = tuple([run.task_id for run in record.runs])
-    in_flight = _in_flight(record)
+    in_flight = record.task if isinstance(record, LiveSequence) else None
     return over if in_flight is None else (*over, in_flight.task_id)

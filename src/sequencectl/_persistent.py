@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, Generic, Protocol, TypeVar, final
+from typing import Any, Final, Generic, Protocol, TypeVar, cast, final
 
 from rpds import HashTrieMap as Map
 
@@ -135,6 +135,24 @@ class OrderedSet(Generic[T]):
                 return self
             return self._of((*tree[:at], item, *tree[at:]))
         return self if _has(tree, item) else self._of(_added(tree, item))
+
+    def exchange(self, old: T | None, new: T | None) -> OrderedSet[T]:
+        """Return the set without `old` and with `new`; None stands for nothing."""
+        if old == new:
+            return self
+        if old is None or new is None:
+            return self.remove(old) if old is not None else self.add(cast("T", new))
+        tree = self._tree
+        if not isinstance(tree, tuple):
+            return self.remove(old).add(new)
+        items = list(tree)  # one leaf, as most sets are: both at once
+        at = bisect_left(items, old)
+        if items[at : at + 1] == [old]:
+            del items[at]
+        at = bisect_left(items, new)
+        if items[at : at + 1] != [new]:
+            items.insert(at, new)
+        return self._of(tuple(items)) if len(items) <= _WIDTH else self.add(new)
 
     def remove(self, item: T) -> OrderedSet[T]:
         """Return the set without `item`; the same set if it lacks it."""

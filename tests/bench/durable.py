@@ -44,9 +44,7 @@ T = TypeVar("T")
 
 _PROJECT = "bench"
 _COMMANDS = 13
-_DURABLE = attrs.evolve(
-    PLANE, bounds=Bounds(retain=10)
-)  # forgetting takes part, as it does in time
+DURABLE = attrs.evolve(PLANE, bounds=Bounds(retain=10))  # forgetting takes part, as it does in time
 _MODES: tuple[Synchronous, ...] = ("FULL", "NORMAL")
 _PARTS = ("core", "codec", "SQLite", "the rest")
 _CODEC = ("dump_changes", "dump_event", "dump_header", "load_event", "load_header", "load_record")
@@ -66,7 +64,7 @@ def durable(rounds: int = 10, sizes: Sequence[int] = (10, 10_000)) -> None:
                 path = Path(folder) / f"{mode}-{size}.db"
                 shutil.copy(crowd, path)
                 stores[mode, size] = stack.enter_context(SqliteStore(path, synchronous=mode))
-        programs = {key: _deliveries(_DURABLE, store) for key, store in stores.items()}
+        programs = {key: deliveries(DURABLE, store) for key, store in stores.items()}
         _print_speed(programs, rounds)
         for mode in _MODES:
             _print_shares(mode, stores[mode, sizes[0]])
@@ -90,7 +88,7 @@ def _print_speed(programs: dict[tuple[Synchronous, int], Callable[[], int]], rou
 def _print_shares(mode: str, store: SqliteStore) -> None:
     spent = _Spent()
     with spent.measuring(store):
-        deliver = _deliveries(_Timed(_DURABLE, spent), store, name="timed")
+        deliver = deliveries(_Timed(DURABLE, spent), store, name="timed")
         deliver()
         spent.seconds.clear()
         for _ in range(10):
@@ -102,19 +100,19 @@ def _print_shares(mode: str, store: SqliteStore) -> None:
 
 def _gather(path: Path, size: int) -> None:
     """Make a file of a project in which so many wait, in ten lanes that are all held."""
-    state, decisions = _DURABLE.initial(_PROJECT), []
+    state, decisions = DURABLE.initial(_PROJECT), []
     for number in range(size + 10):
         command = TriggerSequence(
             f"w{number}", stage="busy", sequence="delivery", service=f"s{number % 10}"
         )
-        decisions.append(_DURABLE.decide(state, command, NOW))
+        decisions.append(DURABLE.decide(state, command, NOW))
         state = decisions[-1].state
     with SqliteStore(path, synchronous="NORMAL") as store:
         store.commit(combine(*decisions))
         store.acknowledge(_PROJECT, through=state.serial)
 
 
-def _deliveries(
+def deliveries(
     plane: ControlPlane | _Timed, store: SqliteStore, *, name: str = "c"
 ) -> Callable[[], int]:
     """Return the delivery, each time another one, through one controller."""

@@ -20,13 +20,15 @@ from sequencectl import (
     QueuePolicy,
     Result,
     ResumeSequence,
+    SequenceStateMachine,
     Shipyard,
     TaskTriggered,
     TriggerSequence,
 )
 from sequencectl._rulebook import TRANSITIONS
-from sequencectl.commands import Command
+from sequencectl.commands import Command, SequenceCommand
 from sequencectl.events import Event, SequenceFinished
+from sequencectl.machine import SequenceDecision
 
 NOW = datetime(2026, 1, 1, 9, tzinfo=UTC)
 TASKS = ("deploy", "test", "evaluate", "approve", "release")
@@ -79,6 +81,54 @@ def control_plane(state: ProjectState) -> Callable[[], int]:
         last = events[-1]
         assert isinstance(last, SequenceFinished)
         assert (13, 28, Result.PASS) == (commands, len(events), last.result)
+        return commands
+
+    return run
+
+
+def state_machine() -> Callable[[], int]:
+    """Return the same steps on a `SequenceStateMachine`, whose host keeps the line and the ids.
+
+    The trigger is `accept` and `start`; a pause is of this sequence, so that no event tells of a
+    context: 26 events, not 28.
+    """
+    definition = PLANE.shipyard.sequence("dev", "delivery")
+    assert definition is not None
+    machine = SequenceStateMachine(definition)
+
+    def run() -> int:
+        commands, events = 1, 0
+
+        def taken(decision: SequenceDecision) -> TaskTriggered | None:
+            nonlocal state, events
+            assert decision.state is not None
+            state, events = decision.state, events + len(decision.events)
+            found = [event for event in decision.events if isinstance(event, TaskTriggered)]
+            return found[0] if found else None
+
+        def tell(command: SequenceCommand) -> TaskTriggered | None:
+            nonlocal commands
+            commands += 1
+            return taken(machine.decide(state, command, NOW))
+
+        command = TriggerSequence("c1", stage="dev", sequence="delivery", service="carts")
+        accepted = machine.accept(command, NOW, project="bench")
+        state = accepted.state
+        taken(accepted)
+        assert state is not None
+        task = taken(machine.start(state, NOW))
+        for name in TASKS:
+            assert task is not None
+            tell(task.started(source="x"))
+            if name == TASKS[1]:
+                tell(PauseSequence("c1"))
+            task = tell(task.finished(source="x", result="pass"))
+            if name == TASKS[1]:
+                assert task is None
+                task = tell(ResumeSequence("c1"))
+        assert (13, 26) == (commands, events)
+        assert (Phase.FINISHED, Result.PASS) == (state.phase, state.result)
+        assert [Result.PASS] * len(TASKS) == [each.result for each in state.runs]
         return commands
 
     return run

@@ -112,6 +112,7 @@ def test_wrong_usage_is_explained_and_exits_2(
         ("demo -- --seed 3", "python -m examples.demo --seed 3"),
         ("test -- -k queue --", "python -m pytest -k queue --"),
         ("bench --smoke", "python -m tests.bench --smoke"),
+        ("peers --rounds 2", "python -m tests.bench.peers --rounds 2"),
         ("defects R1 --naive", "python -m tests.defects R1 --naive"),
         ("deep hypothesis -x", "python -m pytest --hypothesis-profile=deep tests/properties -x"),
     ],
@@ -121,6 +122,16 @@ def test_arguments_are_handed_on(typed: str, command: str, ran: list[list[str]])
     status = dev.main(typed.split())
 
     assert (0, [command.split()]) == (status, ran)
+
+
+def test_the_peers_take_no_part_in_the_resolution(ran: list[list[str]]) -> None:
+    """What is measured beside the package follows the other layers and decides none of them."""
+    dev.main(["lock"])
+
+    resolution, *cuts = ran
+    assert "requirements/peers.in" not in resolution
+    assert "requirements/peers.in" == cuts[-1][-1]
+    assert all("--constraint" in cut for cut in cuts)
 
 
 @pytest.mark.parametrize("typed", ["test", "test --"])
