@@ -75,6 +75,8 @@ class SqliteStore:
         kept: int = KEPT,
     ) -> None:
         self._kept = max(kept, KEPT)
+        self._written: dict[bytes, Event] = {}
+        """What the last commit wrote as events: the same bytes need not be decoded again."""
         self._database = Database(
             Path(path), SCHEMA, synchronous=synchronous, busy_timeout=busy_timeout
         )
@@ -86,7 +88,7 @@ class SqliteStore:
             if serial is None:
                 return None
             if known is not None and 0 <= (behind := serial - known.serial) <= KEPT:
-                missed = _events(database, project, known.serial, KEPT) if behind else ()
+                missed = self._events(database, project, known.serial, KEPT) if behind else ()
                 if len(missed) == behind:
                     return reduce(evolve, missed, known)
             return _whole(database, project, serial)
@@ -98,6 +100,7 @@ class SqliteStore:
         added = _rows(state, changes) - _rows(decision.before, changes)
         head = (state.serial, added, _text(state.next_deadline), dump_header(state))
         events = [(project, event.serial, dump_event(event)) for event in decision.events]
+        self._written = {row[2]: event for row, event in zip(events, decision.events, strict=True)}
         with self._database.transaction(writes=True) as database:
             found = _serial(database, project) or 0
             if found != decision.base:
@@ -124,7 +127,7 @@ class SqliteStore:
         with self._database.transaction(writes=False) as database:
             found = database.execute("SELECT sent FROM project WHERE name = ?", (project,))
             (sent,) = found.fetchone() or (0,)
-            return _events(database, project, sent, limit)
+            return self._events(database, project, sent, limit)
 
     def acknowledge(self, project: str, *, through: int) -> None:
         """Move the mark, never back; drop what is neither unsent nor needed to catch up.
@@ -145,7 +148,7 @@ class SqliteStore:
     def events(self, project: str) -> Sequence[Event]:
         """Return every event of a project that is kept, by serial."""
         with self._database.transaction(writes=False) as database:
-            return _events(database, project, 0, ALL)
+            return self._events(database, project, 0, ALL)
 
     def agenda(self, *, limit: int) -> Sequence[Appointment]:
         """Return projects with unsent events, then deadlines by instant."""
@@ -165,6 +168,15 @@ class SqliteStore:
         """Close the file; the store is of no use afterwards."""
         self._database.close()
 
+    def _events(
+        self, database: Connection, project: str, after: int, limit: int
+    ) -> tuple[Event, ...]:
+        rows = database.execute(
+            "SELECT event FROM event WHERE project = ? AND serial > ? ORDER BY serial LIMIT ?",
+            (project, after, limit),
+        )
+        return tuple([self._written.get(data) or load_event(data) for (data,) in rows])
+
     def __enter__(self) -> SqliteStore:
         return self
 
@@ -175,14 +187,6 @@ class SqliteStore:
 def _serial(database: Connection, project: str) -> int | None:
     row = database.execute("SELECT serial FROM project WHERE name = ?", (project,)).fetchone()
     return None if row is None else int(row[0])
-
-
-def _events(database: Connection, project: str, after: int, limit: int) -> tuple[Event, ...]:
-    rows = database.execute(
-        "SELECT event FROM event WHERE project = ? AND serial > ? ORDER BY serial LIMIT ?",
-        (project, after, limit),
-    )
-    return tuple(load_event(data) for (data,) in rows)
 
 
 def _whole(database: Connection, project: str, serial: int) -> ProjectState:
