@@ -43,7 +43,7 @@ USAGE = """usage: python3 dev.py VERB [-- ARGUMENTS]
   lint                 style, format and import contracts
   types                mypy, strict
   docs                 build the documentation, warnings are errors
-  bench [ARGUMENTS]    measure
+  bench [ARGUMENTS]    measure; with --write, renew docs/performance.md
   peers [ARGUMENTS]    measure ours beside other libraries
   defects [ARGUMENTS]  seed known defects; the tests must catch each of them
   deep hypothesis      the property tests with many more examples
@@ -158,6 +158,14 @@ VERBS = {
     "deep": Verb(deep, PACKAGE + ("demo", "test"), True),
     "lock": Verb(lock, ("lock",), False),
 }
+# What an argument of a verb needs on top.
+MORE_LAYERS = {("bench", "--write"): ("bench",)}
+
+
+def layers_of(name, arguments):
+    """The requirement layers of a verb with these arguments."""
+    more = [MORE_LAYERS.get((name, argument), ()) for argument in arguments]
+    return VERBS[name].layers + sum(more, ())
 
 
 def say(sentence):
@@ -366,7 +374,7 @@ def main(arguments):
             raise WrongUsage("{} takes no arguments".format(name))
         commands = verb.job(rest)
         check_machine()
-        set_up(name, verb.layers)
+        set_up(name, layers_of(name, rest))
         return run_all(commands)
     except WrongUsage as error:
         say("dev.py: {}\n{}".format(error, USAGE.rstrip()))

@@ -105,25 +105,26 @@ def admit(draft: Draft) -> None:
         _fill(draft, lane)
 
 
-def touch_open_lines(draft: Draft) -> None:
-    """Touch, by lane name, every lane in which somebody waits beside a free place.
+def touch_open_lines(draft: Draft, stages: Iterable[str]) -> None:
+    """Touch, by lane name, every lane of these stages in which somebody waits beside a free place.
 
-    There are none unless limits were raised, so that this looks at one line of each stage.
+    It looks at one line of each stage, unless there are such lanes: after the end of a freeze, or
+    because limits were raised.
     """
     index, touched = draft.state.index, set()
-    for stage, lines in index.lines.items():
+    for stage in stages:
         if draft.state.freeze_of(stage) is not None:
             continue
-        open_lanes = set(_open_lanes(draft, stage, lines))
+        open_lanes = set(_open_lanes(draft, stage))
         if open_lanes and index.queue(stage).head is not None:
             open_lanes.add(stage)  # the services' lines are filled together with the stage's own
         touched |= open_lanes
     draft.touched.update(dict.fromkeys(sorted(touched)))
 
 
-def _open_lanes(draft: Draft, stage: str, lines: Iterable[tuple[int, str]]) -> Iterator[str]:
-    """Yield the lanes of a stage with a free place, given those in which somebody waits."""
-    for _, lane in lines:  # the fewest holders first
+def _open_lanes(draft: Draft, stage: str) -> Iterator[str]:
+    """Yield the lanes of a stage in which somebody waits beside a free place."""
+    for _, lane in draft.state.index.lines.get(stage, ()):  # the fewest holders first
         if has_free_place(draft, lane):
             yield lane
         elif lane != stage:

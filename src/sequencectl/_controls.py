@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from sequencectl import _steps
-from sequencectl._admission import unknown_stage
+from sequencectl._admission import touch_open_lines, unknown_stage
 from sequencectl._draft import Draft
 from sequencectl.commands import (
     AbortSequence,
@@ -170,6 +170,7 @@ def _unfreeze(draft: Draft, command: UnfreezeStage) -> Outcome:
     if draft.state.freeze_of(stage) is not None:
         subject = Subject(draft.project, stage=stage)
         draft.record(StageUnfrozen(*draft.stamp(subject), control=_by(draft, command)))
+        touch_open_lines(draft, (stage,))
         return APPLIED
     if draft.shipyard.stage(stage) is None:
         return unknown_stage(draft, stage)

@@ -18,6 +18,6 @@ def check(draft: Draft, command: CheckDeadlines) -> Outcome:
             break
         _steps.fire(draft, first[2])
         close_step(draft)
-    touch_open_lines(draft)
+    touch_open_lines(draft, draft.state.index.lines)
     admit(draft)
     return APPLIED if draft.events else Unchanged(UnchangedCode.NOTHING_DUE)

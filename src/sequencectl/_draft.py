@@ -18,7 +18,6 @@ from sequencectl.events import (
     SequenceEvent,
     SequenceResumed,
     SequenceTriggered,
-    StageUnfrozen,
 )
 from sequencectl.facts import Subject
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
@@ -91,7 +90,7 @@ class Draft:
         """Fold `event` in and note what it touches."""
         self.events.append(event)
         if isinstance(event, ProjectEvent):
-            self._record_project(event)
+            self._state = evolve(self.state, event)
             return
         sequence_id = event.subject.sequence_id
         change = self._changes.get(sequence_id)
@@ -108,9 +107,3 @@ class Draft:
             self.touched[before.lane] = None
         elif type(event) in _TOUCHING:
             self.touched[after.lane] = None
-
-    def _record_project(self, event: ProjectEvent) -> None:
-        self._state = evolve(self.state, event)
-        if isinstance(event, StageUnfrozen):
-            lanes = self._state.index.lanes_of(event.subject.stage).lanes
-            self.touched.update(dict.fromkeys(lanes))

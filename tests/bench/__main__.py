@@ -1,20 +1,29 @@
-"""Print how fast decisions are: ``python3 dev.py bench [--rounds N] [--largest N]``.
+"""Print how fast decisions are, and what they need: ``python3 dev.py bench [SECTION ...]``.
 
-First a delivery of 13 commands through `ControlPlane.decide`, with 1 000 others waiting, beside the
-same steps on a `transitions.Machine` made for each sequence; then how `decide` grows with what
-waits. Ratios within this run are what counts; a time by itself says more about the machine.
+Sections: ``delivery``, ``growth``, ``codec``, ``memory``, ``imports``, ``durable``; all of them
+unless some are named. Ratios within one run are what counts; a time by itself says more about the
+machine. ``--write`` also puts what is printed into ``docs/performance.md`` and draws
+``docs/growth.svg``.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 
+from tests.bench.codec import codec
 from tests.bench.durable import durable
+from tests.bench.growth import Curve, growth
+from tests.bench.imports import imports
 from tests.bench.measure import interleaved
+from tests.bench.memory import memory
+from tests.bench.page import SECTIONS, overheard, write_table
 from tests.bench.programs import control_plane, machine_per_sequence, waiting
 
-_SIZES = (1_000, 10_000, 100_000)
 _OURS = "ControlPlane.decide, 1 000 waiting"
 _MACHINE = "transitions.Machine per sequence"
 _QUIET = "the same, auto_transitions=False"
@@ -23,13 +32,49 @@ _QUIET = "the same, auto_transitions=False"
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="dev.py bench", description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--rounds", type=int, default=25, help="rounds of taking turns")
-    parser.add_argument("--largest", type=int, default=_SIZES[-1], help="the most that wait")
+    parser.add_argument("--largest", type=int, default=100_000, help="the most that wait")
+    parser.add_argument("--write", action="store_true", help="renew docs/performance.md as well")
     arguments = parser.parse_args()
-    print(f"{platform.python_implementation()} {platform.python_version()}, median (quartiles)")
-    _delivery(arguments.rounds)
-    _growth(arguments.rounds, [size for size in _SIZES if size <= arguments.largest])
-    durable(min(arguments.rounds, 10))
+    unknown = set(arguments.sections) - set(SECTIONS)
+    if unknown:
+        parser.error(f"no such section: {', '.join(sorted(unknown))}")
+    run(
+        arguments.sections or SECTIONS,
+        rounds=arguments.rounds,
+        largest=arguments.largest,
+        write=arguments.write,
+    )
+
+
+def run(sections: list[str] | tuple[str, ...], *, rounds: int, largest: int, write: bool) -> None:
+    """Measure these sections, print them, and write what was printed if that is asked for."""
+    curves: list[Curve] = []
+    jobs: dict[str, Callable[[], object]] = {
+        "delivery": partial(_delivery, rounds),
+        "growth": lambda: curves.extend(growth(rounds, largest)),
+        "codec": partial(codec, rounds),
+        "memory": memory,
+        "imports": partial(imports, rounds),
+        "durable": partial(durable, min(rounds, 10)),
+    }
+    print(f"{_machine()}; median (quartiles)")
+    for name in sections:
+        with overheard() as heard:
+            jobs[name]()
+        if write:
+            today = f"{datetime.now(UTC):%Y-%m-%d}, {_machine()}"
+            write_table(name, f"{today}\n{heard.getvalue()}")
+    if write and curves:
+        from tests.bench.plot import draw  # which needs a layer of its own
+
+        draw(curves)
+
+
+def _machine() -> str:
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{python}, {platform.system()} {platform.machine()}, {os.cpu_count()} processors"
 
 
 def _delivery(rounds: int) -> None:
@@ -41,18 +86,8 @@ def _delivery(rounds: int) -> None:
     }
     figures = interleaved(programs, rounds=rounds, runs=5)
     for name, figure in figures.items():
-        ratio = figure.median / figures[_OURS].median
-        print(f"  {name:36}{figure}   {ratio:5.2f} x")
+        print(f"  {name:36}{figure!s:34}{figure.over(figures[_OURS])}")
     print("  A Machine only moves through phases; it keeps no line, payload, event or old state.")
-
-
-def _growth(rounds: int, sizes: list[int]) -> None:
-    print("\nGrowth: the same delivery while others wait in ten other lanes")
-    programs = {f"{size:>9,} waiting": control_plane(waiting(size)) for size in sizes}
-    figures = interleaved(programs, rounds=rounds, runs=5)
-    first = next(iter(figures.values())).median
-    for name, figure in figures.items():
-        print(f"  {name:36}{figure}   {figure.median / first:5.2f} x")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,8 @@
-"""Measuring: programs take turns in one process, so that whatever slows one slows the others."""
+"""Measuring: programs take turns in one process, so that whatever slows one slows the others.
+
+The garbage collector runs, as it does in a host, and what was there before the first round is none
+of its business: a program that leaves cycles behind pays for them, and nobody for another's set-up.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,40 @@ import attrs
 
 
 @attrs.frozen
-class Figure:
-    """Microseconds per run: the median, and the quartiles around it."""
+class Ratio:
+    """How many times as long: the median over the rounds, and the quartiles around it."""
 
     median: float
     low: float
     high: float
+
+    def __str__(self) -> str:
+        return f"{self.median:6.2f} x  ({self.low:.2f} to {self.high:.2f})"
+
+
+@attrs.frozen
+class Figure:
+    """Microseconds per run: the median, and the quartiles around it; and each round's own."""
+
+    median: float
+    low: float
+    high: float
+    samples: tuple[float, ...] = attrs.field(default=(), repr=False)
+
+    def per(self, count: int) -> Figure:
+        """Return what each of so many things takes that a run does."""
+        return _figure([taken / count for taken in self.samples])
+
+    def less(self, other: Figure) -> Figure:
+        """Return by how much this takes longer than another, round by round."""
+        pairs = zip(self.samples, other.samples, strict=True)
+        return _figure([mine - theirs for mine, theirs in pairs])
+
+    def over(self, other: Figure) -> Ratio:
+        """Return how many times as long as another this takes, round by round."""
+        pairs = zip(self.samples, other.samples, strict=True)
+        low, median, high = statistics.quantiles([mine / theirs for mine, theirs in pairs], n=4)
+        return Ratio(median, low, high)
 
     def __str__(self) -> str:
         return f"{self.median:8.1f} µs  ({self.low:.1f} to {self.high:.1f})"
@@ -30,20 +62,20 @@ def interleaved(
     for program in programs.values():
         program()
     gc.collect()
-    gc.disable()
+    gc.freeze()
     try:
         for _ in range(rounds):
             for name, program in programs.items():
+                gc.collect()  # what the one before left behind is its own
                 begin = time.perf_counter()
                 for _ in range(runs):
                     program()
                 samples[name].append((time.perf_counter() - begin) / runs * 1e6)
-            gc.collect()
     finally:
-        gc.enable()
+        gc.unfreeze()
     return {name: _figure(taken) for name, taken in samples.items()}
 
 
 def _figure(taken: list[float]) -> Figure:
     low, median, high = statistics.quantiles(taken, n=4)
-    return Figure(median, low, high)
+    return Figure(median, low, high, tuple(taken))

@@ -134,6 +134,22 @@ def test_the_peers_take_no_part_in_the_resolution(ran: list[list[str]]) -> None:
     assert all("--constraint" in cut for cut in cuts)
 
 
+def test_only_writing_needs_what_draws(
+    ran: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What draws the picture of the documentation is installed when that is asked for."""
+    wanted: list[tuple[str, ...]] = []
+    monkeypatch.setattr(dev, "set_up", lambda _name, layers: wanted.append(layers))
+
+    for typed in ("bench", "bench growth --write", "demo --write"):
+        dev.main(typed.split())
+    bench, writing, demo = wanted
+
+    assert (*bench, "bench") == writing
+    assert "bench" not in (*bench, *demo)
+    assert 3 == len(ran)
+
+
 @pytest.mark.parametrize("typed", ["test", "test --"])
 def test_only_a_full_test_run_measures_coverage(typed: str, ran: list[list[str]]) -> None:
     """Without arguments all tests run, and less than full branch coverage is a failure."""

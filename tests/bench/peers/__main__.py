@@ -1,4 +1,4 @@
-"""Print how long our delivery takes on other libraries: ``python3 dev.py peers [--rounds N]``.
+"""Print how long our delivery takes on other libraries: ``python3 dev.py peers [--write]``.
 
 All programs take turns in one process. A peer does less than ours, and its line says what is
 missing: the figures bound what a host would save by leaving that out, or by writing it itself.
@@ -10,6 +10,7 @@ import argparse
 import platform
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,7 @@ import attrs
 from tests.bench.floor import floor
 from tests.bench.floor_check import check
 from tests.bench.measure import Figure, interleaved
+from tests.bench.page import overheard, write_table
 from tests.bench.peers import (
     automat,
     dbos,
@@ -55,11 +57,16 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="dev.py peers", description=__doc__)
     parser.add_argument("--rounds", type=int, default=25, help="rounds of taking turns, at least 2")
-    rounds = max(parser.parse_args().rounds, 2)
+    parser.add_argument("--write", action="store_true", help="renew docs/performance.md as well")
+    arguments = parser.parse_args()
+    rounds = max(arguments.rounds, 2)
     print(f"{platform.python_implementation()} {platform.python_version()}, median (quartiles)")
-    _versions()
-    _in_memory(rounds)
-    _durable(min(rounds, 10))
+    with overheard() as heard:
+        _versions()
+        _in_memory(rounds)
+        _durable(min(rounds, 10))
+    if arguments.write:
+        write_table("peers", f"{datetime.now(UTC):%Y-%m-%d}, {heard.getvalue()}")
 
 
 def _versions() -> None:

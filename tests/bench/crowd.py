@@ -1,0 +1,98 @@
+"""A project in which many wait, made quickly: what ``decide`` would make, command by command.
+
+The holders of the lanes and one that waits are decided. Everybody else is that one under another
+name, number and lane, and sits in strings and integers shared just as ``decide`` shares them;
+``tests/test_growth.py`` compares the whole state, its index and its size with the decided one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from itertools import chain
+
+import attrs
+
+from sequencectl import (
+    ControlPlane,
+    LiveSequence,
+    ProjectState,
+    QueuePolicy,
+    SequenceRecord,
+    TriggerSequence,
+)
+from sequencectl.serialization import Header, restore_project
+from tests.bench.programs import NOW, PLANE
+
+ROOMY = attrs.evolve(PLANE, queueing=QueuePolicy(scope="service", max_waiting=10_000_000))
+"""The plane of the other benches, with lines in which everybody finds room (R6)."""
+
+Names = Callable[[int], str]
+
+
+def short_name(number: int) -> str:
+    """Return an id as the other benches use them."""
+    return f"w{number}"
+
+
+def uuid_name(number: int) -> str:
+    """Return an id of 36 characters, as Keptn's contexts are."""
+    return f"{number:08x}-0000-4000-8000-{number:012x}"
+
+
+def crowd(
+    size: int,
+    *,
+    lanes: int,
+    plane: ControlPlane = ROOMY,
+    name: Names = short_name,
+    kept: Callable[[SequenceRecord], SequenceRecord] = lambda record: record,
+) -> ProjectState:
+    """Return a state in which `size` wait, evenly in so many lanes, each with one that holds it.
+
+    `kept` says what becomes of each record on the way, such as to be written and read again.
+    """
+    holding = decided(0, lanes=lanes, plane=plane, name=name)
+    state = plane.decide(holding, arrival(lanes, lanes, name), NOW).state
+    first = state.live(name(lanes))
+    assert first is not None
+    assert first.phase.is_in_line
+    last = first.serial + size - 1
+    ledger = attrs.evolve(state.ledger, serial=last)
+    header = Header(state.project, ledger, state.contexts, state.freezes)
+    serials = chain(range(first.serial + 1, last), [last] if size > 1 else [])
+    likewise = _likewise(first, serials, lanes=lanes, name=name)
+    return restore_project(header, map(kept, chain(state.sequences.values(), likewise)))
+
+
+def decided(
+    size: int, *, lanes: int, plane: ControlPlane = ROOMY, name: Names = short_name
+) -> ProjectState:
+    """Return the same state, decided command by command."""
+    state = plane.initial("bench")
+    for number in range(lanes + size):
+        state = plane.decide(state, arrival(number, lanes, name), NOW).state
+    return state
+
+
+def arrival(number: int, lanes: int, name: Names = short_name) -> TriggerSequence:
+    """Return the command that brings this one to its lane."""
+    service = f"s{number % lanes}"
+    return TriggerSequence(name(number), stage="busy", sequence="delivery", service=service)
+
+
+def _likewise(
+    first: LiveSequence, serials: Iterable[int], *, lanes: int, name: Names
+) -> Iterator[LiveSequence]:
+    for number, serial in enumerate(serials, start=lanes + 1):
+        known, service = name(number), f"s{number % lanes}"
+        subject = attrs.evolve(first.subject, context=known, service=service, sequence_id=known)
+        yield attrs.evolve(
+            first,
+            subject=subject,
+            place=serial,
+            accepted_serial=serial,
+            serial=serial,
+            lane=f"{subject.stage}/{service}",
+            deadline=None if first.deadline is None else first.deadline + timedelta(0),
+        )

@@ -1,0 +1,275 @@
+"""No command costs more because more wait: counted, not timed.
+
+Two counts stand for the cost: the lines of Python that are executed, the same in every run, which
+see every loop of ours and every node of a tree that is visited; and the most memory that is taken
+in between, nearly the same, which sees what C copies as a whole. Neither may grow much faster than
+the logarithm of how many wait: a tree that is one level higher costs a little, and going through
+everybody, or through every lane, costs far more than that.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import tracemalloc
+from collections.abc import Callable
+from functools import cache
+from types import FrameType
+from typing import Any, Final
+
+import attrs
+import pytest
+
+from sequencectl import (
+    AbortSequence,
+    CheckDeadlines,
+    Command,
+    FreezeStage,
+    PauseSequence,
+    ProjectState,
+    ReportTaskFinished,
+    ReportTaskStarted,
+    ResumeSequence,
+    TimeoutPolicy,
+    UnfreezeStage,
+)
+from tests.bench.crowd import ROOMY, arrival, crowd, decided, uuid_name
+from tests.bench.memory import inventory
+from tests.bench.programs import NOW
+
+FEW: Final = 1_000
+MANY: Final = 8 * FEW
+MOST: Final = 1.6  # the logarithm grows by 0.3; as much again is for nodes of trees that fill up
+PLANE: Final = attrs.evolve(
+    ROOMY, timeouts=TimeoutPolicy(reaction="5m", total="2h", waiting="1h", abort_grace="1m")
+)
+SPREADS: Final[dict[str, Callable[[int], int]]] = {
+    "one lane": lambda _size: 1,
+    "a lane for four": lambda size: size // 4,
+}
+
+
+@attrs.frozen
+class World:
+    """A project of the size and spread that is asked for; all its lanes are held."""
+
+    state: ProjectState
+    size: int
+    lanes: int
+
+    @property
+    def holder(self) -> str:
+        """Who holds the lane in the middle."""
+        return f"w{self.lanes // 2}"
+
+    @property
+    def last(self) -> str:
+        """Who stands last in the line of the lane in the middle."""
+        return f"w{self.size + self.lanes // 2}"
+
+    def after(self, *commands: Command) -> World:
+        """The world after these commands."""
+        state = self.state
+        for command in commands:
+            state = PLANE.decide(state, command, NOW).state
+        return attrs.evolve(self, state=state)
+
+    def task_id(self, sequence_id: str) -> str:
+        """The id of the task in flight."""
+        record = self.state.live(sequence_id)
+        assert record is not None
+        assert record.task is not None
+        return record.task.task_id
+
+    def at_the_last_task(self) -> World:
+        """The world in which the holder has but one task left."""
+        world = self
+        record = self.state.live(self.holder)
+        assert record is not None
+        for _ in record.definition.tasks[1:]:
+            world = world.after(world.finish())
+        return world
+
+    def start(self) -> Command:
+        """The report that the holder's task has begun."""
+        return ReportTaskStarted(self.task_id(self.holder), source="x")
+
+    def finish(self) -> Command:
+        """The report that the holder's task is over."""
+        return ReportTaskFinished(self.task_id(self.holder), source="x", result="pass")
+
+
+@cache
+def world(size: int, spread: str) -> World:
+    """A project in which so many wait."""
+    lanes = SPREADS[spread](size)
+    return World(crowd(size, lanes=lanes, plane=PLANE), size, lanes)
+
+
+Prepare = Callable[[World], tuple[World, Command]]
+COMMANDS: Final[dict[str, Prepare]] = {
+    "trigger, into a line": lambda w: (w, arrival(w.size + w.lanes + w.lanes // 2, w.lanes)),
+    "trigger, into a free lane": lambda w: (w, arrival(w.size + w.lanes, w.size + w.lanes + 1)),
+    "start report": lambda w: (w, w.start()),
+    "finish report": lambda w: (w.after(w.start()), w.finish()),
+    "finish report, the last": lambda w: (w.at_the_last_task(), w.at_the_last_task().finish()),
+    "pause one that waits": lambda w: (w, PauseSequence(w.last)),
+    "pause a holder": lambda w: (w, PauseSequence(w.holder)),
+    "resume one that waits": lambda w: (w.after(PauseSequence(w.last)), ResumeSequence(w.last)),
+    "resume a holder": lambda w: (w.after(PauseSequence(w.holder)), ResumeSequence(w.holder)),
+    "abort one that waits": lambda w: (w, AbortSequence(w.last)),
+    "abort a holder": lambda w: (w, AbortSequence(w.holder)),
+    "abort a holder by force": lambda w: (w, AbortSequence(w.holder, force=True)),
+    "freeze": lambda w: (w, FreezeStage("busy")),
+    "unfreeze": lambda w: (w.after(FreezeStage("busy")), UnfreezeStage("busy")),
+    "freeze, elsewhere": lambda w: (w, FreezeStage("dev")),
+    "unfreeze, elsewhere": lambda w: (w.after(FreezeStage("dev")), UnfreezeStage("dev")),
+    "check deadlines, nothing due": lambda w: (w, CheckDeadlines()),
+    "refused": lambda w: (w, AbortSequence("nobody")),
+}
+
+
+@attrs.frozen
+class Cost:
+    """What something took: lines of Python, and the most bytes beyond those at its beginning."""
+
+    lines: int
+    bytes: int
+
+
+def cost(act: Callable[[], object]) -> Cost:
+    """What it takes; run once before, so that what is made only once is not counted."""
+    act()
+    return Cost(_lines(act), _bytes(act))
+
+
+def _lines(act: Callable[[], object]) -> int:
+    count = 0
+
+    def trace(_frame: FrameType, event: str, _argument: Any) -> Any:
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()  # that of coverage, perhaps
+    sys.settrace(trace)
+    try:
+        act()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def _bytes(act: Callable[[], object]) -> int:
+    gc.disable()  # what it frees in between would not count
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        act()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    return peak - before
+
+
+def growth(make: Callable[[int], Callable[[], object]]) -> str:
+    """What grows too much from few to many, in words; empty if nothing does."""
+    few, many = (attrs.asdict(cost(make(size))) for size in (FEW, MANY))
+    return "; ".join(
+        f"{few[what]} {what} with {FEW} waiting, {many[what]} with {MANY}"
+        for what in few
+        if many[what] > MOST * few[what]
+    )
+
+
+@pytest.mark.parametrize("spread", SPREADS)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_costs_the_same_however_many_wait(name: str, spread: str) -> None:
+    """Each kind of command stays flat, be they all in one line or in thousands."""
+
+    def make(size: int) -> Callable[[], object]:
+        prepared, command = COMMANDS[name](world(size, spread))
+        decision = PLANE.decide(prepared.state, command, NOW)
+        is_idle = name in {"refused", "check deadlines, nothing due"}
+        assert bool(decision.events) is not is_idle
+        return lambda: PLANE.decide(prepared.state, command, NOW)
+
+    assert "" == growth(make)
+
+
+@pytest.mark.parametrize("spread", SPREADS)
+@pytest.mark.parametrize("which", ["holder", "last"])
+@pytest.mark.parametrize("question", ["explain", "delivery"])
+def test_a_question_costs_the_same_however_many_wait(
+    question: str, which: str, spread: str
+) -> None:
+    """`explain` and `delivery` stay flat as well, and so does what they say."""
+
+    def make(size: int) -> Callable[[], object]:
+        asked = world(size, spread)
+        known = getattr(asked, which)
+        return lambda: str(getattr(PLANE, question)(asked.state, known))
+
+    assert "" == growth(make)
+
+
+@pytest.mark.parametrize("spread", SPREADS)
+def test_the_next_deadline_is_at_hand(spread: str) -> None:
+    """Nobody is asked for the next deadline of a project but the one whose it is."""
+
+    def make(size: int) -> Callable[[], object]:
+        asked = world(size, spread)
+        assert asked.state.next_deadline is not None
+        return lambda: asked.state.next_deadline
+
+    assert "" == growth(make)
+
+
+@pytest.mark.parametrize("spread", SPREADS)
+def test_a_deadline_concerns_nobody_else(spread: str) -> None:
+    """Acting on one deadline looks at no others, nor at lanes in which nothing changed."""
+
+    def make(size: int) -> Callable[[], object]:
+        asked = world(size, spread)
+        first = asked.state.next_deadline
+        assert first is not None
+        assert PLANE.decide(asked.state, CheckDeadlines(limit=1), first).events
+        return lambda: PLANE.decide(asked.state, CheckDeadlines(limit=1), first)
+
+    assert "" == growth(make)
+
+
+@pytest.mark.parametrize(
+    ("search", "seen"),
+    [
+        (lambda line: sum(1 for _ in line), "lines"),
+        (lambda line: [number for number in line if number < 0], "lines"),
+        (lambda line: max(line, key=lambda number: -number), "lines"),
+        (lambda line: (*line, 1), "bytes"),
+        (sorted, "bytes"),
+    ],
+    ids=["generator", "comprehension", "key", "copy", "sort"],
+)
+def test_each_way_of_searching_is_noticed(
+    search: Callable[[tuple[int, ...]], object], seen: str
+) -> None:
+    """The counts see a loop, one within an expression, and what C copies without any."""
+
+    def make(size: int) -> Callable[[], object]:
+        line = tuple(range(size))
+        return lambda: search(line)
+
+    assert f" {seen} with {FEW}" in growth(make)
+
+
+@pytest.mark.parametrize("lanes", [1, 7, 100])
+def test_the_crowd_is_what_deciding_makes(lanes: int) -> None:
+    """The quickly made project equals the one decided command by command, object for object."""
+    quick = crowd(200, lanes=lanes, plane=PLANE, name=uuid_name)
+    slow = decided(200, lanes=lanes, plane=PLANE, name=uuid_name)
+
+    assert slow == quick
+    assert slow.index == quick.index
+    assert inventory(slow) == inventory(quick)
