@@ -9,7 +9,6 @@ from typing import Final, final
 
 import attrs
 
-from sequencectl import state as _state
 from sequencectl._admission import trigger
 from sequencectl._controls import control
 from sequencectl._deadlines import check
@@ -43,6 +42,7 @@ from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.sequence import SequenceRecord
 from sequencectl.shipyard import Shipyard
 from sequencectl.state import ProjectState
+from sequencectl.state import initial as _initial
 from sequencectl.views import DeliveryView, Explanation, OpenTask, delivery, explain, open_tasks
 
 
@@ -170,7 +170,7 @@ class ControlPlane:
 
     def initial(self, project: str) -> ProjectState:
         """Return the state of a project in which nothing has happened; ASCII names only."""
-        return _state.initial(checked_project(project))
+        return _initial(checked_project(project))
 
     def decide(self, state: ProjectState, command: Command, now: datetime) -> Decision:
         """Return what `command` leads to; never raises for a race.

@@ -1,0 +1,148 @@
+"""The public names of the package, gathered from the modules they belong to.
+
+``sequencectl`` hands them out; nothing else imports this module.
+"""
+
+from sequencectl.commands import (
+    AbortSequence,
+    CheckDeadlines,
+    Command,
+    FreezeStage,
+    PauseSequence,
+    ReportTaskFinished,
+    ReportTaskStarted,
+    ResumeSequence,
+    SequenceCommand,
+    TriggerSequence,
+    UnfreezeStage,
+)
+from sequencectl.control_plane import ControlPlane, Decision, combine
+from sequencectl.controller import AsyncSequenceController, SequenceController
+from sequencectl.definitions import (
+    SequenceDefinition,
+    StageDefinition,
+    TaskDefinition,
+    TriggeredOn,
+)
+from sequencectl.durations import format_duration, parse_duration
+from sequencectl.errors import (
+    CommandRejected,
+    Conflict,
+    Contention,
+    DecodeError,
+    DefinitionError,
+    DurationError,
+    IllegalTransition,
+    InvalidValue,
+    PayloadError,
+    PolicyError,
+    ReplayError,
+    SchemaTooNew,
+    SequencectlError,
+    UnknownContext,
+    UnknownProject,
+    UnknownSequence,
+)
+from sequencectl.events import Ending, Event, TaskTriggered
+from sequencectl.facts import Subject
+from sequencectl.machine import SequenceDecision, SequenceStateMachine
+from sequencectl.outcomes import (
+    Applied,
+    Outcome,
+    Rejected,
+    RejectedCode,
+    Unchanged,
+    UnchangedCode,
+)
+from sequencectl.payload import FrozenMap, freeze, thaw
+from sequencectl.policies import (
+    Bounds,
+    LaneScope,
+    QueueMode,
+    QueuePolicy,
+    SequenceTimeouts,
+    TaskTimeouts,
+    TimeoutPolicy,
+)
+from sequencectl.results import Result, Status
+from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
+from sequencectl.shipyard import Shipyard
+from sequencectl.stage_queue import StageQueue
+from sequencectl.state import ProjectState, evolve
+from sequencectl.views import DeliveryView, Explanation, OpenTask
+
+__all__ = [
+    "AbortSequence",
+    "Applied",
+    "AsyncSequenceController",
+    "Bounds",
+    "CheckDeadlines",
+    "Command",
+    "CommandRejected",
+    "Conflict",
+    "Contention",
+    "ControlPlane",
+    "Decision",
+    "DecodeError",
+    "DefinitionError",
+    "DeliveryView",
+    "DurationError",
+    "EndedSequence",
+    "Ending",
+    "Event",
+    "Explanation",
+    "FreezeStage",
+    "FrozenMap",
+    "IllegalTransition",
+    "InvalidValue",
+    "LaneScope",
+    "LiveSequence",
+    "OpenTask",
+    "Outcome",
+    "PauseSequence",
+    "PayloadError",
+    "Phase",
+    "PolicyError",
+    "ProjectState",
+    "QueueMode",
+    "QueuePolicy",
+    "Rejected",
+    "RejectedCode",
+    "ReplayError",
+    "ReportTaskFinished",
+    "ReportTaskStarted",
+    "Result",
+    "ResumeSequence",
+    "SchemaTooNew",
+    "SequenceCommand",
+    "SequenceController",
+    "SequenceDecision",
+    "SequenceDefinition",
+    "SequenceRecord",
+    "SequenceStateMachine",
+    "SequenceTimeouts",
+    "SequencectlError",
+    "Shipyard",
+    "StageDefinition",
+    "StageQueue",
+    "Status",
+    "Subject",
+    "TaskDefinition",
+    "TaskTimeouts",
+    "TaskTriggered",
+    "TimeoutPolicy",
+    "TriggerSequence",
+    "TriggeredOn",
+    "Unchanged",
+    "UnchangedCode",
+    "UnfreezeStage",
+    "UnknownContext",
+    "UnknownProject",
+    "UnknownSequence",
+    "combine",
+    "evolve",
+    "format_duration",
+    "freeze",
+    "parse_duration",
+    "thaw",
+]
