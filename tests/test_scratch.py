@@ -1,18 +1,21 @@
-"""Scratch copies do what `attrs.evolve` does, for every class they are used for."""
+"""What is made quickly is what attrs makes, for every class it is used for."""
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
 import attrs
 import pytest
 
-from sequencectl import _fold, _index, state
+from sequencectl import _fold, _index, _making, control_plane, events, state
 from sequencectl._index import Index
-from sequencectl._scratch import scratch_of
-from sequencectl.sequence import LiveSequence, TaskRun
-from sequencectl.state import ProjectState
+from sequencectl._scratch import maker_of, scratch_of
+from sequencectl.control_plane import Decision
+from sequencectl.sequence import Executor, LiveSequence, TaskOutcome, TaskRun
+from sequencectl.state import Ledger, ProjectState
 from tests.support import Host
 
 SCRATCHES: dict[type, Callable[[Any], Any]] = {
@@ -20,6 +23,18 @@ SCRATCHES: dict[type, Callable[[Any], Any]] = {
     TaskRun: _fold._scratch_run,
     Index: _index._scratch,
     ProjectState: state._scratch,
+}
+MAKERS: dict[type, Any] = {
+    Decision: control_plane._decision,
+    Executor: _fold._executor,
+    Ledger: state._ledger,
+    TaskOutcome: _fold._task_outcome,
+    TaskRun: _fold._task_run,
+    **{
+        getattr(events, name): maker
+        for name, maker in vars(_making).items()
+        if name[0].isupper() and hasattr(events, name)
+    },
 }
 
 
@@ -81,3 +96,50 @@ def test_a_class_with_weak_references_cannot_have_scratch_copies() -> None:
 
     with pytest.raises(TypeError, match="object layout differs"):
         new.__class__ = Referenced
+
+
+@pytest.mark.parametrize("cls", MAKERS, ids=lambda cls: cls.__name__)
+def test_a_maker_makes_what_the_class_makes(cls: type) -> None:
+    """By place and by name, with everything given and with nothing that has a default."""
+    fields = attrs.fields(cls)
+    given = {field.name: f"the {field.name}" for field in fields}
+    needed = {name: given[name] for name in given if getattr(fields, name).default is attrs.NOTHING}
+    make = MAKERS[cls]
+
+    made = [make(**given), make(*given.values()), make(**needed), make(*needed.values())]
+
+    assert [cls(**given)] * 2 + [cls(**needed)] * 2 == made
+    assert {cls} == {type(value) for value in made}
+    with pytest.raises(TypeError, match=r"missing|unexpected"):
+        make(**{**needed, "another": 1})
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        setattr(made[0], fields[0].name, "another")
+
+
+def test_what_a_maker_made_can_be_copied_and_pickled() -> None:
+    """Nothing tells how a value was made."""
+    event = _making.SequencePaused(1, None, None)  # type: ignore[arg-type] # any value will do
+    again = pickle.loads(pickle.dumps(event))  # noqa: S301 - we wrote it ourselves
+
+    assert event == copy.copy(event) == copy.deepcopy(event) == again
+
+
+def test_every_event_that_a_decision_makes_often_has_a_maker() -> None:
+    """The names in `_making` are those of events, so that either can be imported in its place."""
+    names = {name for name in vars(_making) if name[0].isupper() and name != "Final"}
+
+    assert names
+    assert all(MAKERS[getattr(events, name)] is getattr(_making, name) for name in names)
+
+
+@attrs.frozen(weakref_slot=False)
+class Produced:
+    """A class with a factory, which a maker would not call."""
+
+    parts: list[int] = attrs.field(factory=list)
+
+
+def test_a_class_with_a_factory_has_no_maker() -> None:
+    """That shows when the maker is made."""
+    with pytest.raises(AssertionError):
+        maker_of(Produced)

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Return a public name; its own modules ask for each other by name while they are loaded."""
+    """Return a public name, and load everything for the first one.
+
+    Our own modules must not come here while they are loaded: they import each other's names from
+    where they are, or the module itself as something.
+    """
     if name == "__all__" or not name.startswith("_"):
         face = import_module("sequencectl._face")
         if name == "__all__" or name in getattr(face, "__all__", ()):

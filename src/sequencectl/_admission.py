@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from sequencectl import _steps
 from sequencectl._draft import Draft
+from sequencectl._making import SequenceTriggered
 from sequencectl._recorder import after
 from sequencectl._task_steps import labels, payload_refusal, priority_of
 from sequencectl.commands import TriggerSequence
-from sequencectl.events import SequenceSuperseded, SequenceTriggered
+from sequencectl.events import SequenceSuperseded
 from sequencectl.facts import Subject
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.payload import FrozenMap

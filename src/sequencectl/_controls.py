@@ -7,6 +7,7 @@ from typing import assert_never
 from sequencectl import _steps
 from sequencectl._admission import touch_open_lines, unknown_stage
 from sequencectl._draft import Draft
+from sequencectl._making import ContextPaused, ContextResumed
 from sequencectl.commands import (
     AbortSequence,
     ContextControl,
@@ -16,7 +17,7 @@ from sequencectl.commands import (
     StageControl,
     UnfreezeStage,
 )
-from sequencectl.events import ContextPaused, ContextResumed, StageFrozen, StageUnfrozen
+from sequencectl.events import StageFrozen, StageUnfrozen
 from sequencectl.facts import Control, Subject
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.sequence import LiveSequence, Phase

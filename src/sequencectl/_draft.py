@@ -38,11 +38,10 @@ class Draft:
         "queueing", "shipyard", "timeouts", "touched",
     )  # fmt: skip
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the parts of a plane; by keyword they cost more
         self,
         state: ProjectState,
         now: datetime,
-        *,
         shipyard: Shipyard,
         timeouts: TimeoutPolicy,
         queueing: QueuePolicy,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, assert_never, cast
 
 from sequencectl import _rulebook
-from sequencectl._scratch import scratch_of
+from sequencectl._scratch import maker_of, scratch_of
 from sequencectl.errors import ReplayError
 from sequencectl.events import (
     Ending,
@@ -47,6 +47,9 @@ from sequencectl.sequence import (
 
 _scratch: Final = scratch_of(LiveSequence)
 _scratch_run: Final = scratch_of(TaskRun)
+_executor: Final = maker_of(Executor)
+_task_outcome: Final = maker_of(TaskOutcome)
+_task_run: Final = maker_of(TaskRun)
 
 
 def fold(record: SequenceRecord | None, event: SequenceEvent) -> SequenceRecord:
@@ -72,7 +75,7 @@ def _gone_on(record: LiveSequence, event: SequenceStep, phase: Phase) -> LiveSeq
         new.phase, new.since = phase, event.at
     match event:
         case TaskTriggered():
-            new.due_at, new.task = None, _task_run(record, event)
+            new.due_at, new.task = None, _triggered(record, event)
         case TaskStartReported():
             new.task = _with_start(_in_flight(record, event.task_id), event)
         case TaskFinishReported():
@@ -130,10 +133,10 @@ def _in_flight(record: LiveSequence, task_id: str) -> TaskRun:
     return record.task
 
 
-def _task_run(record: LiveSequence, event: TaskTriggered) -> TaskRun:
+def _triggered(record: LiveSequence, event: TaskTriggered) -> TaskRun:
     if record.task is not None:
         raise ReplayError(f"task {record.task.task_id!r} is in flight, {event!r} comes too early")
-    return TaskRun(event)
+    return _task_run(event)
 
 
 def _with_start(run: TaskRun, event: TaskStartReported) -> TaskRun:
@@ -167,15 +170,15 @@ def _heard(
 ) -> tuple[Executor, ...]:
     for at, known in enumerate(executors):
         if known.source == source:
-            heard = Executor(source, known.starts + starts, known.finishes + finishes)
+            heard = _executor(source, known.starts + starts, known.finishes + finishes)
             return (*executors[:at], heard, *executors[at + 1 :])
-    return (*executors, Executor(source, starts, finishes))
+    return (*executors, _executor(source, starts, finishes))
 
 
 def _over(record: LiveSequence, task_id: str, result: Result) -> tuple[TaskOutcome, ...]:
     """Return the outcomes with that of the task in flight, which is over."""
     run = _in_flight(record, task_id)
-    return (*record.runs, TaskOutcome(run.task_id, run.name, result))
+    return (*record.runs, _task_outcome(run.task_id, run.name, result))
 
 
 def _ended(record: LiveSequence, event: Ending, phase: Phase) -> EndedSequence:

@@ -8,14 +8,9 @@ import attrs
 
 from sequencectl._admission import accept, admit
 from sequencectl._draft import Draft
+from sequencectl._making import ContextResumed
 from sequencectl._task_steps import next_input
-from sequencectl.events import (
-    Cause,
-    ContextResumed,
-    FollowUpRefused,
-    SequencesForgotten,
-    derived_id,
-)
+from sequencectl.events import Cause, FollowUpRefused, SequencesForgotten, derived_id
 from sequencectl.facts import Control, Subject
 from sequencectl.payload import FrozenMap, freeze
 from sequencectl.sequence import LiveSequence, Phase

@@ -1,17 +1,17 @@
-"""Scratch copies: how a frozen value becomes the next one without a call of its constructor.
+"""Frozen values made quickly: as copies of others with some fields changed, and anew.
 
-A record is copied at every event, and that is where a fold would spend its time: `attrs.evolve`
-looks up each field by name, and a frozen class sets each through ``object.__setattr__``. A scratch
-copy is an object of a twin class that has the same slots and is not frozen. It is filled by plain
-assignments, its fields are set like those of any object, and in the end its class becomes the
-frozen one: ``new.__class__ = LiveSequence``. It must not leave the function that made it before
-that. Tests compare it with `attrs.evolve` for every class it is used for.
+A record is copied at every event, and an event is made for everything that happens, so this is
+where a decision would spend its time: `attrs.evolve` looks up each field by name, and the
+constructor of a frozen class sets each through ``object.__setattr__``. What is made here begins as
+an object of a twin class that has the same slots and is not frozen. It is filled by plain
+assignments, and in the end its class becomes the frozen one. Tests compare both with what attrs
+makes, for every class they are used for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import attrs
 
@@ -21,20 +21,49 @@ T = TypeVar("T", bound=attrs.AttrsInstance)
 def scratch_of(cls: type[T]) -> Callable[[T], Any]:
     """Return a function that makes a scratch copy of a value of this class.
 
-    The class must have slots, but none for weak references: its objects could not change class.
+    Its fields can be set like those of any object. It must not leave the function that made it
+    before ``new.__class__ = cls``.
     """
-    twin = type(
-        f"_{cls.__name__}Scratch",
-        cls.__bases__,
-        {
-            "__slots__": vars(cls)["__slots__"],
-            "__setattr__": object.__setattr__,  # the bases may be frozen
-            "__delattr__": object.__delattr__,
-        },
-    )
     copies = [f"    new.{field.name} = old.{field.name}" for field in attrs.fields(cls)]
-    source = "\n".join(("def scratch(old):", "    new = _new(_twin)", *copies, "    return new"))
-    scope: dict[str, Any] = {"_new": object.__new__, "_twin": twin}
-    exec(source, scope)  # noqa: S102 - of field names alone, as attrs makes constructors
-    made: Callable[[T], Any] = scope["scratch"]
-    return made
+    lines = ["def made(old):", "    new = _new(_twin)", *copies, "    return new"]
+    return cast("Callable[[T], Any]", _compiled(lines, {"_twin": _twin_of(cls)}))
+
+
+def maker_of(cls: type[T]) -> type[T]:
+    """Return a function that makes what this class makes of the same arguments.
+
+    The class must have no factories, converters or validators. Nothing but calling is possible.
+    """
+    fields = attrs.fields(cls)
+    assert all(field.converter is field.validator is None and field.init for field in fields)
+    defaults = {f"_{f.name}": f.default for f in fields if f.default is not attrs.NOTHING}
+    assert not any(isinstance(value, attrs.Factory) for value in defaults.values())  # type: ignore[arg-type] # a class
+    parameters = [f"{f.name}=_{f.name}" if f"_{f.name}" in defaults else f.name for f in fields]
+    lines = [
+        f"def made({', '.join(parameters)}):",
+        "    new = _new(_twin)",
+        *(f"    new.{field.name} = {field.name}" for field in fields),
+        "    new.__class__ = _cls",
+        "    return new",
+    ]
+    scope = {"_twin": _twin_of(cls), "_cls": cls, **defaults}
+    return cast("type[T]", _compiled(lines, scope))
+
+
+def _twin_of(cls: type) -> type:
+    """Return a class whose objects can become objects of `cls`, and whose fields can be set.
+
+    It must have slots, but none for weak references: else its objects could not change class.
+    """
+    body = {
+        "__slots__": vars(cls)["__slots__"],
+        "__setattr__": object.__setattr__,  # the bases may be frozen
+        "__delattr__": object.__delattr__,
+    }
+    return type(f"_{cls.__name__}Twin", cls.__bases__, body)
+
+
+def _compiled(lines: list[str], scope: dict[str, Any]) -> object:
+    scope["_new"] = object.__new__
+    exec("\n".join(lines), scope)  # noqa: S102 - of field names alone, as attrs makes constructors
+    return scope["made"]

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sequencectl._making import SequencePaused, SequenceResumed, SequenceStarted
 from sequencectl._recorder import Recorder, after
 from sequencectl._task_steps import drain, end_aborted, go_on, labels, time_left, trigger_task
 from sequencectl.events import (
     Cause,
     SequenceAbortRequested,
     SequenceExpired,
-    SequencePaused,
-    SequenceResumed,
-    SequenceStarted,
     SequenceTimedOut,
     TaskTimedOut,
 )

@@ -5,13 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from sequencectl._recorder import Recorder, after
-from sequencectl.commands import Report, ReportTaskFinished, ReportTaskStarted, TriggerSequence
-from sequencectl.definitions import SequenceDefinition, TaskDefinition
-from sequencectl.errors import PolicyError
-from sequencectl.events import (
-    Cause,
-    SequenceAborted,
+from sequencectl._making import (
     SequenceDrained,
     SequenceFinished,
     TaskFinished,
@@ -19,8 +13,12 @@ from sequencectl.events import (
     TaskScheduled,
     TaskStartReported,
     TaskTriggered,
-    derived_id,
 )
+from sequencectl._recorder import Recorder, after
+from sequencectl.commands import Report, ReportTaskFinished, ReportTaskStarted, TriggerSequence
+from sequencectl.definitions import SequenceDefinition, TaskDefinition
+from sequencectl.errors import PolicyError
+from sequencectl.events import Cause, SequenceAborted, derived_id
 from sequencectl.facts import Control
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.payload import EMPTY, FrozenMap, freeze, merge, with_scalars

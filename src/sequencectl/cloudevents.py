@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, assert_never
 
-from sequencectl import events as e
+import sequencectl.events as e
 from sequencectl._recorder import checked_instant
 from sequencectl.commands import ReportTaskFinished, ReportTaskStarted, TriggerSequence
 from sequencectl.errors import InvalidValue, PayloadError

@@ -16,6 +16,7 @@ from sequencectl._draft import Draft
 from sequencectl._follow_ups import close_step
 from sequencectl._recorder import checked_project
 from sequencectl._reports import report
+from sequencectl._scratch import maker_of
 from sequencectl.commands import (
     AbortSequence,
     CheckDeadlines,
@@ -47,7 +48,7 @@ from sequencectl.views import DeliveryView, Explanation, OpenTask, delivery, exp
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Decision:
     """What a command leads to: the state before, the state after, the events between, the answer.
 
@@ -97,6 +98,9 @@ class Decision:
         """Raise `CommandRejected` if the command was refused."""
         if isinstance(self.outcome, Rejected):
             raise CommandRejected(self.outcome.code, self.outcome.message, self.command)
+
+
+_decision: Final = maker_of(Decision)
 
 
 def combine(*decisions: Decision) -> Decision:
@@ -180,16 +184,9 @@ class ControlPlane:
         """
         if not isinstance(state, ProjectState):
             raise InvalidValue("state", state, "must be a ProjectState")
-        draft = Draft(
-            state,
-            now,
-            shipyard=self.shipyard,
-            timeouts=self.timeouts,
-            queueing=self.queueing,
-            bounds=self.bounds,
-        )
+        draft = Draft(state, now, self.shipyard, self.timeouts, self.queueing, self.bounds)
         outcome = _decide(draft, command)
-        return Decision(state, draft.state, tuple(draft.events), outcome, command)
+        return _decision(state, draft.state, tuple(draft.events), outcome, command)
 
     def explain(self, state: ProjectState, sequence_id: str) -> Explanation:
         """Return how a sequence stands and why; raise `UnknownSequence` for an unknown id (R32)."""

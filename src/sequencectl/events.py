@@ -40,7 +40,7 @@ class Cause(Enum):
     """A person forced it and the task in flight was abandoned (R23)."""
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class _Fact:
     serial: int
     at: datetime
@@ -48,7 +48,7 @@ class _Fact:
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class SequenceTriggered(_Fact):
     """A sequence was accepted and stands in line.
 
@@ -68,7 +68,7 @@ class SequenceTriggered(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class SequenceStarted(_Fact):
     """A sequence holds its lane; `deadline` ends its running, `timeout` is that limit (R1, R30)."""
 
@@ -77,7 +77,7 @@ class SequenceStarted(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class TaskScheduled(_Fact):
     """The next task waits for its `triggeredAfter` and is due at `due_at` (R10)."""
 
@@ -87,7 +87,7 @@ class TaskScheduled(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class TaskTriggered(_Fact):
     """The request to run a task: publish it, executors answer with reports (R9, R14, R26).
 
@@ -132,7 +132,7 @@ class TaskTriggered(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class TaskStartReported(_Fact):
     """An executor has begun to work on the task in flight (R11)."""
 
@@ -143,7 +143,7 @@ class TaskStartReported(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class TaskFinishReported(_Fact):
     """An executor is done with the task in flight (R11, R12).
 
@@ -164,7 +164,7 @@ class TaskFinishReported(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class TaskFinished(_Fact):
     """The task in flight is over, with the worst result of its reports (R11, R12)."""
 
@@ -176,7 +176,7 @@ class TaskFinished(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class TaskTimedOut(_Fact):
     """The task in flight ran out of time and was terminated (R27, R28)."""
 
@@ -186,7 +186,7 @@ class TaskTimedOut(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class ContextPaused(_Fact):
     """A scope is paused: the context, or the context in the subject's stage (R18)."""
 
@@ -194,7 +194,7 @@ class ContextPaused(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class ContextResumed(_Fact):
     """A scope, and every scope inside it, is not paused any more (R19, R20)."""
 
@@ -203,7 +203,7 @@ class ContextResumed(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class SequencePaused(_Fact):
     """A pause reached a sequence; `time_left` of its waiting limit is kept (R18, R30)."""
 
@@ -211,7 +211,7 @@ class SequencePaused(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class SequenceDrained(_Fact):
     """A paused sequence has nothing in flight any more; `time_left` of its total is kept (R30)."""
 
@@ -219,7 +219,7 @@ class SequenceDrained(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class SequenceResumed(_Fact):
     """No pause covers the sequence any more; its limit ends at `deadline` again (R20, R30)."""
 
@@ -227,7 +227,7 @@ class SequenceResumed(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class SequenceAbortRequested(_Fact):
     """A sequence ends as soon as `task_id` is over, or at `deadline` (R22)."""
 
@@ -238,7 +238,7 @@ class SequenceAbortRequested(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class SequenceFinished(_Fact):
     """A sequence ran to its end, or to its first failed task (R12)."""
 
@@ -249,7 +249,7 @@ class SequenceFinished(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class SequenceTimedOut(_Fact):
     """A sequence ran out of time; `abandoned_task` was in flight when its total did (R24, R27)."""
 
@@ -260,7 +260,7 @@ class SequenceTimedOut(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class SequenceAborted(_Fact):
     """A sequence ended because a person wanted it to; a force names who forced (R22, R23).
 
@@ -275,7 +275,7 @@ class SequenceAborted(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class SequenceSuperseded(_Fact):
     """A newcomer, `superseded_by`, took the place of one that waited (R6)."""
 
@@ -285,7 +285,7 @@ class SequenceSuperseded(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class SequenceExpired(_Fact):
     """A sequence waited for longer than it may (R30)."""
 
@@ -295,7 +295,7 @@ class SequenceExpired(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class StageFrozen(_Fact):
     """The subject's stage admits nobody (R7)."""
 
@@ -303,7 +303,7 @@ class StageFrozen(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class StageUnfrozen(_Fact):
     """The subject's stage admits again (R7)."""
 
@@ -311,7 +311,7 @@ class StageUnfrozen(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class FollowUpRefused(_Fact):
     """A sequence that should have followed was not triggered: the line is `depth` long (R17).
 
@@ -325,7 +325,7 @@ class FollowUpRefused(_Fact):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class SequencesForgotten(_Fact):
     """Ended contexts were forgotten, oldest first, with their sequences (R33).
 

@@ -17,7 +17,7 @@ import attrs
 from sequencectl._fold import fold
 from sequencectl._index import Index
 from sequencectl._persistent import Map, OrderedSet
-from sequencectl._scratch import scratch_of
+from sequencectl._scratch import maker_of, scratch_of
 from sequencectl.errors import InvalidValue, ReplayError
 from sequencectl.events import (
     Cause,
@@ -95,7 +95,7 @@ class Remembered:
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Ledger:
     """What a project counts: number and instant of its last event, and the last requests."""
 
@@ -222,6 +222,7 @@ class ProjectState:
 
 
 _scratch: Final = scratch_of(ProjectState)
+_ledger: Final = maker_of(Ledger)
 
 
 def initial(project: str) -> ProjectState:
@@ -265,7 +266,7 @@ def evolve(state: ProjectState, event: Event) -> ProjectState:
     if not isinstance(event, ProjectEvent):
         before = state._records.get(event.subject.sequence_id)
         return advanced(state, (event,), ((before, fold(before, event)),))
-    ledger = Ledger(event.serial, event.at, state.ledger.request_ids)
+    ledger = _ledger(event.serial, event.at, state.ledger.request_ids)
     match event:
         case ContextPaused():
             return _with_context(state, ledger, event, _paused(state, event))

@@ -84,7 +84,7 @@ def _delivery(rounds: int) -> None:
         _MACHINE: machine_per_sequence(),
         _QUIET: machine_per_sequence(auto_transitions=False),
     }
-    figures = interleaved(programs, rounds=rounds, runs=5)
+    figures = interleaved(programs, rounds=rounds, runs=20)
     for name, figure in figures.items():
         print(f"  {name:36}{figure!s:34}{figure.over(figures[_OURS])}")
     print("  A Machine only moves through phases; it keeps no line, payload, event or old state.")

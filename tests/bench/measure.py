@@ -66,7 +66,6 @@ def interleaved(
     try:
         for _ in range(rounds):
             for name, program in programs.items():
-                gc.collect()  # what the one before left behind is its own
                 begin = time.perf_counter()
                 for _ in range(runs):
                     program()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final, Protocol, TypeVar, final
 
-from sequencectl import commands as c
+import sequencectl.commands as c
 from sequencectl.control_plane import ControlPlane, Decision, combine
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.results import Result, Status
