@@ -1,10 +1,10 @@
 """No command costs more because more wait: counted, not timed.
 
-Two counts stand for the cost: the lines of Python that are executed, the same in every run, which
-see every loop of ours and every node of a tree that is visited; and the most memory that is taken
-in between, nearly the same, which sees what C copies as a whole. Neither may grow much faster than
-the logarithm of how many wait: a tree that is one level higher costs a little, and going through
-everybody, or through every lane, costs far more than that.
+Three counts stand for the cost: the lines of Python executed, the same in every run, which see
+every loop of ours and every node of an ordered set that is visited; the operations on maps, which
+are C; and the most memory that is taken in between, nearly the same, which sees what C copies as a
+whole. None may grow much faster than the logarithm of how many wait: a tree that is one level
+higher costs a little, and going through everybody, or through every lane, costs far more than that.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from sequencectl import (
     TimeoutPolicy,
     UnfreezeStage,
 )
+from sequencectl._persistent import Map
 from tests.bench.crowd import ROOMY, arrival, crowd, decided, uuid_name
 from tests.bench.memory import inventory
 from tests.bench.programs import NOW
@@ -131,16 +132,19 @@ COMMANDS: Final[dict[str, Prepare]] = {
 
 @attrs.frozen
 class Cost:
-    """What something took: lines of Python, and the most bytes beyond those at its beginning."""
+    """What something took: lines of Python, operations on maps, and the most bytes beyond those at
+    its beginning.
+    """
 
     lines: int
+    operations: int
     bytes: int
 
 
 def cost(act: Callable[[], object]) -> Cost:
     """What it takes; run once before, so that what is made only once is not counted."""
     act()
-    return Cost(_lines(act), _bytes(act))
+    return Cost(_lines(act), _operations(act), _bytes(act))
 
 
 def _lines(act: Callable[[], object]) -> int:
@@ -157,6 +161,22 @@ def _lines(act: Callable[[], object]) -> int:
         act()
     finally:
         sys.settrace(before)
+    return count
+
+
+def _operations(act: Callable[[], object]) -> int:
+    count = 0
+
+    def note(_frame: FrameType, event: str, function: Any) -> None:
+        nonlocal count
+        count += event == "c_call" and isinstance(getattr(function, "__self__", None), Map)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        act()
+    finally:
+        sys.setprofile(before)
     return count
 
 

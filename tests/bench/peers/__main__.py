@@ -98,7 +98,7 @@ def _in_memory(rounds: int) -> None:
     print(f"\nA delivery: {COMMANDS} commands, in memory; for each, what it does not do")
     check()
     programs = _programs()
-    figures = interleaved({each.name: each.run for each in programs}, rounds=rounds, runs=3)
+    figures = interleaved({each.name: each.run for each in programs}, rounds=rounds, runs=10)
     for each in programs:
         ratio = figures[each.name].median / figures[_OURS].median
         print(f"  {each.name:38}{figures[each.name]}   {ratio:5.2f} x")
