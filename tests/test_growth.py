@@ -34,6 +34,7 @@ from sequencectl import (
     UnfreezeStage,
 )
 from sequencectl._persistent import Map
+from sequencectl.serialization import Header, restore_project
 from tests.bench.crowd import ROOMY, arrival, crowd, decided, uuid_name
 from tests.bench.memory import inventory
 from tests.bench.programs import NOW
@@ -257,6 +258,52 @@ def test_a_deadline_concerns_nobody_else(spread: str) -> None:
         assert first is not None
         assert PLANE.decide(asked.state, CheckDeadlines(limit=1), first).events
         return lambda: PLANE.decide(asked.state, CheckDeadlines(limit=1), first)
+
+    assert "" == growth(make)
+
+
+CROWDED: Final[dict[str, Prepare]] = {
+    "a holder's end": lambda w: (w, AbortSequence(w.holder, force=True)),
+    "a newcomer": lambda w: (w, attrs.evolve(arrival(w.size, 1), context=w.holder)),
+    "pause": lambda w: (w, PauseSequence(w.holder)),
+    "resume": lambda w: (w.after(PauseSequence(w.holder)), ResumeSequence(w.holder)),
+    "finish report": lambda w: (w.after(w.start()), w.finish()),
+}
+
+
+@cache
+def crowded(size: int) -> World:
+    """A project of one context, in which so many have ended and two are live."""
+    state = decided(1, lanes=1, plane=PLANE)
+    ended = PLANE.decide(state, AbortSequence("w1"), NOW).state.sequence("w1")
+    assert ended is not None
+    holder = state.live("w0")
+    assert holder is not None
+    subjects = (
+        attrs.evolve(ended.subject, context="w0", sequence_id=f"e{number}")
+        for number in range(size)
+    )
+    likewise = [
+        attrs.evolve(
+            ended, subject=subject, place=serial, accepted_serial=serial, serial=size + serial
+        )
+        for serial, subject in enumerate(subjects, start=state.serial + 1)
+    ]
+    ledger = attrs.evolve(state.ledger, serial=state.serial + 2 * size)
+    header = Header(state.project, ledger, state.contexts, state.freezes)
+    made = restore_project(header, [*state.sequences.values(), *likewise])
+    newcomer = attrs.evolve(arrival(10 * size, 1), context="w0")
+    return World(PLANE.decide(made, newcomer, NOW).state, size, 1)
+
+
+@pytest.mark.parametrize("name", CROWDED)
+def test_a_command_costs_the_same_however_many_of_its_context_have_ended(name: str) -> None:
+    """A context may go on for years: what is over in it is not looked at again."""
+
+    def make(size: int) -> Callable[[], object]:
+        prepared, command = CROWDED[name](crowded(size))
+        assert PLANE.decide(prepared.state, command, NOW).events
+        return lambda: PLANE.decide(prepared.state, command, NOW)
 
     assert "" == growth(make)
 

@@ -56,6 +56,14 @@ def expected_of(numbers: Iterable[int]) -> tuple[list[int], int, int | None, boo
     return items, len(items), (items[0] if items else None), bool(items)
 
 
+def one_by_one(items: Iterable[int]) -> OrderedSet[int]:
+    """The set of these items, each added by itself."""
+    found: OrderedSet[int] = OrderedSet()
+    for item in items:
+        found = found.add(item)
+    return found
+
+
 class SetAgainstModel(RuleBasedStateMachine):
     """Random additions and removals, on runs of numbers too, so that nodes split and join."""
 
@@ -103,7 +111,7 @@ def test_thousands_come_and_go_in_any_order(added: str, removed: str) -> None:
     """However items come and go, the set is that of Python, and no way in it is long."""
     coming, going = ORDERS[added](), ORDERS[removed]()
 
-    found = OrderedSet(coming)
+    found = one_by_one(coming)
     full = found
     halfway = going[: len(going) // 2]
     for number in halfway:
@@ -121,12 +129,57 @@ def test_thousands_come_and_go_in_any_order(added: str, removed: str) -> None:
     assert all_of(full) == expected_of(coming)
 
 
+@pytest.mark.parametrize("make", [OrderedSet, one_by_one])
 @pytest.mark.parametrize("size", [0, 1, 32, 33, 1_024, 1_025, 5_000])
-def test_the_height_grows_with_the_logarithm(size: int) -> None:
-    """Items that come in order fill their nodes: 32 for each level."""
-    found = OrderedSet(range(size))
+def test_the_height_grows_with_the_logarithm(
+    size: int, make: Callable[[Iterable[int]], OrderedSet[int]]
+) -> None:
+    """Items that come in order, or all at once, fill their nodes: 32 for each level."""
+    found = make(range(size))
 
     assert height(found) == next(levels for levels in range(1, 9) if size <= 32**levels)
+
+
+@given(st.data(), st.integers(0, 3 * MANY), st.integers(1, 5))
+def test_made_at_once_it_is_as_if_added_one_by_one(
+    data: st.DataObject, size: int, repeats: int
+) -> None:
+    """In any order, with items that come twice, it is the same set and every operation works."""
+    items = random.Random(size).choices(range(max(size // repeats, 1)), k=size)
+    found, expected = OrderedSet(items), one_by_one(items)
+    item = data.draw(st.integers(-1, size))
+
+    assert found == expected
+    assert all_of(found) == expected_of(items)
+    assert height(found) <= most_levels(size)
+    assert found.rank(item) == expected.rank(item)
+    assert found.find(item) == expected.find(item) == (item if item in set(items) else None)
+    assert all_of(found.add(item)) == expected_of([*items, item])
+    assert all_of(found.remove(item)) == expected_of(set(items) - {item})
+    assert all_of(found.exchange(item, -2)) == expected_of((set(items) - {item}) | {-2})
+
+
+@pytest.mark.parametrize("size", [0, 3, 32, 33, 100])
+@pytest.mark.parametrize("old", [None, 0, 1])
+@pytest.mark.parametrize("new", [None, 2, 3])
+def test_an_exchange_is_a_removal_and_an_addition(
+    size: int, old: int | None, new: int | None
+) -> None:
+    """Both at once leave what one after the other leaves, also of what is not or is there."""
+    items = set(range(0, 2 * size, 2))
+
+    assert expected_of((items - {old}) | ({new} if new is not None else set())) == all_of(
+        OrderedSet(items).exchange(old, new)
+    )
+
+
+def test_an_item_is_found_as_the_object_the_set_has() -> None:
+    """Of equal objects the one that came first is kept, and can be asked for."""
+    kept, equal = "".join(["lane", "/1"]), "".join(["lane", "/1"])
+    found = OrderedSet([kept]).add(equal)
+
+    assert found.find(equal) is kept
+    assert found.find("lane") is None
 
 
 @given(st.lists(st.integers(), unique=True), st.sets(st.integers()))

@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sequencectl import InvalidValue, StageQueue
-from sequencectl.stage_queue import EMPTY_QUEUE
 
 IDS = st.sampled_from([f"s{number}" for number in range(12)])
 
 
 def line_of(*entries: tuple[str, int, int]) -> StageQueue:
     """A queue that these (id, place, priority) have entered, in this order."""
-    queue = EMPTY_QUEUE
+    queue = StageQueue()
     for sequence_id, place, priority in entries:
         queue = queue.enter(sequence_id, place=place, priority=priority)
     return queue
@@ -69,7 +68,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.queue, self.naive, self.places = EMPTY_QUEUE, Naive(), 0
+        self.queue, self.naive, self.places = StageQueue(), Naive(), 0
         self.versions: list[tuple[StageQueue, dict[str, Any]]] = []
 
     def moved(
@@ -214,4 +213,4 @@ def test_queues_are_equal_by_who_stands_where() -> None:
 
     assert there_and_back == line_of(("a", 1, 0), ("b", 2, 0))
     assert there_and_back != there_and_back.start("a")
-    assert line_of(("a", 1, 0)).leave("a") == EMPTY_QUEUE
+    assert line_of(("a", 1, 0)).leave("a") == StageQueue()

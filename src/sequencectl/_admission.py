@@ -51,7 +51,7 @@ def trigger(draft: Draft, command: TriggerSequence) -> Outcome:
             )
         )
     subject = Subject(
-        draft.project, command.context, stage, command.sequence,
+        draft.project, command.context, found.name, definition.name,
         command.service, command.sequence_id, command.revision,
     )  # fmt: skip
     accept(
@@ -79,12 +79,13 @@ def accept(
     """Put a sequence in line, held if a pause covers it; a place of None is its serial (R19)."""
     serial, now, _ = draft.stamp(subject)
     waiting = draft.timeouts.waiting_for(definition.timeouts)
+    lane = draft.queueing.lane(subject.stage, subject.service)
     draft.record(
         SequenceTriggered(
             serial,
             now,
             subject,
-            lane=draft.queueing.lane(subject.stage, subject.service),
+            lane=draft.state.index.lane(subject.stage, lane),
             place=serial if place is None else place,
             priority=priority,
             definition=definition,
@@ -178,7 +179,7 @@ def _superseded(
     priority = priority_of(command, definition)
     is_held = draft.state.pause_of(command.context, command.stage) is not None
     line = draft.state.index.in_line(command.stage, command.service, command.sequence)
-    records = (draft.live(sequence_id) for _, sequence_id in line)
+    records = map(draft.live, line)
     return tuple(
         record
         for record in records
@@ -227,7 +228,7 @@ def _overlapping(draft: Draft, lane: str) -> list[str]:
     stage, index = _stage_of(lane), draft.state.index
     if lane == stage:
         return [lane, *(other for other in index.lanes_of(stage).lanes if other != lane)]
-    return [lane, stage] if len(index.queue(stage)) else [lane]
+    return [lane, stage] if index.queue(stage) else [lane]
 
 
 def _fill(draft: Draft, lane: str) -> None:

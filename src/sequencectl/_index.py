@@ -1,27 +1,27 @@
 """What is derived from the records of a project so that decisions need not search.
 
 An index holds nothing of its own: it is never stored, is no part of a state's equality, and can be
-rebuilt from the records at any time. `Index.replaced` is the only way it changes: it compares what
-a record was with what it became.
+rebuilt from the records at any time: `_indexing` does so. `Index.replaced` is the only way it
+changes: it compares what a record was with what it became.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final, final
 
 import attrs
 
+from sequencectl._line import EMPTY_LINE, Entry, Line, Part, entry_at
 from sequencectl._persistent import Map, OrderedSet
 from sequencectl._scratch import scratch_of
 from sequencectl.sequence import LiveSequence, Phase, SequenceRecord
-from sequencectl.stage_queue import EMPTY_QUEUE, StageQueue
 
-_Numbered = OrderedSet[tuple[int, str]]
-_NOTHING: Final[_Numbered] = OrderedSet()
+Numbered = OrderedSet[tuple[int, str]]
+NOTHING: Final[Numbered] = OrderedSet()
 _NO_LANES: Final[OrderedSet[str]] = OrderedSet()
-_NO_LINES: Final[OrderedSet[tuple[int, str]]] = OrderedSet()
+_NO_ENTRIES: Final[OrderedSet[Entry]] = OrderedSet()
 
 
 @final
@@ -29,8 +29,8 @@ _NO_LINES: Final[OrderedSet[tuple[int, str]]] = OrderedSet()
 class Members:
     """The sequences of one context, by the order of their acceptance."""
 
-    live: _Numbered = _NOTHING
-    ended: _Numbered = _NOTHING
+    live: Numbered = NOTHING
+    ended: Numbered = NOTHING
     last_ended: int = 0
     """The serial of the last ending in this context; 0 if nothing has ended."""
 
@@ -46,7 +46,8 @@ class StageLanes:
 
 _NO_MEMBERS: Final = Members()
 _NO_STAGE: Final = StageLanes()
-_Namesakes = tuple[str, str, str]
+Names = tuple[str, str, str]
+Deadline = tuple[datetime, int, str]
 
 
 @final
@@ -55,29 +56,24 @@ class Index:
     """All indexes of a project.
 
     `queues` by lane; `stages` by stage; `lines`, by stage, are the lanes in which somebody waits
-    with the number of their holders, the fewest first; `contexts` by context, `ended_contexts`
-    those with nothing live by the serial of their last ending; `tasks`
-    leads from a task id to the sequence that ran it; `deadlines` has one entry for each sequence
-    that changes by itself: (instant, place, id); `namesakes` are those in line by (stage, service,
-    sequence), for `latest_only`.
+    with the number of their holders, the fewest first; `contexts` by context, only the live ones if
+    nothing in it has ended; `ended_contexts` are those with nothing live by the serial of their
+    last ending; `tasks` leads from a task id to the sequence that ran it; `deadlines` has one entry
+    for each sequence that changes by itself: (instant, place, id); `namesakes` are the entries of
+    those in line by (stage, service, sequence), for `latest_only`.
+
+    Many may wait, and what each of them takes adds up: so its entry is one object in `queues` and
+    `namesakes`, and the name of its lane is that of all others there.
     """
 
-    queues: Map[str, StageQueue] = attrs.field(factory=Map)
+    queues: Map[str, Line] = attrs.field(factory=Map)
     stages: Map[str, StageLanes] = attrs.field(factory=Map)
-    lines: Map[str, OrderedSet[tuple[int, str]]] = attrs.field(factory=Map)
-    contexts: Map[str, Members] = attrs.field(factory=Map)
-    ended_contexts: _Numbered = _NOTHING
+    lines: Map[str, Numbered] = attrs.field(factory=Map)
+    contexts: Map[str, Numbered | Members] = attrs.field(factory=Map)
+    ended_contexts: Numbered = NOTHING
     tasks: Map[str, str] = attrs.field(factory=Map)
-    deadlines: OrderedSet[tuple[datetime, int, str]] = attrs.field(factory=OrderedSet)
-    namesakes: Map[_Namesakes, _Numbered] = attrs.field(factory=Map)
-
-    @classmethod
-    def of(cls, records: Iterable[SequenceRecord]) -> Index:
-        """Return the index of these records."""
-        index = cls()
-        for record in sorted(records, key=lambda record: record.accepted_serial):
-            index = index.replaced(None, record)
-        return index
+    deadlines: OrderedSet[Deadline] = attrs.field(factory=OrderedSet)
+    namesakes: Map[Names, OrderedSet[Entry]] = attrs.field(factory=Map)
 
     def replaced(self, before: SequenceRecord | None, after: SequenceRecord | None) -> Index:
         """Return the index after a record became `after`; None stands for no record.
@@ -88,50 +84,61 @@ class Index:
         if before is None or after is None or before.phase is not after.phase:
             self._change_part(new, before, after)
         new.tasks = self._tasks(before, after)
-        new.deadlines = self.deadlines.exchange(_deadline(before), _deadline(after))
+        new.deadlines = self.deadlines.exchange(deadline_of(before), deadline_of(after))
         new.__class__ = Index
         made: Index = new
         return made
 
-    def queue(self, lane: str) -> StageQueue:
+    def queue(self, lane: str) -> Line:
         """Return the line of a lane; an empty one if nobody is there."""
-        return self.queues.get(lane, EMPTY_QUEUE)
+        return self.queues.get(lane, EMPTY_LINE)
+
+    def lane(self, stage: str, lane: str) -> str:
+        """Return the name of a lane as those in it have it: one object, however many they are."""
+        return self.lanes_of(stage).lanes.find(lane) or lane
+
+    def ahead(self, record: LiveSequence) -> int:
+        """Return how many that wait would start before a sequence that is in line."""
+        return self.queue(record.lane).ahead(entry_of(record))
 
     def members(self, context: str) -> Members:
         """Return the sequences of a context."""
-        return self.contexts.get(context, _NO_MEMBERS)
+        found = self.contexts.get(context, _NO_MEMBERS)
+        return found if isinstance(found, Members) else Members(found)
 
     def lanes_of(self, stage: str) -> StageLanes:
         """Return the lanes of a stage that are not empty."""
         return self.stages.get(stage, _NO_STAGE)
 
-    def in_line(self, stage: str, service: str, sequence: str) -> _Numbered:
-        """Return those in line with these names, by place."""
-        return self.namesakes.get((stage, service, sequence), _NOTHING)
+    def in_line(self, stage: str, service: str, sequence: str) -> tuple[str, ...]:
+        """Return the ids of those in line with these names, by place."""
+        found = self.namesakes.get((stage, service, sequence), _NO_ENTRIES)
+        return tuple(entry[2] for entry in sorted(found, key=itemgetter(1)))
 
     def _change_part(
         self, new: Any, before: SequenceRecord | None, after: SequenceRecord | None
     ) -> None:
         """Set what changes in the scratch copy `new` if a record takes another part."""
-        was, now = _part(before), _part(after)
+        was, now = part_of(before), part_of(after)
         if was is not now:
             record = before if isinstance(before, LiveSequence) else after
             assert isinstance(record, LiveSequence), "only a live one takes part in a lane"
-            new.queues, new.stages, new.lines = self._moved(record, was, now)
-            new.namesakes = self._namesakes(record, was, now)
+            entry = entry_of(record)
+            new.queues, new.stages, new.lines = self._moved(record, entry, was, now)
+            new.namesakes = self._namesakes(record, entry, was, now)
         if type(before) is not type(after):
             new.contexts, new.ended_contexts = self._contexts(before, after)
 
     def _moved(
-        self, record: LiveSequence, was: Phase | None, now: Phase | None
-    ) -> tuple[Map[str, StageQueue], Map[str, StageLanes], Map[str, OrderedSet[tuple[int, str]]]]:
+        self, record: LiveSequence, entry: Entry, was: Part | None, now: Part | None
+    ) -> tuple[Map[str, Line], Map[str, StageLanes], Map[str, Numbered]]:
         """Return queues, stages and lines after a record took another part in its lane."""
         lane, stage = record.lane, record.stage
         before, counted = self.queue(lane), self.lanes_of(stage)
-        queue = _moved(before, record, was, now)
-        lines = _relined(self.lines, stage, _waiting_line(lane, before), _waiting_line(lane, queue))
+        queue = before.moved(entry, was, now)
+        lines = _relined(self.lines, stage, waiting_line(lane, before), waiting_line(lane, queue))
         holding = counted.holding + queue.holding - before.holding
-        if len(queue):
+        if queue:
             lanes = StageLanes(counted.lanes.add(lane), holding)
             return self.queues.insert(lane, queue), self.stages.insert(stage, lanes), lines
         lanes = StageLanes(counted.lanes.remove(lane), holding)
@@ -140,16 +147,19 @@ class Index:
 
     def _contexts(
         self, before: SequenceRecord | None, after: SequenceRecord | None
-    ) -> tuple[Map[str, Members], _Numbered]:
+    ) -> tuple[Map[str, Numbered | Members], Numbered]:
         """Return contexts and ended contexts after a record was born, ended or was forgotten."""
         record = before if after is None else after
         assert record is not None
-        entry, context = (record.accepted_serial, record.sequence_id), record.context
+        entry, context = number_of(record), record.context
         members, over = self.members(context), self.ended_contexts
-        if not members.live:
-            over = over.remove((members.last_ended, context))
-        live, ended = members.live.remove(entry), members.ended.remove(entry)
-        last_ended = members.last_ended
+        live, ended, last_ended = members.live, members.ended, members.last_ended
+        if not live:
+            over = over.remove((last_ended, context))
+        if isinstance(before, LiveSequence):
+            live = live.remove(entry)
+        elif before is not None:
+            ended = ended.remove(entry)
         if isinstance(after, LiveSequence):
             live = live.add(entry)
         elif after is not None:
@@ -158,14 +168,15 @@ class Index:
             return self.contexts.remove(context), over
         if not live:
             over = over.add((last_ended, context))
-        return self.contexts.insert(context, Members(live, ended, last_ended)), over
+        kept = Members(live, ended, last_ended) if ended else live
+        return self.contexts.insert(context, kept), over
 
     def _tasks(self, before: SequenceRecord | None, after: SequenceRecord | None) -> Map[str, str]:
         if isinstance(before, LiveSequence) and isinstance(after, LiveSequence):
             was, now = before.task, after.task
             if was is not None and now is not None and was.triggered is now.triggered:
                 return self.tasks
-        old, new, tasks = _task_ids(before), _task_ids(after), self.tasks
+        old, new, tasks = task_ids_of(before), task_ids_of(after), self.tasks
         if after is None:
             for task_id in old:
                 tasks = tasks.remove(task_id)
@@ -175,69 +186,78 @@ class Index:
         return tasks
 
     def _namesakes(
-        self, record: LiveSequence, was: Phase | None, now: Phase | None
-    ) -> Map[_Namesakes, _Numbered]:
-        was_in_line, is_in_line = was in _IN_LINE, now in _IN_LINE
+        self, record: LiveSequence, entry: Entry, was: Part | None, now: Part | None
+    ) -> Map[Names, OrderedSet[Entry]]:
+        was_in_line, is_in_line = was in IN_LINE, now in IN_LINE
         if was_in_line is is_in_line:
             return self.namesakes
-        key = (record.stage, record.service, record.name)
-        entry, line = (record.place, record.sequence_id), self.namesakes.get(key, _NOTHING)
+        key = names_of(record)
+        line = self.namesakes.get(key, _NO_ENTRIES)
         line = line.add(entry) if is_in_line else line.remove(entry)
         return self.namesakes.insert(key, line) if line else self.namesakes.remove(key)
 
 
 _scratch: Final = scratch_of(Index)
-_IN_LINE: Final = frozenset({Phase.WAITING, Phase.HELD})
+_PARTS: Final = {
+    phase: Part.HOLDING if phase.holds_lane else Part[phase.name]
+    for phase in Phase
+    if not phase.has_ended
+}
+IN_LINE: Final = (Part.WAITING, Part.HELD)
 
 
-def _waiting_line(lane: str, queue: StageQueue) -> tuple[int, str] | None:
+# ---------------------------------------------------------------- what changes
+
+
+def waiting_line(lane: str, queue: Line) -> tuple[int, str] | None:
     """Return how a lane stands among the lines of its stage; None if nobody waits there."""
     return None if queue.head is None else (queue.holding, lane)
 
 
 def _relined(
-    lines: Map[str, OrderedSet[tuple[int, str]]],
+    lines: Map[str, Numbered],
     stage: str,
     was: tuple[int, str] | None,
     now: tuple[int, str] | None,
-) -> Map[str, OrderedSet[tuple[int, str]]]:
+) -> Map[str, Numbered]:
     """Return the lines after one of a stage changed from `was` to `now`."""
     if was == now:
         return lines
-    line = lines.get(stage, _NO_LINES).exchange(was, now)
+    line = lines.get(stage, NOTHING).exchange(was, now)
     return lines.insert(stage, line) if line else lines.remove(stage)
 
 
-def _part(record: SequenceRecord | None) -> Phase | None:
-    """Return the part a record takes in its lane: WAITING, HELD, RUNNING (holds it), or none."""
-    if record is None or record.phase.has_ended:
-        return None
-    return Phase.RUNNING if record.phase.holds_lane else record.phase
+# ---------------------------------------------------------------- what a record contributes
 
 
-def _moved(
-    queue: StageQueue, record: LiveSequence, was: Phase | None, now: Phase | None
-) -> StageQueue:
-    """Return the queue after a record went from one part to another, through the parts between."""
-    sequence_id = record.sequence_id
-    if was is None:
-        queue = queue.enter(sequence_id, place=record.place, priority=record.priority)
-    if now is None:
-        return queue.leave(sequence_id)
-    if was is Phase.HELD:
-        queue = queue.release(sequence_id)
-    if now is Phase.HELD:
-        return queue.hold(sequence_id)
-    return queue.start(sequence_id) if now is Phase.RUNNING else queue
+def part_of(record: SequenceRecord | None) -> Part | None:
+    """Return the part a record takes in its lane; None if it takes none."""
+    return None if record is None else _PARTS.get(record.phase)
 
 
-def _deadline(record: SequenceRecord | None) -> tuple[datetime, int, str] | None:
+def number_of(record: SequenceRecord) -> tuple[int, str]:
+    """Return how a record stands among those of its context."""
+    return (record.accepted_serial, record.sequence_id)
+
+
+def entry_of(record: LiveSequence) -> Entry:
+    """Return the entry of a record in the line of its lane."""
+    return entry_at(record.sequence_id, record.place, record.priority)
+
+
+def names_of(record: LiveSequence) -> Names:
+    """Return what a record has in common with its namesakes."""
+    return (record.stage, record.service, record.name)
+
+
+def deadline_of(record: SequenceRecord | None) -> Deadline | None:
+    """Return when a record changes by itself; None if it does not."""
     if not isinstance(record, LiveSequence) or (first := record.next_deadline) is None:
         return None
     return first[0], record.place, record.subject.sequence_id
 
 
-def _task_ids(record: SequenceRecord | None) -> tuple[str, ...]:
+def task_ids_of(record: SequenceRecord | None) -> tuple[str, ...]:
     """Return the ids of a record's tasks in order, the one in flight last; none goes away again."""
     if record is None:
         return ()

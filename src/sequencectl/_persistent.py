@@ -2,15 +2,16 @@
 
 `Map` is rpds' hash trie map under a name of ours. Its order of iteration follows the hash seed, so
 nothing may be decided in it. `OrderedSet` is what rpds has not: a persistent set in sorted order.
-It is a B+ tree of tuples: leaves hold up to `_WIDTH` items, inner nodes as many children; an
-insertion or removal copies one path, so the cost grows with the logarithm of the size and old
-versions stay valid.
+It is a B+ tree of tuples: leaves hold up to `_WIDTH` items, inner nodes as many children. A whole
+set is sorted once and cut into leaves; an insertion or removal copies one path, so the cost grows
+with the logarithm of the size and old versions stay valid.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any, Final, Generic, Protocol, TypeVar, cast, final
 
 from rpds import HashTrieMap as Map
@@ -37,6 +38,14 @@ class _Node(Generic[T]):
         self.children = children
         self.firsts = tuple(_first(child) for child in children)
         self.size = sum(map(_size, children))
+
+    def with_child(self, at: int, child: _Tree[T]) -> _Node[T]:
+        """Return the node with another child at this place; no other one is looked at."""
+        new: _Node[T] = _new(_Node)
+        new.children = (*self.children[:at], child, *self.children[at + 1 :])
+        new.firsts = (*self.firsts[:at], _first(child), *self.firsts[at + 1 :])
+        new.size = self.size + _size(child) - _size(self.children[at])
+        return new
 
 
 _Tree = tuple[T, ...] | _Node[T]
@@ -66,6 +75,8 @@ def _inserted(tree: _Tree[T], item: T) -> tuple[_Tree[T], ...]:
         return _split((*tree[:at], item, *tree[at:]), at == len(tree))
     at = max(bisect_right(tree.firsts, item) - 1, 0)
     grown = _inserted(tree.children[at], item)
+    if len(grown) == 1:
+        return (tree.with_child(at, grown[0]),)
     children = (*tree.children[:at], *grown, *tree.children[at + 1 :])
     at_end = at == len(tree.children) - 1
     return tuple(_Node(part) for part in _split(children, at_end))
@@ -77,17 +88,16 @@ def _removed(tree: _Tree[T], item: T) -> _Tree[T]:
         at = bisect_left(tree, item)
         return tree[:at] + tree[at + 1 :]
     at = bisect_right(tree.firsts, item) - 1
-    children = list(tree.children)
-    children[at] = _removed(children[at], item)
-    if not _size(children[at]):
-        del children[at]
-        return _Node(tuple(children)) if children else ()
-    if len(children) > 1:
-        left = min(at, len(children) - 2)
-        joined = _joined(children[left], children[left + 1])
-        if joined is not None:
-            children[left : left + 2] = [joined]
-    return _Node(tuple(children))
+    child, others = _removed(tree.children[at], item), tree.children
+    if not _size(child):
+        others = others[:at] + others[at + 1 :]
+        return _Node(others) if others else ()
+    changed = tree.with_child(at, child)
+    left = min(at, len(others) - 2)  # the child and its neighbour
+    joined = _joined(*changed.children[left : left + 2]) if left >= 0 else None
+    if joined is None:
+        return changed
+    return _Node((*others[:left], joined, *others[left + 2 :]))
 
 
 def _joined(left: _Tree[T], right: _Tree[T]) -> _Tree[T] | None:
@@ -96,8 +106,24 @@ def _joined(left: _Tree[T], right: _Tree[T]) -> _Tree[T] | None:
         return left + right if len(left) + len(right) <= _WIDTH else None
     assert isinstance(left, _Node)
     assert isinstance(right, _Node), "neighbours are of one height"
-    children = left.children + right.children
-    return _Node(children) if len(children) <= _WIDTH else None
+    if len(left.children) + len(right.children) > _WIDTH:
+        return None
+    return _Node(left.children + right.children)
+
+
+def _built(items: tuple[T, ...]) -> _Tree[T]:
+    """Return the tree of items that ascend: the one that adding them in this order makes."""
+    trees: tuple[_Tree[T], ...] = _cut(items)
+    while len(trees) > 1:
+        trees = tuple(map(_Node, _cut(trees)))
+    return trees[0]
+
+
+def _cut(parts: tuple[Any, ...]) -> tuple[tuple[Any, ...], ...]:
+    """Return `parts` as tuples of `_WIDTH`, the last one of what is left; one even of nothing."""
+    if len(parts) <= _WIDTH:
+        return (parts,)
+    return tuple([parts[at : at + _WIDTH] for at in range(0, len(parts), _WIDTH)])
 
 
 def _iterate(tree: _Tree[T]) -> Iterator[T]:
@@ -115,10 +141,7 @@ class OrderedSet(Generic[T]):
     __slots__ = ("_tree",)
 
     def __init__(self, items: Iterable[T] = ()) -> None:
-        tree: _Tree[T] = ()
-        for item in items:
-            tree = tree if _has(tree, item) else _added(tree, item)
-        self._tree = tree
+        self._tree: _Tree[T] = _built(tuple([item for item, _ in groupby(sorted(items))]))
 
     @classmethod
     def _of(cls, tree: _Tree[T]) -> OrderedSet[T]:
@@ -134,7 +157,7 @@ class OrderedSet(Generic[T]):
             if at < len(tree) and tree[at] == item:
                 return self
             return self._of((*tree[:at], item, *tree[at:]))
-        return self if _has(tree, item) else self._of(_added(tree, item))
+        return self if _found(tree, item) is not None else self._of(_added(tree, item))
 
     def exchange(self, old: T | None, new: T | None) -> OrderedSet[T]:
         """Return the set without `old` and with `new`; None stands for nothing."""
@@ -157,7 +180,7 @@ class OrderedSet(Generic[T]):
     def remove(self, item: T) -> OrderedSet[T]:
         """Return the set without `item`; the same set if it lacks it."""
         tree = self._tree
-        if not _has(tree, item):
+        if _found(tree, item) is None:
             return self
         tree = _removed(tree, item)
         while isinstance(tree, _Node) and len(tree.children) == 1:
@@ -181,8 +204,13 @@ class OrderedSet(Generic[T]):
             tree = tree.children[at]
         return before + bisect_left(tree, item)
 
+    def find(self, item: T) -> T | None:
+        """Return the item of the set that equals `item`, the object it has; None if it has none."""
+        found: T | None = _found(self._tree, item)
+        return found
+
     def __contains__(self, item: object) -> bool:
-        return _has(self._tree, item)
+        return _found(self._tree, item) is not None
 
     def __iter__(self) -> Iterator[T]:
         return _iterate(self._tree)
@@ -206,11 +234,12 @@ class OrderedSet(Generic[T]):
         return f"OrderedSet({list(self)!r})"
 
 
-def _has(tree: Any, item: object) -> bool:
+def _found(tree: Any, item: Any) -> Any:
+    """Return the item of `tree` that equals `item`; None if it lacks it."""
     while isinstance(tree, _Node):
         tree = tree.children[max(bisect_right(tree.firsts, item) - 1, 0)]
     at = bisect_left(tree, item)
-    return at < len(tree) and bool(tree[at] == item)
+    return tree[at] if at < len(tree) and tree[at] == item else None
 
 
 def _added(tree: _Tree[T], item: T) -> _Tree[T]:

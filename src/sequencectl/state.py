@@ -16,6 +16,7 @@ import attrs
 
 from sequencectl._fold import fold
 from sequencectl._index import Index
+from sequencectl._indexing import index_of
 from sequencectl._persistent import Map, OrderedSet
 from sequencectl._scratch import maker_of, scratch_of
 from sequencectl.errors import InvalidValue, ReplayError
@@ -244,11 +245,11 @@ def restore(
     return ProjectState(
         project,
         ledger,
-        Map({record.sequence_id: record for record in kept}),
+        Map((record.sequence_id, record) for record in kept),
         Map(contexts or {}),
         Map(freezes or {}),
         Map(known),
-        Index.of(kept),
+        index_of(kept),
         OrderedSet((each.number, sequence_id) for sequence_id, each in known.items()),
     )
 

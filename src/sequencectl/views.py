@@ -193,7 +193,7 @@ def open_tasks(state: ProjectState) -> tuple[OpenTask, ...]:
 def _explain_live(state: ProjectState, record: LiveSequence) -> Explanation:
     queue = state.index.queue(record.lane)
     is_in_line = record.phase.is_in_line
-    ahead = queue.ahead(record.sequence_id) if is_in_line else 0
+    ahead = state.index.ahead(record) if is_in_line else 0
     holders = (state.live(holder) for holder in _holders(state, record)) if is_in_line else ()
     deadline, kind = record.next_deadline or (None, None)
     return Explanation(

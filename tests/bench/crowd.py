@@ -61,7 +61,7 @@ def crowd(
     ledger = attrs.evolve(state.ledger, serial=last)
     header = Header(state.project, ledger, state.contexts, state.freezes)
     serials = chain(range(first.serial + 1, last), [last] if size > 1 else [])
-    likewise = _likewise(first, serials, lanes=lanes, name=name)
+    likewise = _likewise(state, first, serials, lanes=lanes, name=name)
     return restore_project(header, map(kept, chain(state.sequences.values(), likewise)))
 
 
@@ -77,15 +77,20 @@ def decided(
 
 def arrival(number: int, lanes: int, name: Names = short_name) -> TriggerSequence:
     """Return the command that brings this one to its lane."""
-    service = f"s{number % lanes}"
+    service = _service(number, lanes)
     return TriggerSequence(name(number), stage="busy", sequence="delivery", service=service)
 
 
+def _service(number: int, lanes: int) -> str:
+    """Return a name that sorts by its number, so that lanes come in their order."""
+    return f"s{number % lanes:05}"
+
+
 def _likewise(
-    first: LiveSequence, serials: Iterable[int], *, lanes: int, name: Names
+    state: ProjectState, first: LiveSequence, serials: Iterable[int], *, lanes: int, name: Names
 ) -> Iterator[LiveSequence]:
     for number, serial in enumerate(serials, start=lanes + 1):
-        known, service = name(number), f"s{number % lanes}"
+        known, service = name(number), _service(number, lanes)
         subject = attrs.evolve(first.subject, context=known, service=service, sequence_id=known)
         yield attrs.evolve(
             first,
@@ -93,6 +98,6 @@ def _likewise(
             place=serial,
             accepted_serial=serial,
             serial=serial,
-            lane=f"{subject.stage}/{service}",
+            lane=state.index.lane(subject.stage, f"{subject.stage}/{service}"),
             deadline=None if first.deadline is None else first.deadline + timedelta(0),
         )
