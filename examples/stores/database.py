@@ -93,6 +93,12 @@ class Database:
                     self.connection.execute("ROLLBACK")
 
     @contextmanager
+    def statement(self) -> Iterator[sqlite3.Connection]:
+        """Do one statement that reads; it has one view of the file without a transaction."""
+        with self._sentences():
+            yield self.connection
+
+    @contextmanager
     def may_be_lost(self) -> Iterator[None]:
         """Let the transactions inside return before they are durable: a power cut may undo them."""
         self._set_synchronous("NORMAL")

@@ -83,12 +83,16 @@ class SqliteStore:
 
     def load(self, project: str, *, known: ProjectState | None = None) -> ProjectState | None:
         """Return `known` if it is the newest, or caught up; else read all rows of the project."""
+        if known is not None:
+            with self._database.statement() as database:
+                if _serial(database, project) == known.serial:
+                    return known  # most often: one look is enough
         with self._database.transaction(writes=False) as database:
             serial = _serial(database, project)
             if serial is None:
                 return None
             if known is not None and 0 <= (behind := serial - known.serial) <= KEPT:
-                missed = self._events(database, project, known.serial, KEPT) if behind else ()
+                missed = self._events(database, project, known.serial, behind)
                 if len(missed) == behind:
                     return reduce(evolve, missed, known)
             return _whole(database, project, serial)
@@ -124,10 +128,13 @@ class SqliteStore:
 
     def pending(self, project: str, *, limit: int) -> Sequence[Event]:
         """Return the events after the last acknowledged one."""
-        with self._database.transaction(writes=False) as database:
-            found = database.execute("SELECT sent FROM project WHERE name = ?", (project,))
-            (sent,) = found.fetchone() or (0,)
-            return self._events(database, project, sent, limit)
+        with self._database.statement() as database:
+            rows = database.execute(
+                """SELECT event FROM event WHERE project = ? AND serial >
+                   (SELECT sent FROM project WHERE name = ?) ORDER BY serial LIMIT ?""",
+                (project, project, limit),
+            )
+            return self._decoded(rows.fetchall())
 
     def acknowledge(self, project: str, *, through: int) -> None:
         """Move the mark, never back; drop what is neither unsent nor needed to catch up.
@@ -147,7 +154,7 @@ class SqliteStore:
 
     def events(self, project: str) -> Sequence[Event]:
         """Return every event of a project that is kept, by serial."""
-        with self._database.transaction(writes=False) as database:
+        with self._database.statement() as database:
             return self._events(database, project, 0, ALL)
 
     def agenda(self, *, limit: int) -> Sequence[Appointment]:
@@ -175,6 +182,9 @@ class SqliteStore:
             "SELECT event FROM event WHERE project = ? AND serial > ? ORDER BY serial LIMIT ?",
             (project, after, limit),
         )
+        return self._decoded(rows.fetchall())
+
+    def _decoded(self, rows: Iterable[tuple[bytes]]) -> tuple[Event, ...]:
         return tuple([self._written.get(data) or load_event(data) for (data,) in rows])
 
     def __enter__(self) -> SqliteStore:

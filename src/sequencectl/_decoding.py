@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from functools import reduce
+from functools import cache, lru_cache, reduce
 from types import NoneType, UnionType
-from typing import Any, Final, TypeAlias, cast, get_args, get_origin
+from typing import Any, Final, NoReturn, TypeAlias, cast, get_args, get_origin
 
 import attrs
 from cattrs import Converter
@@ -25,6 +25,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from sequencectl._documents import Json
 from sequencectl._encoding import SELECTOR, TYPE, instant_text, is_tagged, tag
 from sequencectl._stored import FAULTS, ID, Rule, rule_of
+from sequencectl.definitions import SequenceDefinition
 from sequencectl.errors import DecodeError, InvalidValue, shown
 from sequencectl.facts import Subject
 from sequencectl.payload import FrozenMap, freeze, step
@@ -34,6 +35,9 @@ _Read: TypeAlias = Callable[[Any], object]
 _Hook: TypeAlias = Callable[[Any, Any], Any]
 
 _INT64: Final = 2**63
+_OFTEN: Final = frozenset({Subject, SequenceDefinition})
+_KEPT: Final = 256  # so many of each of them, and of instants
+_LONGEST: Final = 4_096  # of so many characters at most
 
 
 def structured(tree: Json, kind: Any, where: str) -> object:
@@ -62,19 +66,36 @@ class _Refused(Exception):
         return DecodeError(path + inner, self.value, self.problem)
 
 
-def _field_hook(cls: type, field: attrs.Attribute[Any], converter: Converter) -> _Hook:
-    """Return the reader of one field: it keeps the field's rule and adds its name to the trail."""
-    read = converter.get_structure_hook(field.type)
-    rule = rule_of(field)
-    may_be_empty = cls is Subject  # the parts that do not apply are
+# ---------------------------------------------------------------- readers
 
-    def hook(tree: Json, kind: Any) -> object:
+
+def _hook_for(kind: Any, converter: Converter) -> _Hook:
+    """Return what reads a type, whatever it is given."""
+    readers, refuse = _readers(kind, converter)
+
+    def hook(tree: Json, _kind: object) -> object:
+        return readers.get(type(tree), refuse)(tree)
+
+    return hook
+
+
+def _field_hook(cls: type, field: attrs.Attribute[Any], converter: Converter) -> _Hook:
+    """Return what reads one field: it keeps the field's rule and adds its name to the trail."""
+    readers, refuse = _readers(field.type, converter)
+    rule, name = rule_of(field), field.name
+    may_be_empty = cls is Subject  # the parts that do not apply are
+    fits = None if rule is None else rule.fits
+    scalar = next((kind for kind in (str, int) if kind in readers), None)
+
+    def hook(tree: Json, _kind: object) -> object:
+        if fits is not None and type(tree) is scalar and fits(tree):
+            return tree  # as most are: what obeys a rule is as its reader wants it
         try:
-            value = read(tree, kind)
+            value = readers.get(type(tree), refuse)(tree)
             if rule is not None and value is not None and not (may_be_empty and value == ""):
                 _obey(rule, value)
         except _Refused as refused:
-            refused.trail.append(field.name)
+            refused.trail.append(name)
             raise
         return value
 
@@ -89,26 +110,20 @@ def _obey(rule: Rule, value: Any) -> None:
             raise _Refused(part, rule.problem, f"[{at}]" if is_array else "")
 
 
-# ---------------------------------------------------------------- readers
-
-
-def _hook_for(kind: Any, converter: Converter) -> _Hook:
-    """Return what reads a type: one reader for each JSON type it may be given."""
+def _readers(kind: Any, converter: Converter) -> tuple[Mapping[type, _Read], _Read]:
+    """Return one reader for each JSON type a type may be given, and what refuses the others."""
     members = get_args(kind) if isinstance(kind, UnionType) else (kind,)
     readers: dict[type, _Read]
     if is_tagged(kind):
         readers = {dict: _tagged_reader(members, converter)}
     else:
         readers = {_json_type(member): _reader(member, converter) for member in members}
-    expected = " or ".join(_WORDS[json_type] for json_type in readers)
+    problem = f"must be {' or '.join(_WORDS[json_type] for json_type in readers)}"
 
-    def hook(tree: Json, _kind: object) -> object:
-        reader = readers.get(type(tree))
-        if reader is None:
-            raise _Refused(tree, f"must be {expected}")
-        return reader(tree)
+    def refuse(tree: Json) -> NoReturn:
+        raise _Refused(tree, problem)
 
-    return hook
+    return readers, refuse
 
 
 _WORDS: Final[Mapping[type, str]] = {
@@ -131,6 +146,7 @@ def _json_type(kind: Any) -> type:
     return list if get_origin(kind) in {tuple, frozenset} and kind != SELECTOR else dict
 
 
+@cache
 def _reader(kind: Any, converter: Converter) -> _Read:
     """Return the reader of one type for trees of its JSON type."""
     if kind in _SCALARS:
@@ -138,7 +154,8 @@ def _reader(kind: Any, converter: Converter) -> _Read:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _enum_reader(kind)
     if attrs.has(kind):
-        return _class_reader(kind, converter)
+        read = _class_reader(kind, converter)
+        return _kept(read) if kind in _OFTEN else read
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is frozenset:
         return _sources
@@ -160,6 +177,7 @@ def _text(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=_KEPT)  # most instants of a row are one
 def _instant(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
@@ -256,9 +274,10 @@ def _mapping_reader(read_part: _Hook) -> _Read:
     return read
 
 
-def _class_reader(cls: type[attrs.AttrsInstance], converter: Converter) -> _Read:
+def _class_reader(cls: type[attrs.AttrsInstance], converter: Converter, *tags: str) -> _Read:
     fields = [field for field in attrs.fields(attrs.resolve_types(cls)) if field.init]
     names, faults = {field.name for field in fields}, FAULTS.get(cls)
+    keys = names.union(tags)
     build = make_dict_structure_fn(
         cls,
         converter,
@@ -270,13 +289,12 @@ def _class_reader(cls: type[attrs.AttrsInstance], converter: Converter) -> _Read
     )
 
     def read(tree: dict[str, Json]) -> object:
-        if tree.keys() != names:
-            missing, unknown = (
-                shown(sorted(names - tree.keys())),
-                shown(sorted(tree.keys() - names)),
-            )
+        if tree.keys() != keys:
+            given = {key: tree[key] for key in tree if key not in tags}
+            missing = shown(sorted(names - given.keys()))
+            unknown = shown(sorted(given.keys() - names))
             said = f"must have the keys of {cls.__name__}; missing: {missing}, unknown: {unknown}"
-            raise _Refused(tree, said)
+            raise _Refused(given, said)
         try:
             value = build(tree, cls)
         except InvalidValue as error:
@@ -289,15 +307,37 @@ def _class_reader(cls: type[attrs.AttrsInstance], converter: Converter) -> _Read
 
 
 def _tagged_reader(members: tuple[type, ...], converter: Converter) -> _Read:
-    readers = {tag(member): _reader(member, converter) for member in members}
+    readers = {tag(member): _class_reader(member, converter, TYPE) for member in members}
 
     def read(tree: dict[str, Json]) -> object:
         called = tree.get(TYPE)
         if type(called) is not str or called not in readers:
             raise _Refused(called, f"must be one of {', '.join(sorted(readers))}", TYPE)
-        return readers[called]({key: part for key, part in tree.items() if key != TYPE})
+        return readers[called](tree)
 
     return read
+
+
+def _kept(read: _Read) -> _Read:
+    """Return a reader that gives the same value again for a tree that says the very same.
+
+    It is not asked whether trees are equal, since ``True`` equals 1. When it is full it begins
+    anew, and what is long is not kept.
+    """
+    values: dict[str, object] = {}
+
+    def kept(tree: Json) -> object:
+        said = repr(tree)
+        value = values.get(said)
+        if value is None:
+            value = read(tree)
+            if len(values) >= _KEPT:
+                values.clear()
+            if len(said) <= _LONGEST:
+                values[said] = value
+        return value
+
+    return kept
 
 
 def _configured() -> Converter:

@@ -60,21 +60,24 @@ SCHEMA: Final = 1 + len(STEPS)
 """The schema that is written unless told otherwise, and the newest that is read."""
 
 
-def write(kind: str, tree: Json, *, schema: int, steps: Sequence[SchemaStep] = STEPS) -> bytes:
-    """Return the document of this kind in `schema`; raise `InvalidValue` for an unknown one."""
+def write(kind: str, text: str, *, schema: int, steps: Sequence[SchemaStep] = STEPS) -> bytes:
+    """Return the document in `schema` of this canonical text; `InvalidValue` for an unknown one."""
     newest = 1 + len(steps)
     if type(schema) is not int or not 1 <= schema <= newest:
         raise InvalidValue("schema", schema, f"must be an int from 1 to {newest}")
-    for step in reversed(steps[schema - 1 :]):
-        tree = _converted(kind, tree, step.down)
-    text = json.dumps(
-        {kind: tree, "schema": schema},
-        ensure_ascii=False,
-        allow_nan=False,
-        separators=(",", ":"),
-        sort_keys=True,
+    if schema < newest:
+        tree = json.loads(text)
+        for step in reversed(steps[schema - 1 :]):
+            tree = _converted(kind, tree, step.down)
+        text = canonical(tree)
+    return f'{{"{kind}":{text},"schema":{schema}}}'.encode()
+
+
+def canonical(tree: Json) -> str:
+    """Return the one text that a tree is written as."""
+    return json.dumps(
+        tree, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
     )
-    return text.encode()
 
 
 def read(kind: str, data: Bytes, *, limit: int, steps: Sequence[SchemaStep] = STEPS) -> Json:

@@ -22,6 +22,7 @@ from sequencectl import (
     TriggerSequence,
 )
 from sequencectl.serialization import Header, restore_project
+from sequencectl.state import restore
 from tests.bench.programs import NOW, PLANE
 
 ROOMY = attrs.evolve(PLANE, queueing=QueuePolicy(scope="service", max_waiting=10_000_000))
@@ -46,11 +47,11 @@ def crowd(
     lanes: int,
     plane: ControlPlane = ROOMY,
     name: Names = short_name,
-    kept: Callable[[SequenceRecord], SequenceRecord] = lambda record: record,
+    stored: Callable[[SequenceRecord], SequenceRecord] | None = None,
 ) -> ProjectState:
     """Return a state in which `size` wait, evenly in so many lanes, each with one that holds it.
 
-    `kept` says what becomes of each record on the way, such as to be written and read again.
+    `stored` writes and reads each record: then the state is restored from them as a store does it.
     """
     holding = decided(0, lanes=lanes, plane=plane, name=name)
     state = plane.decide(holding, arrival(lanes, lanes, name), NOW).state
@@ -59,10 +60,12 @@ def crowd(
     assert first.phase.is_in_line
     last = first.serial + size - 1
     ledger = attrs.evolve(state.ledger, serial=last)
-    header = Header(state.project, ledger, state.contexts, state.freezes)
     serials = chain(range(first.serial + 1, last), [last] if size > 1 else [])
     likewise = _likewise(state, first, serials, lanes=lanes, name=name)
-    return restore_project(header, map(kept, chain(state.sequences.values(), likewise)))
+    records = chain(state.sequences.values(), likewise)
+    if stored is None:
+        return restore(state.project, ledger, records)
+    return restore_project(Header(state.project, ledger, {}, {}), map(stored, records))
 
 
 def decided(

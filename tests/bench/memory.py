@@ -111,12 +111,8 @@ def _measured(kind: str, size: int, lanes: int) -> dict[str, Any]:
 
 
 def _make(kind: str, size: int, lanes: int) -> ProjectState:
-    kept = _loaded if kind == "loaded" else _same
-    return crowd(size, lanes=lanes, name=uuid_name, kept=kept)
-
-
-def _same(record: SequenceRecord) -> SequenceRecord:
-    return record
+    stored = _loaded if kind == "loaded" else None
+    return crowd(size, lanes=lanes, name=uuid_name, stored=stored)
 
 
 def _loaded(record: SequenceRecord) -> SequenceRecord:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import sequencectl as s
 from sequencectl import serialization as z
+from sequencectl._encoding import instant_text
 from sequencectl.events import SequenceTriggered
 from sequencectl.state import initial
 from tests import strategies
@@ -20,6 +21,7 @@ from tests.properties.test_naive_model import walk
 from tests.properties.twin import Twin
 from tests.properties.worlds import WORLDS
 from tests.wire.documents import PARTS, WHOLES
+from tests.wire.plain import plainly
 
 T0: Final = datetime(2026, 1, 1, 9, tzinfo=UTC)
 
@@ -39,8 +41,10 @@ class Stored(Twin):
                 del self.rows[sequence_id]
             else:
                 self.rows[sequence_id] = data
+                assert plainly("record", z.load_record(data)) == data
         header = z.load_header(z.dump_header(decision.state))
         restored = z.restore_project(header, map(z.load_record, self.rows.values()))
+        assert plainly("header", header) == z.dump_header(decision.state)
         assert len({change.sequence_id for change in changes}) == len(changes)
         assert decision.state == restored
         assert decision.state.index == restored.index
@@ -61,10 +65,11 @@ def test_every_state_of_a_walk_is_restored_from_rows_and_as_a_whole(name: str) -
             assert data == z.dump_project(restored)
         for command, _ in stored.told:
             assert command == z.load_command(z.dump_command(command))
+            assert plainly("command", command) == z.dump_command(command)
         data = z.dump_events(stored.events)
         events = z.load_events(data)
         assert tuple(stored.events) == events
-        assert data == z.dump_events(events)
+        assert data == z.dump_events(events) == plainly("events", events)
         assert events == tuple(z.load_event(z.dump_event(event)) for event in events)
         assert stored.state == reduce(s.evolve, events, initial("sockshop"))
 
@@ -76,6 +81,8 @@ def test_every_document_of_the_story_is_read_back(name: str) -> None:
     data = document.dump(document.value)
 
     assert document.value == document.load(data)
+    if name in PARTS:
+        assert plainly(name.partition("-")[0], document.value) == data
     assert document.load(bytearray(data)) == document.load(memoryview(data))
 
 
@@ -105,6 +112,7 @@ def test_whatever_a_shipyard_and_a_trigger_may_say_is_read_back(
     event = SequenceTriggered(1, at, subject, lane="dev", **more)  # type: ignore[arg-type] # mixed
 
     assert event == z.load_event(z.dump_event(event))
+    assert plainly("event", event) == z.dump_event(event)
 
 
 # ---------------------------------------------------------------- one way to write it
@@ -151,6 +159,7 @@ def test_equal_payloads_have_equal_bytes(
     written = {z.dump_command(command) for command in commands}
 
     assert one == other
+    assert {plainly("command", command) for command in commands} == written
     assert 1 == len(written)
     assert commands[0] == z.load_command(written.pop())
 
@@ -173,6 +182,7 @@ def test_a_number_has_one_notation(value: float, text: bytes) -> None:
     """Integral numbers below 10^21 have digits only; true is no number."""
     command = s.TriggerSequence("c", stage="dev", sequence="s", data={"n": value})
 
+    assert plainly("command", command) == z.dump_command(command)
     assert b'"data":{"n":' + text + b"}" in z.dump_command(command)
 
 
@@ -190,6 +200,7 @@ def test_an_instant_is_written_in_utc_whatever_its_zone() -> None:
     moved = type(frozen)(frozen.serial, east, frozen.subject, frozen.control)
 
     assert z.dump_event(frozen) == z.dump_event(moved)
+    assert instant_text(frozen.at) == instant_text(east)
 
 
 def test_a_payload_of_every_permitted_depth_is_read_back() -> None:
