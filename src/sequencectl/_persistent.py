@@ -69,26 +69,33 @@ def _split(parts: tuple[Any, ...], at_end: bool) -> tuple[tuple[Any, ...], ...]:
 
 
 def _inserted(tree: _Tree[T], item: T) -> tuple[_Tree[T], ...]:
-    """Return the one or two trees that hold the items of `tree` and `item`, which it lacks."""
+    """Return the one or two trees that hold the items of `tree` and `item`; `tree` if it has it."""
     if isinstance(tree, tuple):
         at = bisect_left(tree, item)
+        if at < len(tree) and tree[at] == item:
+            return (tree,)
         return _split((*tree[:at], item, *tree[at:]), at == len(tree))
     at = max(bisect_right(tree.firsts, item) - 1, 0)
     grown = _inserted(tree.children[at], item)
     if len(grown) == 1:
-        return (tree.with_child(at, grown[0]),)
+        return (tree if grown[0] is tree.children[at] else tree.with_child(at, grown[0]),)
     children = (*tree.children[:at], *grown, *tree.children[at + 1 :])
     at_end = at == len(tree.children) - 1
     return tuple(_Node(part) for part in _split(children, at_end))
 
 
 def _removed(tree: _Tree[T], item: T) -> _Tree[T]:
-    """Return `tree` without `item`, which it has; a child that became small joins its neighbour."""
+    """Return `tree` without `item`, `tree` itself if it lacks it; a child that became small joins
+    its neighbour.
+    """
     if isinstance(tree, tuple):
         at = bisect_left(tree, item)
-        return tree[:at] + tree[at + 1 :]
-    at = bisect_right(tree.firsts, item) - 1
+        has_it = at < len(tree) and tree[at] == item
+        return tree[:at] + tree[at + 1 :] if has_it else tree
+    at = max(bisect_right(tree.firsts, item) - 1, 0)
     child, others = _removed(tree.children[at], item), tree.children
+    if child is others[at]:
+        return tree
     if not _size(child):
         others = others[:at] + others[at + 1 :]
         return _Node(others) if others else ()
@@ -157,7 +164,10 @@ class OrderedSet(Generic[T]):
             if at < len(tree) and tree[at] == item:
                 return self
             return self._of((*tree[:at], item, *tree[at:]))
-        return self if _found(tree, item) is not None else self._of(_added(tree, item))
+        grown = _inserted(tree, item)
+        if len(grown) > 1:
+            return self._of(_Node(grown))
+        return self if grown[0] is tree else self._of(grown[0])
 
     def exchange(self, old: T | None, new: T | None) -> OrderedSet[T]:
         """Return the set without `old` and with `new`; None stands for nothing."""
@@ -179,10 +189,9 @@ class OrderedSet(Generic[T]):
 
     def remove(self, item: T) -> OrderedSet[T]:
         """Return the set without `item`; the same set if it lacks it."""
-        tree = self._tree
-        if _found(tree, item) is None:
+        tree = _removed(self._tree, item)
+        if tree is self._tree:
             return self
-        tree = _removed(tree, item)
         while isinstance(tree, _Node) and len(tree.children) == 1:
             tree = tree.children[0]
         return self._of(tree)
@@ -240,12 +249,6 @@ def _found(tree: Any, item: Any) -> Any:
         tree = tree.children[max(bisect_right(tree.firsts, item) - 1, 0)]
     at = bisect_left(tree, item)
     return tree[at] if at < len(tree) and tree[at] == item else None
-
-
-def _added(tree: _Tree[T], item: T) -> _Tree[T]:
-    """Return `tree` with `item`, which it lacks."""
-    grown = _inserted(tree, item)
-    return grown[0] if len(grown) == 1 else _Node(grown)
 
 
 def _same(left: object, right: object) -> bool:
