@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from sequencectl import _fold, _index, _making, control_plane, events, state
+from sequencectl import _evolution, _fold, _index, _making, control_plane, events
 from sequencectl._index import Index
 from sequencectl._scratch import maker_of, scratch_of
 from sequencectl.control_plane import Decision
@@ -22,12 +22,12 @@ SCRATCHES: dict[type, Callable[[Any], Any]] = {
     LiveSequence: _fold._scratch,
     TaskRun: _fold._scratch_run,
     Index: _index._scratch,
-    ProjectState: state._scratch,
+    ProjectState: _evolution._scratch,
 }
 MAKERS: dict[type, Any] = {
     Decision: control_plane._decision,
     Executor: _fold._executor,
-    Ledger: state._ledger,
+    Ledger: _evolution._ledger,
     TaskOutcome: _fold._task_outcome,
     TaskRun: _fold._task_run,
     **{

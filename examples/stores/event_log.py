@@ -17,12 +17,13 @@ from sqlite3 import Connection
 from typing import Final, final
 
 from examples.stores.database import Database, Schema, Synchronous
+from sequencectl import evolve
 from sequencectl.control_plane import Decision
 from sequencectl.errors import Conflict
 from sequencectl.events import Event
 from sequencectl.ports import Appointment
 from sequencectl.serialization import dump_event, dump_project, load_event, load_project
-from sequencectl.state import ProjectState, evolve, initial
+from sequencectl.state import ProjectState, initial
 
 SCHEMA: Final = Schema(
     application_id=0x7365716C,  # "seql"

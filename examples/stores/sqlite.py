@@ -16,6 +16,7 @@ from sqlite3 import Connection
 from typing import Final, final
 
 from examples.stores.database import Database, Schema, Synchronous
+from sequencectl import evolve
 from sequencectl.control_plane import Decision
 from sequencectl.errors import Conflict, DecodeError
 from sequencectl.events import Event
@@ -30,7 +31,7 @@ from sequencectl.serialization import (
     load_record,
     restore_project,
 )
-from sequencectl.state import ProjectState, evolve
+from sequencectl.state import ProjectState
 
 SCHEMA: Final = Schema(
     application_id=0x73657163,  # "seqc"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, final
 
+from sequencectl._evolution import advanced, evolve
 from sequencectl._fold import fold
 from sequencectl._recorder import checked_instant, effective_instant
 from sequencectl.events import (
@@ -23,7 +24,7 @@ from sequencectl.facts import Subject
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.sequence import EndedSequence, LiveSequence, SequenceRecord
 from sequencectl.shipyard import Shipyard
-from sequencectl.state import ProjectState, advanced, evolve
+from sequencectl.state import ProjectState
 
 _TOUCHING: Final = frozenset({SequenceTriggered, SequenceResumed})
 """The events after which their own sequence may be admissible."""

@@ -3,6 +3,7 @@
 ``sequencectl`` hands them out; nothing else imports this module.
 """
 
+from sequencectl._evolution import evolve
 from sequencectl.commands import (
     AbortSequence,
     CheckDeadlines,
@@ -68,7 +69,7 @@ from sequencectl.results import Result, Status
 from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
 from sequencectl.shipyard import Shipyard
 from sequencectl.stage_queue import StageQueue
-from sequencectl.state import ProjectState, evolve
+from sequencectl.state import ProjectState
 from sequencectl.views import DeliveryView, Explanation, OpenTask
 
 __all__ = [
