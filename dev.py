@@ -46,7 +46,10 @@ USAGE = """usage: python3 dev.py VERB [-- ARGUMENTS]
   bench [ARGUMENTS]    measure; with --write, renew docs/performance.md
   peers [ARGUMENTS]    measure ours beside other libraries
   defects [ARGUMENTS]  seed known defects; the tests must catch each of them
+  fuzz [ARGUMENTS]     read damaged documents; only typed refusals may come out, and soon
   deep hypothesis      the property tests with many more examples
+  deep fuzz            the same documents, damaged by atheris where that leads to new branches
+  deep mutation [M]    mutmut over the modules M, or over all of its table
   lock                 make requirements/*.txt afresh from requirements/*.in
 """
 
@@ -115,10 +118,21 @@ def defects(arguments):
     return [module("tests.defects", *arguments)]
 
 
+def fuzz(arguments):
+    return [module("tests.fuzz", *arguments)]
+
+
+DEEP = {
+    "hypothesis": ("pytest", "--hypothesis-profile=deep", "tests/properties"),
+    "fuzz": ("tests.fuzz.guided",),
+    "mutation": ("tests.mutation",),
+}
+
+
 def deep(arguments):
-    if arguments[:1] != ["hypothesis"]:
-        raise WrongUsage("deep needs one of: hypothesis")
-    return [module("pytest", "--hypothesis-profile=deep", "tests/properties", *arguments[1:])]
+    if not arguments or arguments[0] not in DEEP:
+        raise WrongUsage("deep needs one of: {}".format(", ".join(sorted(DEEP))))
+    return [module(*(DEEP[arguments[0]] + tuple(arguments[1:])))]
 
 
 def lock(_arguments):
@@ -155,11 +169,16 @@ VERBS = {
     "bench": Verb(bench, PACKAGE + ("demo", "test"), True),
     "peers": Verb(peers, PACKAGE + ("demo", "test", "peers"), True),
     "defects": Verb(defects, PACKAGE + ("demo", "test"), True),
+    "fuzz": Verb(fuzz, PACKAGE + ("demo", "test"), True),
     "deep": Verb(deep, PACKAGE + ("demo", "test"), True),
     "lock": Verb(lock, ("lock",), False),
 }
 # What an argument of a verb needs on top.
-MORE_LAYERS = {("bench", "--write"): ("bench",)}
+MORE_LAYERS = {
+    ("bench", "--write"): ("bench",),
+    ("deep", "fuzz"): ("fuzz",),
+    ("deep", "mutation"): ("mutation",),
+}
 
 
 def layers_of(name, arguments):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -237,6 +238,45 @@ def test_a_duration_beyond_go_is_not_printed(duration: timedelta) -> None:
     """A text that nobody could read back is never written."""
     with pytest.raises(DurationError, match="292 years"):
         format_duration(duration)
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "text"),
+    [(999, "999µs"), (1_000, "1ms"), (999_999, "999.999ms"), (1_000_000, "1s")],
+)
+def test_a_unit_ends_where_the_next_begins(microseconds: int, text: str) -> None:
+    """A thousand of one are one of the next."""
+    assert text == format_duration(timedelta(microseconds=microseconds))
+
+
+def test_long_durations_are_exact() -> None:
+    """To the microsecond, also where a float would no longer tell two of them apart."""
+    assert timedelta(microseconds=2**53 + 1) == parse_duration(f"{2**53 + 1}us")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (5, "duration: must be a text such as '90s' or '1h30m', got 5"),
+        ("", "duration: is empty; must be a text such as '90s' or '1h30m', got ''"),
+        (".s", "duration: needs a number before each unit, got '.s'"),
+        ("300000000h", "duration: must lie within 292 years (an int64 of nanoseconds), got "),
+    ],
+)
+def test_a_refusal_is_a_sentence(text: Any, said: str) -> None:
+    """It says what is wrong and shows what was given."""
+    with pytest.raises(DurationError) as caught:
+        parse_duration(text)
+
+    assert str(caught.value).startswith(said)
+
+
+def test_what_is_too_long_to_print_is_shown() -> None:
+    """The error carries the duration."""
+    with pytest.raises(DurationError) as caught:
+        format_duration(timedelta.max)
+
+    assert timedelta.max == caught.value.value
 
 
 def test_only_a_timedelta_is_printed() -> None:

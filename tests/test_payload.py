@@ -16,7 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sequencectl.errors import PayloadError
-from sequencectl.payload import EMPTY, HARD_DEPTH, HARD_VALUES, FrozenMap, freeze, merge, step, thaw
+from sequencectl.payload import (
+    EMPTY,
+    HARD_DEPTH,
+    HARD_VALUES,
+    FrozenMap,
+    freeze,
+    merge,
+    step,
+    thaw,
+    without,
+)
 from tests.strategies import json_keys, json_scalars, payloads
 
 
@@ -504,3 +514,12 @@ def test_paths_are_unambiguous(where: str, key: object, path: str) -> None:
     actual = step(where, key)
 
     assert path == actual
+
+
+def test_a_payload_without_some_keys() -> None:
+    """What stays keeps its order; if nothing does, it is the one empty map."""
+    data = freeze({"b": [1], "result": "pass", "a": {}})
+
+    assert ["b", "a"] == list(without(data, {"result", "status"}))
+    assert data == without(data, ())
+    assert EMPTY is without(data, data.keys())

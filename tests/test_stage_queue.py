@@ -207,6 +207,31 @@ def test_misuse_is_named_and_changes_nothing(
     assert shown(queue) == before
 
 
+@pytest.mark.parametrize(
+    ("move", "said"),
+    [
+        (lambda queue: queue.enter("a", place=9), "must not be in the queue already"),
+        (lambda queue: queue.release("a"), "must be held"),
+        (lambda queue: queue.leave("b"), "must be in the queue"),
+    ],
+)
+def test_misuse_says_what_would_be_permitted(
+    move: Callable[[StageQueue], object], said: str
+) -> None:
+    """The error names the argument and shows the id."""
+    with pytest.raises(InvalidValue, match=rf"^sequence_id: {said}, got '[ab]'$"):
+        move(line_of(("a", 1, 0)))
+
+
+def test_what_is_not_said_is_plain() -> None:
+    """Priority 0, one place in the lane, nobody in lanes that overlap it (R1, R2)."""
+    queue = StageQueue().enter("a", place=1)
+
+    assert (0, 1, "a") == queue.head
+    assert queue.has_free_place()
+    assert not queue.start("a").has_free_place()
+
+
 def test_queues_are_equal_by_who_stands_where() -> None:
     """Equality is by value: the way that led to a queue leaves no trace in it."""
     there_and_back = line_of(("b", 2, 0), ("a", 1, 0)).hold("a").release("a")

@@ -172,8 +172,11 @@ def _same(value: object) -> object:
 
 
 def _text(text: str) -> str:
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise _Refused(text, "must not hold lone surrogates")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise _Refused(text, "must not hold lone surrogates") from None
     return text
 
 

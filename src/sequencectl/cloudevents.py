@@ -24,7 +24,7 @@ from sequencectl.errors import InvalidValue, PayloadError
 from sequencectl.events import derived_id
 from sequencectl.facts import Subject
 from sequencectl.outcomes import Rejected, RejectedCode
-from sequencectl.payload import FrozenJson, FrozenMap, freeze, thaw
+from sequencectl.payload import FrozenJson, FrozenMap, freeze, thaw, without
 from sequencectl.results import Result, Status
 from sequencectl.sequence import Phase
 
@@ -196,7 +196,7 @@ def _heard(data: FrozenMap) -> dict[str, Any]:
         "result": _RESULTS.get(result, Result.FAIL) if known is Status.SUCCEEDED else Result.FAIL,
         "status": known,
         "message": message or "",
-        "data": {key: value for key, value in data.items() if key not in _NOT_DATA},
+        "data": without(data, _NOT_DATA),
     }
 
 

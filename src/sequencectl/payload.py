@@ -11,7 +11,7 @@ is no number. A `FrozenMap` equals only another `FrozenMap`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Collection, Iterator, Mapping, Sized
 from functools import reduce
 from json.encoder import encode_basestring
 from math import isfinite
@@ -27,6 +27,7 @@ HARD_VALUES: Final = 1_000_000
 
 _INT_LIMIT: Final = 10**4300  # Python neither prints nor reads longer ones
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_ARRAYS: Final = (list, tuple)
 
 FrozenJson: TypeAlias = "FrozenMap | tuple[FrozenJson, ...] | str | int | float | bool | None"
 """Any frozen JSON value."""
@@ -154,6 +155,12 @@ def merge(base: FrozenMap, later: FrozenMap) -> FrozenMap:
     return _of(items)
 
 
+def without(base: FrozenMap, keys: Collection[str]) -> FrozenMap:
+    """Return `base` without what has one of these keys."""
+    items = {key: value for key, value in base._items.items() if key not in keys}
+    return _of(items) if items else EMPTY
+
+
 def with_scalars(base: FrozenMap, scalars: Mapping[str, str | None]) -> FrozenMap:
     """Return `base` with these texts and nulls in place of whatever has their keys; unchecked."""
     return _of({**base._items, **scalars})
@@ -181,18 +188,23 @@ class _Freezer:
             here = (trail, key)
             if not isinstance(key, str):
                 raise self._refused(here, key, "must have a text for a key")
-            items[self._text(key, here)] = self._value(inner, here, depth)
+            known = key if type(key) is str and key.isascii() else self._text(key, here)
+            items[known] = self._value(inner, here, depth)
         return _of(items) if items else EMPTY
 
     def _value(self, value: object, trail: _Trail, depth: int) -> FrozenJson:
+        if value is None or value is True or value is False:
+            return value
+        if type(value) is dict:  # what takes a reader of JSON least goes first
+            return self.mapping(value, trail, depth + 1)
+        if type(value) is str and value.isascii():
+            return value
         if isinstance(value, str):
             return self._text(value, trail)
-        if value is None or isinstance(value, bool):
-            return value
         if isinstance(value, int):
             if not -_INT_LIMIT < value < _INT_LIMIT:
                 raise self._refused(trail, value, "must have at most 4300 digits")
-            return int.__int__(value)
+            return value if type(value) is int else int.__int__(value)
         if isinstance(value, float):
             if not isfinite(value):
                 raise self._refused(trail, value, "must be a finite number")
@@ -200,23 +212,22 @@ class _Freezer:
         if isinstance(value, FrozenMap):
             self._enter(value, trail, depth + value.depth)
             return value
-        if isinstance(value, dict | Mapping):
-            return self.mapping(value, trail, depth + 1)
-        if isinstance(value, list | tuple):
+        if isinstance(value, _ARRAYS):
             self._enter(value, trail, depth + 1)
             array: list[FrozenJson] = []
             for index, inner in enumerate(value):
                 array.append(self._value(inner, (trail, index), depth + 1))
             return tuple(array)
+        if isinstance(value, Mapping):
+            return self.mapping(value, trail, depth + 1)
         raise self._refused(trail, value, "must be JSON: an object, array, text, number or null")
 
     def _text(self, value: str, trail: _Trail) -> str:
         text = str.__str__(value)
-        if not text.isascii():
-            try:
-                text.encode()
-            except UnicodeEncodeError:
-                raise self._refused(trail, value, "must not hold lone surrogates") from None
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise self._refused(trail, value, "must not hold lone surrogates") from None
         return text
 
     def _enter(self, value: Sized, trail: _Trail, depth: int) -> None:
@@ -237,10 +248,16 @@ class _Freezer:
 def _of(items: dict[str, FrozenJson]) -> FrozenMap:
     """Return the map that owns `items`, which nobody else may keep."""
     new = object.__new__(FrozenMap)
-    object.__setattr__(new, "_items", items)
-    object.__setattr__(new, "_measured", None)
-    object.__setattr__(new, "_hash", None)
+    _set_items(new, items)
+    _set_measured(new, None)
+    _set_hash(new, None)
     return new
+
+
+# a third faster than to look the slots up by name each time
+_set_items: Final = FrozenMap.__dict__["_items"].__set__
+_set_measured: Final = FrozenMap.__dict__["_measured"].__set__
+_set_hash: Final = FrozenMap.__dict__["_hash"].__set__
 
 
 def _thawed(value: FrozenJson) -> Any:

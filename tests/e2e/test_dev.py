@@ -86,8 +86,8 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         ([], "a verb is missing"),
         (["tset"], "no such verb: tset"),
         (["lint", "src"], "lint takes no arguments"),
-        (["deep"], "deep needs one of: hypothesis"),
-        (["deep", "simulation"], "deep needs one of: hypothesis"),
+        (["deep"], "deep needs one of: fuzz, hypothesis, mutation"),
+        (["deep", "simulation"], "deep needs one of: fuzz, hypothesis, mutation"),
     ],
 )
 def test_wrong_usage_is_explained_and_exits_2(
@@ -114,6 +114,9 @@ def test_wrong_usage_is_explained_and_exits_2(
         ("bench --smoke", "python -m tests.bench --smoke"),
         ("peers --rounds 2", "python -m tests.bench.peers --rounds 2"),
         ("defects R1 --naive", "python -m tests.defects R1 --naive"),
+        ("fuzz --seed 7", "python -m tests.fuzz --seed 7"),
+        ("deep fuzz --seconds 60", "python -m tests.fuzz.guided --seconds 60"),
+        ("deep mutation payload", "python -m tests.mutation payload"),
         ("deep hypothesis -x", "python -m pytest --hypothesis-profile=deep tests/properties -x"),
     ],
 )
@@ -148,6 +151,22 @@ def test_only_writing_needs_what_draws(
     assert (*bench, "bench") == writing
     assert "bench" not in (*bench, *demo)
     assert 3 == len(ran)
+
+
+@pytest.mark.parametrize("name", ["fuzz", "mutation"])
+def test_what_only_digs_deep_is_installed_for_that_alone(
+    name: str, ran: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fuzzer and the mutator have a layer each, which no other verb needs."""
+    wanted: list[tuple[str, ...]] = []
+    monkeypatch.setattr(dev, "set_up", lambda _name, layers: wanted.append(layers))
+
+    for typed in ("deep hypothesis", f"deep {name}", "fuzz"):
+        dev.main(typed.split())
+    hypothesis, deep, fuzz = wanted
+
+    assert (*hypothesis, name) == deep
+    assert hypothesis == fuzz
 
 
 @pytest.mark.parametrize("typed", ["test", "test --"])

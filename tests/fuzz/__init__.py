@@ -1,0 +1,1 @@
+"""Documents and CloudEvents that were damaged by seed: only typed refusals come out, and soon."""

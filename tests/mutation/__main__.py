@@ -1,0 +1,218 @@
+"""Mutate modules and count what the tests notice: ``python3 dev.py deep mutation [MODULE ...]``.
+
+mutmut changes one small thing in one function, runs the tests that belong to the module, and goes
+on to the next. At least 95 % must be noticed: killed ÷ (killed + survived + no test). Those that
+survive are printed with their change, and with the reason why that is well if ``survivors.toml``
+has one. A run that was interrupted goes on where it was; ``--afresh`` begins anew, as does a change
+of the library or of the tests. mutmut passes over properties and other decorated functions, and
+over what stands outside of functions: tables, enums, classes' fields.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+COPIED: Final = ("src", "tests", "examples", "docs", "pyproject.toml", "README.md", "dev.py")
+LEAST: Final = 0.95
+REASONS: Final = Path(__file__).with_name("survivors.toml")
+
+TESTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "durations": ("tests/test_durations.py",),
+    "payload": ("tests/test_payload.py",),
+    "stage_queue": ("tests/test_stage_queue.py",),
+    "policies": ("tests/test_policies.py",),
+    "cloudevents": ("tests/test_cloudevents.py",),
+    "views": ("tests/test_views.py",),
+    "_persistent": ("tests/test_persistent.py",),
+    "_scratch": ("tests/test_scratch.py",),
+    "_line": ("tests/test_persistent.py", "tests/test_stage_queue.py", "tests/test_admission.py"),
+    "_index": ("tests/test_index.py", "tests/test_views.py", "tests/test_deadlines.py"),
+    "_fold": ("tests/test_machine.py", "tests/test_tasks.py", "tests/test_deadlines.py"),
+    "_task_steps": ("tests/test_tasks.py", "tests/test_deadlines.py", "tests/test_machine.py"),
+    "_admission": ("tests/test_admission.py", "tests/test_commands.py"),
+    "_controls": ("tests/test_controls.py", "tests/test_commands.py"),
+    "_follow_ups": ("tests/test_follow_ups.py",),
+    "_documents": ("tests/wire/test_strictness.py", "tests/wire/test_schemas.py"),
+    "_decoding": ("tests/wire/test_strictness.py", "tests/wire/test_round_trip.py"),
+    "_stored": ("tests/wire/test_consistency.py", "tests/wire/test_strictness.py"),
+}
+"""The modules without side effects, and the tests that belong to each."""
+
+DEEPER: Final = "\n__import__('sys').setrecursionlimit(4_000)\n"
+"""Of what mutmut mutates, it calls each function by way of three of its own."""
+
+_WORDS: Final = {0: "survived", 1: "killed", 3: "killed", 5: "no test", 33: "no test"}
+_COUNTED: Final = ("killed", "survived", "no test")
+
+
+@attrs.frozen
+class Result:
+    """What came of the mutants of a module, by their names."""
+
+    module: str
+    words: Mapping[str, str]
+
+    @property
+    def ratio(self) -> float:
+        """The share of what was noticed; 1 if there was nothing to notice."""
+        count = Counter(self.words.values())
+        counted = sum(count[word] for word in _COUNTED)
+        return count["killed"] / counted if counted else 1.0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every mutant was tried."""
+        return "not tried" not in self.words.values()
+
+    def __str__(self) -> str:
+        count = Counter(self.words.values())
+        parts = ", ".join(f"{number} {word}" for word, number in count.most_common())
+        return f"{self.module:14}{self.ratio:7.1%}   {parts}"
+
+    def survivors(self) -> list[str]:
+        """The names of those that nothing noticed."""
+        return [name for name, word in self.words.items() if word in _COUNTED[1:]]
+
+
+def read_result(module: str, meta: Mapping[str, object]) -> Result:
+    """What mutmut noted of a module: the exit status of pytest by mutant, null if not tried."""
+    statuses = meta["exit_code_by_key"]
+    assert isinstance(statuses, dict)
+    words = {
+        name: "not tried" if status is None else _WORDS.get(status, f"status {status}")
+        for name, status in statuses.items()
+    }
+    return Result(module, words)
+
+
+def digest(root: Path) -> str:
+    """What stands for the library and the tests: another one, other results."""
+    files = sorted((*(root / "src").rglob("*.py"), *(root / "tests").rglob("*.py")))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def settings(module: str, tests: Sequence[str]) -> str:
+    """What mutmut is told about a module, below what ``pyproject.toml`` tells it of all."""
+    wanted = {
+        "only_mutate": [f"src/sequencectl/{module}.py"],
+        "pytest_add_cli_args_test_selection": list(tests),
+    }
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in wanted.items())
+
+
+def prepare(module: str, folder: Path, root: Path) -> None:
+    """Make a copy in which mutmut may work, unless there is one of the same sources."""
+    stamp, wanted = folder / "stamp", digest(root)
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in COPIED:
+        if (root / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "_build", ".*")
+            shutil.copytree(root / name, folder / name, ignore=ignored)
+        else:
+            shutil.copy2(root / name, folder / name)
+    with (folder / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write(settings(module, TESTS[module]))
+    with (folder / "tests" / "conftest.py").open("a", encoding="utf-8") as file:
+        file.write(DEEPER)
+    stamp.write_text(wanted, encoding="utf-8")
+
+
+def mutmut(folder: Path, *arguments: str) -> str:
+    """Run mutmut in a copy and return what it says, which is in the terminal as well if it runs."""
+    environment = {key: text for key, text in os.environ.items() if key != "PYTEST_ADDOPTS"}
+    environment |= {"HYPOTHESIS_PROFILE": "defects", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "mutmut", *arguments],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.stdout
+
+
+def change_of(folder: Path, name: str) -> str:
+    """The lines that a mutant takes out and puts in, without those around them."""
+    lines = mutmut(folder, "show", name).splitlines()
+    changed = [line for line in lines if line[:1] in {"-", "+"} and line[:3] not in {"---", "+++"}]
+    return "\n".join(" ".join((line[0], line[1:].strip())) for line in changed)
+
+
+def run_module(module: str, folder: Path, root: Path, *, children: int) -> Result | str:
+    """Mutate a module and return what came of it, or what mutmut said if nothing did."""
+    prepare(module, folder, root)
+    said = mutmut(folder, "run", "--max-children", str(children))
+    meta = folder / "mutants" / "src" / "sequencectl" / f"{module}.py.meta"
+    if not meta.is_file():
+        return said[-2_000:]
+    result = read_result(module, json.loads(meta.read_text(encoding="utf-8")))
+    return result if result.words and result.is_complete else said[-2_000:]
+
+
+def reasons() -> dict[str, dict[str, str]]:
+    """Why a survivor is well, by module and change."""
+    survivors = tomllib.loads(REASONS.read_text(encoding="utf-8"))["survivor"]
+    found: dict[str, dict[str, str]] = {}
+    for survivor in survivors:
+        found.setdefault(survivor["module"], {})[survivor["change"].strip()] = survivor["reason"]
+    return found
+
+
+def told(result: Result, folder: Path, known: Mapping[str, str]) -> Iterator[str]:
+    """A line about a module, and a few about each survivor."""
+    yield str(result)
+    for name in result.survivors():
+        change = change_of(folder, name)
+        yield f"  {name}: {result.words[name]}"
+        yield from (f"    {line}" for line in change.splitlines())
+        yield f"    {known.get(change, 'WITHOUT A REASON')}"
+
+
+def main(arguments: Sequence[str], *, root: Path = ROOT) -> int:
+    """Run the command line: 1 if a module could not be run or too much survived, 2 for usage."""
+    parser = argparse.ArgumentParser("dev.py deep mutation", description=__doc__)
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help=", ".join(TESTS))
+    parser.add_argument("--children", type=int, default=1, help="how many tests run at once")
+    parser.add_argument("--afresh", action="store_true", help="forget what was tried before")
+    options = parser.parse_args(arguments)
+    unknown = set(options.modules) - TESTS.keys()
+    if unknown:
+        parser.error(f"no such module in the table: {', '.join(sorted(unknown))}")
+    failed = False
+    for module in options.modules or TESTS:
+        folder = root / "build" / "mutation" / module
+        if options.afresh:
+            shutil.rmtree(folder, ignore_errors=True)
+        result = run_module(module, folder, root, children=options.children)
+        if isinstance(result, str):
+            print(f"{module:14} could not be run:\n{result}", flush=True)
+            failed = True
+            continue
+        for line in told(result, folder, reasons().get(module, {})):
+            print(line, flush=True)
+        failed |= result.ratio < LEAST
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

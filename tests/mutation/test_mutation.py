@@ -1,0 +1,65 @@
+"""What the mutation runner says of what mutmut noted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.mutation.__main__ import ROOT, TESTS, main, read_result, reasons, settings
+
+
+def test_the_table_names_modules_and_tests_that_there_are() -> None:
+    """A module that was renamed is not passed over in silence."""
+    tests = {test for named in TESTS.values() for test in named}
+
+    assert [] == [name for name in TESTS if not (ROOT / f"src/sequencectl/{name}.py").is_file()]
+    assert [] == [test for test in tests if not (ROOT / test).is_file()]
+
+
+def test_the_ratio_counts_what_no_test_reaches_as_unnoticed() -> None:
+    """Killed ÷ (killed + survived + no test); a mutant that never ends counts for nothing."""
+    statuses = {"a": 1, "b": 1, "c": 3, "d": 0, "e": 33, "f": 36}
+    result = read_result("payload", {"exit_code_by_key": statuses})
+
+    assert 3 / 5 == result.ratio
+    assert ["d", "e"] == result.survivors()
+    assert result.is_complete
+    assert "payload         60.0%   3 killed, 1 survived, 1 no test, 1 status 36" == str(result)
+    assert not read_result("x", {"exit_code_by_key": {"a": None}}).is_complete
+    assert 1 == read_result("x", {"exit_code_by_key": {}}).ratio
+
+
+def test_what_survives_has_a_reason_by_its_change() -> None:
+    """The number of a mutant changes with the code around it, its change does not."""
+    known = reasons()
+
+    assert known.keys() <= TESTS.keys()
+    assert all(
+        change.startswith("- ") and "\n+ " in change and reason
+        for changes in known.values()
+        for change, reason in changes.items()
+    )
+
+
+def test_a_module_is_told_to_mutmut_below_what_holds_for_all() -> None:
+    """The section for mutmut is the last of its file, so that lines may be added to it."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    sections = [line for line in project.splitlines() if line.startswith("[")]
+
+    assert "[tool.mutmut]" == sections[-1]
+    assert settings("payload", ("tests/test_payload.py",)).splitlines() == [
+        'only_mutate = ["src/sequencectl/payload.py"]',
+        'pytest_add_cli_args_test_selection = ["tests/test_payload.py"]',
+    ]
+
+
+def test_a_module_that_is_not_in_the_table_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And the answer names those that are."""
+    with pytest.raises(SystemExit) as caught:
+        main(["nothing"], root=tmp_path)
+
+    assert 2 == caught.value.code
+    assert "no such module in the table: nothing" in capsys.readouterr().err
