@@ -263,6 +263,7 @@ def test_a_sink_that_is_down_does_not_undo_a_command() -> None:
     relayed = world.controller.relay()
 
     assert (ConnectionError, []) == seen
+    assert world.clock.now() + timedelta(seconds=5) == handled.arm
     assert (0, ["p"], world.clock.now() + timedelta(seconds=5)) == (
         failed.emitted,
         list(failed.unsent),
@@ -341,6 +342,35 @@ def test_a_project_whose_events_cannot_be_published_is_not_checked() -> None:
 
     assert ((), ["p"]) == (checked.projects, list(checked.skipped))
     assert controller.state("p").of_context("a")[0].phase is Phase.RUNNING
+    assert world.clock.now() + timedelta(seconds=5) == checked.arm
+
+
+def test_what_a_check_leaves_unsent_is_published_a_little_later() -> None:
+    """The check ended the last sequence, so no deadline would bring anybody back (duty 6)."""
+    world = World()
+    controller = world.another(settle=timedelta(0))
+    controller.handle("p", trigger("a"))
+    world.clock.advance(60 * MINUTE)
+    world.sink.down.add("p")
+
+    checked = controller.check_deadlines()
+    world.sink.down.clear()
+    again = controller.check_deadlines()
+
+    assert (("p",), ["p"]) == (checked.projects, list(checked.skipped))
+    assert world.clock.now() + timedelta(seconds=5) == checked.arm
+    assert (list(range(1, 6)), None) == (world.published(), again.arm)
+
+
+def test_what_is_unsent_is_tried_again_before_settle() -> None:
+    """Only deadlines wait for `settle`; the sink was down at the start and is tried again."""
+    world = World()
+    world.sink.down.add("p")
+    world.controller.handle("p", trigger("a"))
+
+    checked = world.another(settle=3 * MINUTE).check_deadlines()
+
+    assert ((), ["p"]) == (checked.projects, list(checked.skipped))
     assert world.clock.now() + timedelta(seconds=5) == checked.arm
 
 

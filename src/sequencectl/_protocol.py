@@ -105,7 +105,8 @@ class Handled:
     """What became of a command: the decision, and the instant to have a timer armed for (or None).
 
     `unsent` is what kept committed events from being published; they are in the outbox, and the
-    next relay sends them. The command itself is done: acknowledge its message.
+    next relay sends them, for which `arm` is soon. The command itself is done: acknowledge its
+    message.
     """
 
     decision: Decision
@@ -196,13 +197,16 @@ def handle(hosting: Hosting, project: str, command: Command) -> Conversation[Han
     """
     decision = yield from _decided(hosting, project, command)
     decision.raise_if_rejected()
+    arm = decision.next_deadline
     unsent: Exception | None = None
     if decision.events:
         try:
             yield from _relay_project(project, through=decision.state.serial)
         except Exception as error:  # noqa: BLE001 - the command is done, whatever the sink says
             unsent = error
-    return Handled(decision, decision.next_deadline, unsent)
+            retry_at = (yield from _now()) + hosting.retry_after
+            arm = retry_at if arm is None else min(arm, retry_at)
+    return Handled(decision, arm, unsent)
 
 
 def relay(hosting: Hosting) -> Conversation[Relayed]:
@@ -220,7 +224,7 @@ def check_deadlines(hosting: Hosting, started_at: datetime) -> Conversation[Chec
     _, skipped = yield from _relay_all()
     settled_at = started_at + hosting.settle
     if (yield from _now()) < settled_at:
-        return Checked((), {}, (yield from _arm(hosting, (), not_before=settled_at)))
+        return Checked((), skipped, (yield from _arm(hosting, skipped, not_before=settled_at)))
     checked: dict[str, None] = {}
     idle: set[str] = set()
     while due := (yield from _due(idle | skipped.keys())):
@@ -231,6 +235,8 @@ def check_deadlines(hosting: Hosting, started_at: datetime) -> Conversation[Chec
                 skipped[project] = error
                 continue
             checked[project] = None
+            if handled.unsent is not None:
+                skipped[project] = handled.unsent  # as above: come back a little later
             if not handled.decision.events:
                 idle.add(project)  # somebody else was faster, or the store's agenda lags behind
     return Checked(tuple(checked), skipped, (yield from _arm(hosting, idle | skipped.keys())))
@@ -319,8 +325,8 @@ def _arm(
     entries = yield from _agenda(len(troubled))
     now = yield from _now()
     instants = [each.at for each in entries if each.at is not None and each.project not in troubled]
+    if not_before is not None:
+        instants = [max(at, not_before) for at in instants]
     if troubled:
         instants.append(now + hosting.retry_after)
-    if not instants:
-        return None
-    return min(instants) if not_before is None else max(min(instants), not_before)
+    return min(instants, default=None)

@@ -86,8 +86,8 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         ([], "a verb is missing"),
         (["tset"], "no such verb: tset"),
         (["lint", "src"], "lint takes no arguments"),
-        (["deep"], "deep needs one of: fuzz, hypothesis, mutation"),
-        (["deep", "simulation"], "deep needs one of: fuzz, hypothesis, mutation"),
+        (["deep"], "deep needs one of: fuzz, hypothesis, mutation, simulation"),
+        (["deep", "sea"], "deep needs one of: fuzz, hypothesis, mutation, simulation"),
     ],
 )
 def test_wrong_usage_is_explained_and_exits_2(
@@ -118,6 +118,11 @@ def test_wrong_usage_is_explained_and_exits_2(
         ("deep fuzz --seconds 60", "python -m tests.fuzz.guided --seconds 60"),
         ("deep mutation payload", "python -m tests.mutation payload"),
         ("deep hypothesis -x", "python -m pytest --hypothesis-profile=deep tests/properties -x"),
+        (
+            "deep simulation --faults race",
+            "python -m sequencectl.testing.simulation --seeds=100000 --faults race",
+        ),
+        ("simulate --seed 7", "python -m sequencectl.testing.simulation --seed 7"),
     ],
 )
 def test_arguments_are_handed_on(typed: str, command: str, ran: list[list[str]]) -> None:

@@ -1,0 +1,193 @@
+"""What goes wrong in a simulated world, how often, and which of it a set of seeds must have met."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import Enum
+from random import Random
+from typing import Final, final
+
+import attrs
+
+from sequencectl._protocol import Acknowledge, Call, Commit, Emit, Load, Now, Pending, ReadAgenda
+
+CALLS: Final[tuple[type[Call], ...]] = (Now, Load, Commit, Pending, Emit, Acknowledge, ReadAgenda)
+"""The steps of the protocol, in the order in which they are shown."""
+
+
+class Fault(Enum):
+    """What happens to a call of a port instead of its being made and answered."""
+
+    CRASH_BEFORE = "crash before it"
+    CRASH_AFTER = "crash after it"
+    FAILS = "fails, not done"
+    AMBIGUOUS = "fails, but is done"
+    PARTLY = "fails, partly done"
+
+
+class Mishap(Enum):
+    """What happens beside a call: the other replicas, the bus, the clocks, the executors."""
+
+    OVERTAKEN = "another replica commits first"
+    CONFLICT = "conflict"
+    KNOWN = "what is known is the newest"
+    REPEATED = "its message came before"
+    BORN_AGAIN = "first run after a crash"
+    JUMP = "clock jumps"
+    MUTE = "executor is mute"
+    DYING = "executor dies after its start"
+    TWICE = "executor answers twice"
+    SLOW = "executor is slow"
+    REORDERED = "message overtakes another"
+    HEARD_AGAIN = "executor hears of a task again"
+    OUTAGE = "every replica is down"
+    CONTENTION = "gives up after conflicts"
+    REFUSED = "command is refused"
+
+
+_WRITES: Final = (Commit, Emit, Acknowledge)
+_FALLIBLE: Final = CALLS[1:]
+WHERE: Final[Mapping[Fault | Mishap, tuple[type[Call], ...]]] = {
+    Fault.CRASH_BEFORE: CALLS,
+    Fault.CRASH_AFTER: CALLS,
+    Fault.FAILS: _FALLIBLE,
+    Fault.AMBIGUOUS: _WRITES,
+    Fault.PARTLY: (Emit,),
+    Mishap.OVERTAKEN: CALLS,
+    Mishap.CONFLICT: (Commit,),
+    Mishap.KNOWN: (Load,),
+    Mishap.REPEATED: (Now, Load, Commit, Pending, Emit, Acknowledge),
+    Mishap.BORN_AGAIN: CALLS,
+    Mishap.JUMP: (Now,),
+}
+"""The calls at which each can happen; a mishap that is not here happens outside of the protocol."""
+
+Pair = tuple[Fault | Mishap, str]
+"""What happened, and the name of the call at which it did; empty outside of the protocol."""
+
+PAIRS: Final[tuple[Pair, ...]] = tuple(
+    (fault, call)
+    for fault in (*Fault, *Mishap)
+    for call in ([kind.__name__ for kind in WHERE[fault]] if fault in WHERE else [""])
+)
+"""Everything that must have happened in a set of seeds before it says anything."""
+
+
+@final
+class Dice(Random):
+    """Chance by seed: the same every time."""
+
+    def happens(self, often: float) -> bool:
+        """Draw whether something happens that happens so often, from 0 to 1."""
+        return often > 0 and self.random() < often
+
+    def span(self, longest: timedelta) -> timedelta:
+        """Draw a duration, in whole seconds."""
+        return timedelta(seconds=int(self.random() * longest.total_seconds()))
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Faults:
+    """How often something goes wrong: chances from 0 to 1, nothing by default.
+
+    At each call of a port, or only `at` those named: `crash`, `failure`, `ambiguity` (it is done,
+    and an error is raised). After each call: `preemption` (another replica goes on). For each
+    message: `duplicate`, `reorder`. For each event of a task: `repeat`. For each executor and task:
+    `mute`, `dying`, `twice`, `slow`. For each replica: `skew` (its clock is wrong from the start);
+    for each look at a clock: `jump`. Whenever time passes: `outage`, of all replicas, for hours.
+    """
+
+    crash: float = 0.0
+    failure: float = 0.0
+    ambiguity: float = 0.0
+    preemption: float = 0.3
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    repeat: float = 0.0
+    mute: float = 0.0
+    dying: float = 0.0
+    twice: float = 0.0
+    slow: float = 0.0
+    skew: float = 0.0
+    jump: float = 0.0
+    outage: float = 0.0
+    at: tuple[str, ...] = ()
+
+    def of_call(self, call: Call, chance: Dice) -> Fault | None:
+        """Draw what happens to a call."""
+        roll = chance.random()
+        if self.at and type(call).__name__ not in self.at:
+            return None
+        if roll < self.crash:
+            return Fault.CRASH_BEFORE if chance.random() < 0.5 else Fault.CRASH_AFTER
+        roll -= self.crash
+        if roll < self.failure and isinstance(call, _FALLIBLE):
+            is_half = isinstance(call, Emit) and chance.random() < 0.3
+            return Fault.PARTLY if is_half else Fault.FAILS
+        roll -= self.failure
+        return Fault.AMBIGUOUS if 0 <= roll < self.ambiguity and isinstance(call, _WRITES) else None
+
+
+NASTY: Final[Mapping[str, Faults]] = {
+    "calm": Faults(),
+    "race": Faults(preemption=1.0, duplicate=0.5),
+    "crash-at-commit": Faults(crash=0.3, at=("Commit",)),
+    "crash-before-publishing": Faults(crash=0.3, at=("Pending", "Emit", "Acknowledge")),
+    "crash-on-start": Faults(crash=0.1, at=("ReadAgenda", "Now", "Load")),
+    "lost-answers": Faults(ambiguity=0.5, preemption=0.6),
+    "sink-down": Faults(failure=0.8, at=("Emit",)),
+    "store-down": Faults(failure=0.4, at=("Load", "Commit", "Pending", "ReadAgenda")),
+    "flood": Faults(duplicate=0.5, reorder=0.6, repeat=0.6, twice=0.5),
+    "outages": Faults(outage=0.2, crash=0.01, slow=0.3),
+    "wild-clocks": Faults(skew=1.0, jump=0.1, mute=0.2),
+    "nobody-answers": Faults(mute=0.6, dying=0.6),
+}
+"""Nasty mixes by name; a seed may draw one of them."""
+
+
+def faults_of(seed: int) -> tuple[str, Faults]:
+    """Return the mix of a seed and its name: a nasty one, or a swarm (half of all faults are off).
+
+    A fault that is always there hides what shows only without it; so each seed leaves many out.
+    """
+    chance = Dice(f"faults of {seed}")
+    if chance.random() < 0.25:
+        name = chance.choice(list(NASTY))
+        return name, NASTY[name]
+
+    def some(*often: float) -> float:
+        return chance.choice(often) if chance.random() < 0.5 else 0.0
+
+    return "swarm", Faults(
+        crash=some(0.005, 0.02, 0.05),
+        failure=some(0.01, 0.05, 0.2),
+        ambiguity=some(0.05, 0.2),
+        preemption=chance.choice((0.05, 0.3, 0.9)),
+        duplicate=some(0.1, 0.4),
+        reorder=some(0.3),
+        repeat=some(0.3),
+        mute=some(0.1, 0.4),
+        dying=some(0.1, 0.4),
+        twice=some(0.2),
+        slow=some(0.2),
+        skew=some(0.5),
+        jump=some(0.01, 0.05),
+        outage=some(0.02),
+    )
+
+
+def table(hits: Counter[Pair]) -> str:
+    """Return how often what happened at which call, as a table to print."""
+    names = [kind.__name__ for kind in CALLS]
+    rows = [["", *names]]
+    for fault in (*Fault, *Mishap):
+        if fault in WHERE:
+            cells = ["" if (fault, name) not in PAIRS else str(hits[fault, name]) for name in names]
+            rows.append([fault.value, *cells])
+    outside = [fault for fault in Mishap if fault not in WHERE]
+    lines = [f"{row[0]:30}" + "".join(f"{cell:>12}" for cell in row[1:]) for row in rows]
+    lines += [f"{fault.value:30}{hits[fault, '']:>12}" for fault in outside]
+    return "\n".join(line.rstrip() for line in lines) + "\n"

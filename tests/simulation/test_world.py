@@ -1,0 +1,122 @@
+"""The world of a simulation, led by hand: each promise can be seen to be broken."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import pytest
+
+from sequencectl import PauseSequence, ResumeSequence, TaskTriggered
+from sequencectl.testing import InMemoryStore
+from sequencectl.testing._faults import Fault
+from sequencectl.testing._world import Replica, Violation, World
+from tests.simulation.small_worlds import PLANE, A
+
+SECOND = timedelta(seconds=1)
+
+
+def world_of(asked: list[TaskTriggered] | None = None) -> tuple[World, Replica]:
+    """A world of one replica that has started; its executors never answer."""
+
+    def stay_silent(event: TaskTriggered, source: str) -> Any:
+        if asked is not None:
+            asked.append(event)
+        return ()
+
+    world = World(PLANE, InMemoryStore(), stay_silent, replicas=1)
+    world.start(world.replicas[0])
+    finish(world)
+    return world, world.replicas[0]
+
+
+def finish(world: World) -> None:
+    """Let the replica hold its conversation to the end."""
+    while world.replicas[0].call is not None:
+        world.step(world.replicas[0])
+
+
+def handle(world: World, command: Any, *, leaves_copy: bool = False) -> None:
+    """Send a command, and let the replica take it and do it."""
+    world.send("p", command)
+    world.take(world.replicas[0], world.waiting()[-1], leaves_copy=leaves_copy)
+    finish(world)
+
+
+def test_a_command_that_is_left_is_found() -> None:
+    """At rest the bus is empty."""
+    world, _ = world_of()
+    world.send("p", A)
+
+    with pytest.raises(Violation, match="a command is left: TriggerSequence"):
+        world.check_rest(all_ended=False)
+
+
+def test_a_sequence_that_never_ends_is_found() -> None:
+    """At rest everything has ended, if that is asked for."""
+    world, _ = world_of()
+    handle(world, A)
+    world.check_rest(all_ended=False)
+
+    with pytest.raises(Violation, match="never ends: "):
+        world.check_rest(all_ended=True)
+
+
+def test_a_command_without_an_id_takes_effect_twice() -> None:
+    """A pause that can be told again only by a `request_id` it does not have (R25)."""
+    world, replica = world_of()
+    handle(world, A)
+    handle(world, PauseSequence("a"), leaves_copy=True)
+    handle(world, ResumeSequence("a"))
+    world.take(replica, world.waiting()[0])
+
+    with pytest.raises(Violation, match="took effect twice: PauseSequence"):
+        finish(world)
+
+
+def test_a_task_under_a_second_id_is_found() -> None:
+    """Executors tell repeats by the id of a task, so that a second id would run it again."""
+    asked: list[TaskTriggered] = []
+    world, _ = world_of(asked)
+    handle(world, A)
+
+    with pytest.raises(Violation, match="a task runs twice, also as "):
+        world._ask(world.lines["p"], attrs.evolve(asked[0], task_id="another"))
+
+
+def test_what_is_stored_must_be_what_its_events_lead_to() -> None:
+    """The replay law, at rest."""
+    world, _ = world_of()
+    handle(world, A)
+    first = world.lines["p"].committed[0]
+    world.lines["p"].committed[0] = attrs.evolve(first, at=first.at - SECOND)
+
+    with pytest.raises(Violation, match="what is stored of 'p' is not what its events lead to"):
+        world.check_rest(all_ended=False)
+
+
+def test_a_crash_after_a_call_that_fails_loses_the_error() -> None:
+    """A commit that meets a conflict and a crash at once: the message is delivered again."""
+    world, replica = world_of()
+    world.send("p", A)
+    world.take(replica, world.waiting()[0])
+    world.step(replica)
+    world.step(replica)
+    world.store.commit(PLANE.decide(PLANE.initial("p"), A, world.now))
+
+    world.step(replica, Fault.CRASH_AFTER)
+
+    assert replica.is_down
+    assert [A] == [message.command for message in world.waiting()]
+
+
+def test_a_crashed_replica_is_told_by_its_steps() -> None:
+    """A step prints as one line."""
+    world, replica = world_of()
+    world.send("p", A)
+    world.take(replica, world.waiting()[0])
+    world.step(replica, Fault.FAILS)
+
+    assert "29 00:59:59 replica 0 Load: fails, not done" == str(world.steps()[-1])
+    assert world.now + 5 * SECOND == replica.arm
