@@ -46,9 +46,11 @@ USAGE = """usage: python3 dev.py VERB [-- ARGUMENTS]
   bench [ARGUMENTS]    measure; with --write, renew docs/performance.md
   peers [ARGUMENTS]    measure ours beside other libraries
   defects [ARGUMENTS]  seed known defects; the tests must catch each of them
+  explore [ARGUMENTS]  every state of small worlds, slice by slice
   simulate [ARGUMENTS] worlds in which everything goes wrong: 5 000 seeds, every small schedule
   fuzz [ARGUMENTS]     read damaged documents; only typed refusals may come out, and soon
   deep hypothesis      the property tests with many more examples
+  deep exploration     the same slices with one sequence more
   deep simulation      the simulation with 100 000 seeds
   deep fuzz            the same documents, damaged by atheris where that leads to new branches
   deep mutation [M]    mutmut over the modules M, or over all of its table
@@ -120,6 +122,10 @@ def defects(arguments):
     return [module("tests.defects", *arguments)]
 
 
+def explore(arguments):
+    return [module("tests.exploration", *arguments)]
+
+
 def simulate(arguments):
     seeds = module("sequencectl.testing.simulation", *arguments)
     return [seeds] if arguments else [seeds, module("tests.simulation")]
@@ -131,6 +137,7 @@ def fuzz(arguments):
 
 DEEP = {
     "hypothesis": ("pytest", "--hypothesis-profile=deep", "tests/properties"),
+    "exploration": ("tests.exploration", "--more=1"),
     "simulation": ("sequencectl.testing.simulation", "--seeds=100000"),
     "fuzz": ("tests.fuzz.guided",),
     "mutation": ("tests.mutation",),
@@ -179,6 +186,7 @@ VERBS = {
     "defects": Verb(defects, PACKAGE + ("demo", "test"), True),
     "fuzz": Verb(fuzz, PACKAGE + ("demo", "test"), True),
     "simulate": Verb(simulate, PACKAGE + ("demo", "test"), True),
+    "explore": Verb(explore, PACKAGE + ("demo", "test"), True),
     "deep": Verb(deep, PACKAGE + ("demo", "test"), True),
     "lock": Verb(lock, ("lock",), False),
 }

@@ -1,4 +1,4 @@
-"""Command line of the defect runner: ``python3 dev.py defects [--naive] [NAME ...]``."""
+"""Command line of the defect runner: ``dev.py defects [--naive | --exploration] [NAME ...]``."""
 
 import argparse
 import sys
@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import attrs
+
 from tests.defects.runner import (
+    EXPLORATION,
     NAIVE_MODEL,
     Defect,
     MalformedDefectError,
@@ -17,8 +20,26 @@ from tests.defects.runner import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-FEWEST_CAUGHT_BY_NAIVE_MODEL = 10
 AT_ONCE = 2
+
+
+@attrs.frozen
+class Oracle:
+    """What catches defects without having been written for one; `claim` is its key in the files."""
+
+    name: str
+    claim: str
+    test: str
+    fewest: int
+
+    def says(self, defect: Defect) -> bool | None:
+        """What the defect's file says of it, None if nothing."""
+        said: bool | None = getattr(defect, self.claim)
+        return said
+
+
+NAIVE = Oracle("the naive model", "naive_model", NAIVE_MODEL, 10)
+EXPLORING = Oracle("exploration", "exploration", EXPLORATION, 15)
 
 
 def select(folder: Path, root: Path, names: Sequence[str]) -> list[Defect]:
@@ -43,18 +64,20 @@ def line_of(verdict: Verdict) -> str:
     return f"{word:10} {defect.rule:4} {defect.title} ({verdict.seconds:.1f} s)"
 
 
-def seed_all(root: Path, defects: Iterable[Defect], *, naive: bool) -> Iterator[Verdict]:
+def seed_all(
+    root: Path, defects: Iterable[Defect], *, oracle: Oracle | None = None
+) -> Iterator[Verdict]:
     """Seed them, two at a time, and give the verdicts in order."""
     with ThreadPoolExecutor(AT_ONCE) as executor:
         yield from executor.map(
-            lambda defect: seed(root, defect, [NAIVE_MODEL] if naive else defect.tests), defects
+            lambda defect: seed(root, defect, [oracle.test] if oracle else defect.tests), defects
         )
 
 
 def check_named_tests(root: Path, defects: Sequence[Defect]) -> bool:
     """Whether each defect makes each test it names fail."""
     caught = 0
-    for verdict in seed_all(root, defects, naive=False):
+    for verdict in seed_all(root, defects):
         caught += verdict.is_caught
         print(line_of(verdict), flush=True)
         if not verdict.is_caught:
@@ -63,28 +86,27 @@ def check_named_tests(root: Path, defects: Sequence[Defect]) -> bool:
     return caught == len(defects)
 
 
-def check_naive_model(root: Path, defects: Sequence[Defect], *, fewest: int) -> bool:
-    """Whether the naive model alone catches enough of them, and those its files say it does."""
+def check_alone(root: Path, defects: Sequence[Defect], oracle: Oracle, *, fewest: int) -> bool:
+    """Whether one oracle alone catches enough of them, and those its files say it does."""
     caught = surprises = 0
-    for verdict in seed_all(root, defects, naive=True):
+    for verdict in seed_all(root, defects, oracle=oracle):
         caught += verdict.is_caught
-        claimed = verdict.defect.naive_model
+        claimed = oracle.says(verdict.defect)
         is_surprise = claimed is not None and claimed != verdict.is_caught
         surprises += is_surprise
         note = f"; {verdict.defect.name}.toml says otherwise" if is_surprise else ""
         print(line_of(verdict) + note, flush=True)
-    print(f"{caught} of {len(defects)} defects caught by the naive model alone")
+    print(f"{caught} of {len(defects)} defects caught by {oracle.name} alone")
     return caught >= fewest and not surprises
 
 
 def main(arguments: Sequence[str], *, root: Path = ROOT) -> int:
     """Run the command line and give the exit status: 1 for a defect not caught, 2 for bad usage."""
     parser = argparse.ArgumentParser("dev.py defects", description="Seed known defects.")
-    parser.add_argument(
-        "--naive",
-        action="store_true",
-        help="run the naive model alone, on what is said to be caught by it",
-    )
+    alone = parser.add_mutually_exclusive_group()
+    for flag, each in (("--naive", NAIVE), ("--exploration", EXPLORING)):
+        said = f"run {each.name} alone, on what is said to be caught by it"
+        alone.add_argument(flag, dest="oracle", action="store_const", const=each, help=said)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a defect's file name or rule")
     options = parser.parse_args(arguments)
     try:
@@ -95,17 +117,18 @@ def main(arguments: Sequence[str], *, root: Path = ROOT) -> int:
     except LookupError as error:
         print(error.args[0], file=sys.stderr)
         return 2
+    oracle: Oracle | None = options.oracle
     named = sorted({test for defect in defects for test in defect.tests})
-    problem = baseline_problem(root, [NAIVE_MODEL] if options.naive else named)
+    problem = baseline_problem(root, named if oracle is None else [oracle.test])
     if problem:
         print(problem)
         return 1
-    if options.naive and not options.names:
-        defects = [defect for defect in defects if defect.naive_model]
-    if options.naive:
-        fewest = 0 if options.names else FEWEST_CAUGHT_BY_NAIVE_MODEL
-        return 0 if check_naive_model(root, defects, fewest=fewest) else 1
-    return 0 if check_named_tests(root, defects) else 1
+    if oracle is None:
+        return 0 if check_named_tests(root, defects) else 1
+    if not options.names:
+        defects = [defect for defect in defects if oracle.says(defect)]
+    fewest = 0 if options.names else oracle.fewest
+    return 0 if check_alone(root, defects, oracle, fewest=fewest) else 1
 
 
 if __name__ == "__main__":

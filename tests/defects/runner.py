@@ -21,6 +21,8 @@ import attrs
 COPIED = ("src", "tests", "examples", "docs", "pyproject.toml", "README.md", "dev.py")
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "_build", ".*")
 NAIVE_MODEL = "tests/properties/test_naive_model.py"
+EXPLORATION = "tests/exploration/test_slices.py"
+CLAIMS = ("naive_model", "exploration")
 SECONDS_PER_TEST = 600
 
 TESTS_FAILED = 1
@@ -54,6 +56,7 @@ class Defect:
     new: str
     tests: tuple[str, ...]
     naive_model: bool | None
+    exploration: bool | None
 
 
 @attrs.frozen
@@ -84,7 +87,7 @@ def read_defect(path: Path, root: Path) -> Defect:
     return Defect(
         name=path.stem,
         tests=(tests,) if isinstance(tests, str) else tuple(tests),
-        naive_model=fields.pop("naive_model", None),
+        **{claim: fields.pop(claim, None) for claim in CLAIMS},
         **fields,
     )
 
@@ -92,7 +95,7 @@ def read_defect(path: Path, root: Path) -> Defect:
 def _problem_in(fields: dict[str, Any]) -> str:
     texts = ("rule", "title", "file", "old", "new")
     missing = [key for key in (*texts, "test") if key not in fields]
-    unknown = sorted(fields.keys() - {*texts, "test", "naive_model"})
+    unknown = sorted(fields.keys() - {*texts, "test", *CLAIMS})
     if missing or unknown:
         return "; ".join(
             [f"missing key {key}" for key in missing] + [f"unknown key {key}" for key in unknown]
@@ -102,8 +105,7 @@ def _problem_in(fields: dict[str, Any]) -> str:
     ids = tests if isinstance(tests, list) else [tests]
     if not ids or not all(isinstance(node, str) and node for node in ids):
         wrong.append("test")
-    if not isinstance(fields.get("naive_model", True), bool):
-        wrong.append("naive_model")
+    wrong += [claim for claim in CLAIMS if not isinstance(fields.get(claim, True), bool)]
     if wrong:
         return f"wrong type or empty: {', '.join(wrong)}"
     return "old and new are the same" if fields["old"] == fields["new"] else ""

@@ -46,6 +46,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "src/sequencectl/lane.py": MODULE,
         "tests/test_lane.py": TEST,
         "tests/properties/test_naive_model.py": NAIVE_TEST,
+        "tests/exploration/test_slices.py": NAIVE_TEST,
         "tests/defects/readme.txt": "",
         "pyproject.toml": "[tool.pytest.ini_options]\n",
     }
@@ -123,29 +124,42 @@ def test_nothing_is_seeded_while_the_unchanged_tree_fails(
     assert "CAUGHT" not in out
 
 
-def test_the_naive_model_is_held_to_what_the_defects_say_of_it(
-    root: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """With --naive a wrong `naive_model` gives status 1; with names no least number is asked."""
-    write_defect(root, "right", naive_model=True)
-    write_defect(root, "wrong", naive_model=False)
+ORACLES = pytest.mark.parametrize(
+    ("flag", "claim", "name"),
+    [
+        ("--naive", "naive_model", "the naive model"),
+        ("--exploration", "exploration", "exploration"),
+    ],
+)
 
-    statuses = [main(["--naive", *names], root=root) for names in (["right"], ["wrong"])]
+
+@ORACLES
+def test_an_oracle_is_held_to_what_the_defects_say_of_it(
+    root: Path, capsys: pytest.CaptureFixture[str], flag: str, claim: str, name: str
+) -> None:
+    """A wrong claim of a file gives status 1; with names no least number is asked."""
+    write_defect(root, "right", **{claim: True})
+    write_defect(root, "wrong", **{claim: False})
+
+    statuses = [main([flag, *names], root=root) for names in (["right"], ["wrong"])]
 
     out = capsys.readouterr().out
     assert [0, 1] == statuses
     assert out.count("says otherwise") == out.count("wrong.toml says otherwise") == 1
-    assert out.endswith("1 of 1 defects caught by the naive model alone\n")
+    assert out.endswith(f"1 of 1 defects caught by {name} alone\n")
 
 
-def test_the_naive_model_must_catch_ten(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without names, fewer than ten defects caught by the naive model alone give status 1."""
-    write_defect(root, "right", naive_model=True)
+@ORACLES
+def test_an_oracle_must_catch_enough(
+    root: Path, capsys: pytest.CaptureFixture[str], flag: str, claim: str, name: str
+) -> None:
+    """Without names, fewer than ten or fifteen defects caught by it alone give status 1."""
+    write_defect(root, "right", **{claim: True})
 
-    status = main(["--naive"], root=root)
+    status = main([flag], root=root)
 
     assert 1 == status
-    assert "1 of 1 defects caught by the naive model alone" in capsys.readouterr().out
+    assert f"1 of 1 defects caught by {name} alone" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

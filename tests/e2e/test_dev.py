@@ -86,8 +86,8 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         ([], "a verb is missing"),
         (["tset"], "no such verb: tset"),
         (["lint", "src"], "lint takes no arguments"),
-        (["deep"], "deep needs one of: fuzz, hypothesis, mutation, simulation"),
-        (["deep", "sea"], "deep needs one of: fuzz, hypothesis, mutation, simulation"),
+        (["deep"], "deep needs one of: exploration, fuzz, hypothesis, mutation, simulation"),
+        (["deep", "sea"], "deep needs one of: exploration, fuzz, hypothesis, mutation, simulation"),
     ],
 )
 def test_wrong_usage_is_explained_and_exits_2(
@@ -117,6 +117,8 @@ def test_wrong_usage_is_explained_and_exits_2(
         ("fuzz --seed 7", "python -m tests.fuzz --seed 7"),
         ("deep fuzz --seconds 60", "python -m tests.fuzz.guided --seconds 60"),
         ("deep mutation payload", "python -m tests.mutation payload"),
+        ("explore --limit 9", "python -m tests.exploration --limit 9"),
+        ("deep exploration requests", "python -m tests.exploration --more=1 requests"),
         ("deep hypothesis -x", "python -m pytest --hypothesis-profile=deep tests/properties -x"),
         (
             "deep simulation --faults race",

@@ -1,7 +1,8 @@
 """What hosts test with: fakes of the ports and checks for their own adapters.
 
 Strategies for Hypothesis are in ``sequencectl.testing.strategies``, adapters that break one promise
-each in ``sequencectl.testing.broken``. Hypothesis, and pytest for the classes, come with the extra
+each in ``sequencectl.testing.broken``, the search through every state in
+``sequencectl.testing.exploration``. Hypothesis, and pytest for the classes, come with the extra
 `testing`.
 """
 

@@ -1,0 +1,1 @@
+"""The search through every state of small worlds, and what it is made of."""

@@ -1,0 +1,172 @@
+"""The search: it ends, it is the same every time, and what it finds can be pasted into a test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+import sequencectl
+from sequencectl import (
+    CheckDeadlines,
+    ControlPlane,
+    InvalidValue,
+    PauseSequence,
+    ReportTaskFinished,
+    TimeoutPolicy,
+)
+from sequencectl._line import Line
+from sequencectl.testing._alphabet import Alphabet as Letters
+from sequencectl.testing._alphabet import Move
+from sequencectl.testing._projection import Projector
+from sequencectl.testing.exploration import (
+    START,
+    Alphabet,
+    Counterexample,
+    Exploration,
+    explore,
+)
+from tests.exploration.slices import DELIVERY, plane, trigger, without
+
+PLAIN = plane(DELIVERY)
+SECOND = timedelta(seconds=1)
+ONE = Alphabet(triggers=[trigger()], most=1, stages=("dev",))
+
+
+def played(broken: Counterexample, on: ControlPlane) -> Any:
+    """The state that the program of a counterexample comes to."""
+    names = {**vars(sequencectl), "plane": on, "datetime": datetime, "timedelta": timedelta}
+    names |= {name: getattr(sequencectl, name) for name in sequencectl.__all__}
+    exec(broken.program, names)  # noqa: S102 - it is there to be pasted
+    return names["state"]
+
+
+def test_an_exploration_ends_and_is_the_same_every_time() -> None:
+    """One sequence of two tasks has so many states, the farthest of them seven moves away."""
+    found = [explore(PLAIN, ONE) for _ in range(2)]
+
+    assert [Exploration(states=103, transitions=1422, diameter=7)] * 2 == found
+
+
+def test_a_search_that_stops_at_its_limit_says_so() -> None:
+    """Beyond the limit nothing is explored, and nothing is said of what can still end."""
+    found = explore(PLAIN, attrs.evolve(ONE, executors=("nobody",), letters=("trigger",)), limit=1)
+
+    assert Exploration(states=1, transitions=1, diameter=0, is_complete=False) == found
+
+
+def test_a_counterexample_is_the_shortest_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two holders in a lane for one take two triggers, and the pasted program has both."""
+    monkeypatch.setattr(Line, "has_free_place", lambda *_, **__: True)
+
+    with pytest.raises(Counterexample) as caught:
+        explore(PLAIN, attrs.evolve(ONE, most=2))
+
+    assert "lanes_keep_their_limit" == caught.value.invariant
+    assert ["trigger", "trigger"] == [move.letter for move in caught.value.moves]
+    assert 2 == len(played(caught.value, PLAIN).holders("dev"))
+    assert str(caught.value).startswith("lanes_keep_their_limit: 2 hold lane dev\n\nstate, start =")
+
+
+def test_a_decision_that_raises_is_a_counterexample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`decide` never raises for a race: if it does, that is what is wrong."""
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr("sequencectl._steps.resume", fail)
+
+    with pytest.raises(Counterexample, match="decisions_never_raise: RuntimeError") as caught:
+        explore(PLAIN, attrs.evolve(ONE, scopes=("dev",)))
+
+    assert ["trigger", "pause", "resume"] == [move.letter for move in caught.value.moves]
+    assert "PauseSequence('s1', stage='dev')" in caught.value.program
+
+
+def test_a_task_that_nobody_can_answer_is_found() -> None:
+    """Where an executor that is expected does not exist, answers lead to no end."""
+    stages = {"dev": {"delivery": [{"name": "deploy", "expects": ["x", "y"]}]}}
+
+    with pytest.raises(Counterexample) as caught:
+        explore(plane(stages), ONE)
+
+    assert "everything_ends_if_all_answer" == caught.value.invariant
+    assert ["trigger"] == [move.letter for move in caught.value.moves]
+
+
+def test_a_limit_that_never_comes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where time stands still, deadlines lead to no end; unbounded, none is asked for."""
+    monkeypatch.setattr(Letters, "_waits", lambda *_: iter(()))
+    unbounded = attrs.evolve(PLAIN, timeouts=TimeoutPolicy.unbounded())
+
+    with pytest.raises(Counterexample) as caught:
+        explore(PLAIN, ONE)
+
+    assert "everything_ends_by_deadlines" == caught.value.invariant
+    assert explore(unbounded, ONE).is_complete
+
+
+def test_what_cannot_be_let_go_need_not_end() -> None:
+    """An alphabet that freezes and never unfreezes is explored all the same."""
+    letters = without("unfreeze")
+
+    assert explore(PLAIN, attrs.evolve(ONE, letters=letters)).is_complete
+
+
+def test_commands_are_written_as_they_are_made() -> None:
+    """Data, a shared context and words are in the program, and what has its default is not."""
+    told = [
+        trigger(context="release", priority=2),
+        ReportTaskFinished("t", source="x", result="pass", data={"list": [{}]}),
+        CheckDeadlines(limit=1),
+    ]
+    broken = Counterexample("none", "", tuple(Move("", each, START + SECOND) for each in told))
+
+    lines = [line.strip() for line in broken.program.splitlines()[2:5]]
+
+    about = "stage='dev', sequence='delivery', context='release', data={'kept': 1}, priority=2"
+    assert [
+        f"(1, TriggerSequence('own', {about})),",
+        "(1, ReportTaskFinished('t', source='x', result='pass', data={'list': [{}]})),",
+        "(1, CheckDeadlines(1)),",
+    ] == lines
+    assert played(broken, PLAIN).live("own") is not None
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"letters": ("trigger", "poke")}, {"request_ids": True}], ids=["letter", "request"]
+)
+def test_an_alphabet_knows_its_letters(wrong: Any) -> None:
+    """An unknown letter is refused, and so are request ids that name contexts to be renamed."""
+    with pytest.raises(InvalidValue):
+        attrs.evolve(ONE, **wrong)
+
+
+def test_request_ids_make_repeats() -> None:
+    """With request ids a control names its scope, and the same again is repeated."""
+    alphabet = Alphabet(triggers=[trigger(context="c")], most=1, request_ids=True, scopes=("dev",))
+    state, now = PLAIN.initial("p"), datetime.fromisoformat("2026-01-01T00:00Z")
+    command = attrs.evolve(alphabet.triggers[0], sequence_id="s1")
+    state = PLAIN.decide(state, command, now).state
+    told = [move.command for move in alphabet.moves(state, now, Projector(frozenset({"c"})))]
+
+    assert PauseSequence("c", stage="dev", request_id="pause c dev") in told
+
+
+def test_an_exploration_needs_neither_pytest_nor_hypothesis() -> None:
+    """A host without test tools can import it."""
+    program = (
+        "import sys; sys.modules['pytest'] = sys.modules['hypothesis'] = None\n"
+        "import sequencectl.testing.exploration"
+    )
+    root = Path(sequencectl.__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)

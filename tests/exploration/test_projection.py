@@ -1,0 +1,106 @@
+"""States with equal projections have the same future: deciding commutes with the projection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from random import Random
+from typing import Any, Final
+
+import pytest
+
+from sequencectl.testing import _projection
+from sequencectl.testing._answers import word
+from sequencectl.testing._projection import Projector
+from tests.exploration.slices import SLICES
+from tests.exploration.walks import Stop, projector_of, tell, walk
+
+STATES: Final = 10_000
+KEPT: Final = (
+    "stage", "sequence", "service", "priority", "depth", "phase", "results", "task", "due at",
+    "deadline", "time left",
+)  # fmt: skip
+IMPLIED: Final = {"sequence", "depth", "deadline"}
+"""In the walks taken here nothing shows that they are needed."""
+TELLING: Final = ("limits", "delays", "priorities", "context over two stages", "freeze and force")
+
+
+def future(stop: Stop, number: int, projector: Projector) -> Hashable:
+    """What one of the moves of a state leads to, as far as a projection can tell."""
+    move = stop.moves[number]
+    seen = tell(stop.place, stop.state, move)
+    if seen is None:
+        return move.letter, projector.project(stop.state, move.at)
+    return move.letter, word(seen.decision.outcome), projector.project(seen.after, move.at)
+
+
+def compare(name: str, states: int, most: int, moves: int) -> tuple[int, str]:
+    """Walk, and compare each state with the first one that had the same projection.
+
+    Return how many could be compared, and how two differ.
+    """
+    known: dict[Hashable, Stop] = {}
+    compared, projector = 0, projector_of(SLICES[name])
+    choice = Random(name)
+    for seed in range(most):
+        for stop in walk(name, seed):
+            first = known.setdefault(projector.project(stop.state, stop.now), stop)
+            if first.state == stop.state:
+                continue
+            compared += 1
+            if len(first.moves) != len(stop.moves):
+                return compared, f"{len(first.moves)} and {len(stop.moves)} moves"
+            for number in choice.sample(range(len(stop.moves)), min(moves, len(stop.moves))):
+                one, other = future(first, number, projector), future(stop, number, projector)
+                if one != other:
+                    return compared, f"{stop.moves[number]}: {one} and {other}"
+        if compared >= states:
+            break
+    return compared, ""
+
+
+@pytest.mark.parametrize("name", SLICES)
+def test_deciding_commutes_with_the_projection(name: str) -> None:
+    """Of 10 000 random states in all, each goes on as the first one with its projection does."""
+    share = -(-STATES // len(SLICES))
+
+    compared, difference = compare(name, share, most=2_000, moves=2)
+
+    assert "" == difference
+    assert share <= compared
+
+
+def forgetful(number: int, keep: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
+    """A projection of live sequences that drops one more part."""
+
+    def kept(*arguments: Any) -> tuple[Any, ...]:
+        parts = list(keep(*arguments))
+        parts[number] = None
+        return tuple(parts)
+
+    return kept
+
+
+@pytest.mark.parametrize("part", [part for part in KEPT if part not in IMPLIED])
+def test_no_part_of_the_projection_can_be_left_out(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without any of its parts, states that go on differently would pass for one."""
+    monkeypatch.setattr(_projection, "_live", forgetful(KEPT.index(part), _projection._live))
+
+    found = (compare(name, 10_000, most=40, moves=4)[1] for name in TELLING)
+
+    assert any(found)
+
+
+def test_the_order_of_deadlines_would_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where instants ahead are kept by rank, states with different futures are taken for one."""
+
+    def ranks(live: Any, now: Any) -> Callable[[Any], Any]:
+        known = sorted({at for record in live for at in _projection._instants(record)} | {now})
+        return lambda at: None if at is None else known.index(at) - known.index(now)
+
+    monkeypatch.setattr(_projection, "_distances", ranks)
+
+    found = (compare(name, 10_000, most=150, moves=5)[1] for name in ("delays", "limits"))
+
+    assert any(found)

@@ -1,0 +1,48 @@
+"""The rules hold in every state of small worlds; ``python3 dev.py explore`` sees them all."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sequencectl.testing.exploration import Exploration
+from tests.exploration.__main__ import FIGURES, entry, main
+from tests.exploration.slices import SLICES
+
+STATES = 300
+
+
+@pytest.mark.parametrize("name", SLICES)
+def test_no_rule_is_broken_in_a_small_world(name: str) -> None:
+    """The states that are reached first, of the slice and of one with one sequence less."""
+    fewer = SLICES[name].explore(more=-1, limit=STATES)
+    found = SLICES[name].explore(limit=STATES)
+
+    assert fewer.states <= found.states
+    assert fewer.is_complete or fewer.states == STATES
+
+
+def test_every_slice_has_its_figures() -> None:
+    """What `dev.py explore` compares with names every slice, and nothing else."""
+    assert list(SLICES) == list(tomllib.loads(FIGURES.read_text(encoding="utf-8")))
+
+
+def test_the_command_line_compares_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other figures than those that are committed give status 1; a search cut short has none."""
+    name, figures = "two executors, any", tmp_path / "figures.toml"
+    found = Exploration(states=9, transitions=20, diameter=3)
+    monkeypatch.setattr("tests.exploration.slices.Slice.explore", lambda *_, **__: found)
+    figures.write_text(entry(name, found))
+
+    statuses = [main([name], figures=figures), main([name]), main(["--more=1", name])]
+
+    out = capsys.readouterr().out.splitlines()
+    assert [0, 1, 0] == statuses
+    assert '"two executors, any" = { states = 9, transitions = 20, diameter = 3 }' in out[0]
+    assert [False, True, False] == ["figures.toml says" in line for line in out]
+    with pytest.raises(SystemExit):
+        main(["no such slice"])
