@@ -12,6 +12,7 @@ set to WARNING, as a host would: by default it collects the fields of messages t
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import final
@@ -69,7 +70,7 @@ _MANUAL = _manual_process()
 _MESSAGES = _message_process()
 
 
-class _Workflow:
+class _Workflow(ABC):
     """What both models share: the pause is a flag, and results are data of the workflow."""
 
     def __init__(self, process: BpmnProcessSpec) -> None:
@@ -101,8 +102,9 @@ class _Workflow:
         self._is_paused = False
         self._go_on()
 
+    @abstractmethod
     def _go_on(self) -> None:
-        raise NotImplementedError
+        """Run as far as the workflow comes by itself."""
 
 
 @final
