@@ -11,7 +11,9 @@ import pytest
 from sequencectl import PauseSequence, ResumeSequence, TaskTriggered
 from sequencectl.testing import InMemoryStore
 from sequencectl.testing._faults import Fault
-from sequencectl.testing._world import Replica, Violation, World
+from sequencectl.testing._replica import Replica
+from sequencectl.testing._witness import Violation
+from sequencectl.testing._world import World
 from tests.simulation.small_worlds import PLANE, A
 
 SECOND = timedelta(seconds=1)
@@ -80,17 +82,19 @@ def test_a_task_under_a_second_id_is_found() -> None:
     asked: list[TaskTriggered] = []
     world, _ = world_of(asked)
     handle(world, A)
+    another = attrs.evolve(asked[0], task_id="another")
+    world.witness.lines["p"].committed[another.serial - 1] = another
 
     with pytest.raises(Violation, match="a task runs twice, also as "):
-        world._ask(world.lines["p"], attrs.evolve(asked[0], task_id="another"))
+        world.witness.published("p", another)
 
 
 def test_what_is_stored_must_be_what_its_events_lead_to() -> None:
     """The replay law, at rest."""
     world, _ = world_of()
     handle(world, A)
-    first = world.lines["p"].committed[0]
-    world.lines["p"].committed[0] = attrs.evolve(first, at=first.at - SECOND)
+    first = world.witness.lines["p"].committed[0]
+    world.witness.lines["p"].committed[0] = attrs.evolve(first, at=first.at - SECOND)
 
     with pytest.raises(Violation, match="what is stored of 'p' is not what its events lead to"):
         world.check_rest(all_ended=False)

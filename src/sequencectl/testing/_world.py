@@ -2,8 +2,8 @@
 
 Nothing runs by itself. A driver says what happens next: a replica takes a message or hears its
 timer (`take`, `ring`), makes the call its conversation waits at (`step`, perhaps with a `Fault`),
-is started; or time passes. Whatever is promised is checked at once, and `Violation` tells what was
-seen instead; `check_rest` says what must hold when nothing is left to do.
+is started; or time passes. A `Witness` checks at once whatever is promised, and `Violation` tells
+what was seen instead; `check_rest` says what must hold when nothing is left to do.
 
 Calls are atomic, as ports promise; what the outside of the protocol does is as bad as ports allow.
 The bus keeps a command until it is acknowledged, which is when `handle` has returned or refused it.
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from datetime import datetime, timedelta
-from functools import partial, reduce
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any, Final, Protocol, assert_never, final
@@ -23,7 +23,6 @@ from typing import Any, Final, Protocol, assert_never, final
 import attrs
 
 from sequencectl import _protocol
-from sequencectl._evolution import evolve
 from sequencectl._protocol import (
     Acknowledge,
     Call,
@@ -47,46 +46,15 @@ from sequencectl.ports import Store
 from sequencectl.state import ProjectState
 from sequencectl.testing._faults import Fault, Mishap, Pair
 from sequencectl.testing._mistakes import Rewrite, rewritten
+from sequencectl.testing._replica import Message, Replica, Step
 from sequencectl.testing._walk import START
+from sequencectl.testing._witness import Violation, Witness
 
 _RETRY: Final = timedelta(seconds=5)
-_COMMANDS: Final = 64
-"""More than the people of a world send: who remembers as many never forgets one in a run."""
-
-
-class Violation(Exception):
-    """What was seen instead of what is promised."""
 
 
 class Trouble(Exception):
     """A port could not do its work, or says so."""
-
-
-@final
-@attrs.frozen
-class Step:
-    """A call that a replica made at an instant of the world, and what happened to it."""
-
-    at: datetime
-    replica: int
-    call: str
-    fault: Fault | None
-
-    def __str__(self) -> str:
-        ending = "" if self.fault is None else f": {self.fault.value}"
-        return f"{self.at:%d %H:%M:%S} replica {self.replica} {self.call}{ending}"
-
-
-@final
-@attrs.define(eq=False)
-class Message:
-    """A command on its way, kept until it is acknowledged; `number` is that of its first copy."""
-
-    number: int
-    topic: str
-    project: str
-    command: Command
-    is_taken: bool = False
 
 
 Answers = Sequence[tuple[timedelta, Command]]
@@ -99,36 +67,6 @@ class Executors(Protocol):
     def __call__(self, event: TaskTriggered, source: str) -> Answers:
         """Return what an executor answers to a task of which it hears for the first time."""
         ...
-
-
-@final
-class Replica:
-    """A host: the conversation it holds, the call that waits to be made, its clock and timer."""
-
-    def __init__(self, number: int, hosting: Hosting) -> None:
-        self.number = number
-        self.hosting = hosting
-        self.is_down = True
-        self.skew = timedelta(0)
-        self.started_at = START
-        self.arm: datetime | None = None
-        self.conversation: Generator[Call, Reply, Any] | None = None
-        self.call: Call | None = None
-        self.message: Message | None = None
-        self.heard: list[object] = []
-        self.is_back = False
-        self.has_settled = False
-        self.commits_seen = 0
-
-
-@final
-class _Line:
-    """What is true of a project: all that was ever committed, and how much of it is published."""
-
-    def __init__(self) -> None:
-        self.committed: list[Event] = []
-        self.published = 0
-        self.tasks: dict[tuple[str, int], str] = {}
 
 
 @final
@@ -151,20 +89,16 @@ class World:
         self.hits: Counter[Pair] = Counter()
         self._trail: list[tuple[datetime, int, str, Fault | None]] = []
         self.inbox: list[Message] = []
-        self.lines: dict[str, _Line] = {}
+        self.witness = Witness(plane)
         self.store = store
         self._executors = executors
         self._settle = settle
         self._attempts = attempts
         self._rewrite = rewrite
-        bounds = plane.bounds
-        self._remembers = min(bounds.request_ids, bounds.retain + bounds.remember) >= _COMMANDS
         self._numbers = count(1)
         self._coming: list[tuple[datetime, int, Callable[[], None]]] = []
         self._heard: set[tuple[str, str]] = set()
-        self._applied: set[int] = set()
         self._seen: set[int] = set()
-        self._commits = 0
         self.replicas = [Replica(number, self._hosting()) for number in range(replicas)]
 
     # ------------------------------------------------------------------ outside of the replicas
@@ -179,7 +113,7 @@ class World:
 
     def next_instant(self) -> datetime | None:
         """Return when something will happen by itself if no replica does anything."""
-        instants = [at - replica.skew for replica in self.replicas if (at := _armed(replica))]
+        instants = [at - replica.skew for replica in self.replicas if (at := replica.armed)]
         instants += [self._coming[0][0]] if self._coming else []
         return max(self.now, min(instants)) if instants else None
 
@@ -204,7 +138,7 @@ class World:
 
     def is_rung(self, replica: Replica) -> bool:
         """Whether a replica has nothing to do and its timer rings."""
-        at = _armed(replica)
+        at = replica.armed
         return at is not None and at <= self._clock(replica)
 
     def ring(self, replica: Replica) -> None:
@@ -264,18 +198,7 @@ class World:
         """Raise `Violation` unless published is committed, and all of it is what is stored."""
         if self.inbox:
             raise Violation(f"a command is left: {self.inbox[0].command}")
-        for project, line in self.lines.items():
-            if self.store.pending(project, limit=1):
-                raise Violation(f"the outbox of {project!r} is not empty and nobody comes")
-            if line.published != len(line.committed):
-                seen = f"{line.published} of {len(line.committed)} events are published"
-                raise Violation(f"not everything committed is published: {seen}")
-            stored = self.stored(project)
-            if stored != reduce(evolve, line.committed, self.plane.initial(project)):
-                raise Violation(f"what is stored of {project!r} is not what its events lead to")
-            live = [each for each in sorted(stored.sequences) if stored.live(each) is not None]
-            if all_ended and live:
-                raise Violation(f"never ends: {self.plane.explain(stored, live[0])}")
+        self.witness.check_rest(self.store, all_ended=all_ended)
 
     def stored(self, project: str) -> ProjectState:
         """Return what is stored of a project."""
@@ -298,7 +221,7 @@ class World:
         self._go_on(replica, partial(next, conversation))
 
     def _go_on(self, replica: Replica, resume: Callable[[], Call]) -> None:
-        replica.commits_seen = self._commits
+        replica.commits_seen = self.witness.commits
         try:
             replica.call = resume()
         except StopIteration as stop:
@@ -309,20 +232,17 @@ class World:
         except (Trouble, Contention) as error:
             if isinstance(error, Contention):
                 self.hits[Mishap.CONTENTION, ""] += 1
-            _arm(replica, self._clock(replica) + _RETRY)
+            replica.arm_at(self._clock(replica) + _RETRY)
             self._end(replica)
 
     def _finished(self, replica: Replica, result: Handled | Checked) -> None:
         if isinstance(result, Handled):
-            decision = result.decision
-            committed = self._line(decision.project).committed
-            if tuple(committed[decision.base : decision.state.serial]) != decision.events:
-                raise Violation(f"acknowledged, and its effects are lost: {decision.command}")
+            self.witness.acknowledged(result.decision)
             self._acknowledge(replica)
         else:
             self._end(replica)
         if result.arm is not None:
-            _arm(replica, result.arm)
+            replica.arm_at(result.arm)
 
     def _acknowledge(self, replica: Replica) -> None:
         message = replica.message
@@ -362,7 +282,10 @@ class World:
                 return self._load(call)
             case Commit():
                 self.store.commit(call.decision)
-                self._check_commit(replica, call)
+                number = None if replica.message is None else replica.message.number
+                self.witness.committed(
+                    call.decision, message=number, has_settled=replica.has_settled
+                )
             case Pending():
                 return tuple(self.store.pending(call.project, limit=min(call.limit, 4)))
             case Emit():
@@ -378,46 +301,20 @@ class World:
     def _load(self, call: Load) -> ProjectState | None:
         """Load; a store that looks at nothing but serials returns what is known."""
         stored = self.store.load(call.project, known=call.known)
-        newest = len(self._line(call.project).committed)
-        if stored is not None and stored.serial != newest:
-            raise Violation(f"loaded serial {stored.serial}, the newest is {newest}")
-        if call.known is not None and call.known.serial == newest:
+        self.witness.loaded(call.project, stored)
+        if self.witness.is_newest(call.project, call.known):
             self._hit(Mishap.KNOWN, call)
             return call.known
         return stored
 
-    def _check_commit(self, replica: Replica, call: Commit) -> None:
-        events, line = call.decision.events, self._line(call.decision.project)
-        self._commits += 1
-        if events[0].serial != len(line.committed) + 1:
-            there = f"{len(line.committed)} events are there"
-            raise Violation(f"committed over others, {there}: {_named(events[0])}")
-        line.committed.extend(events)
-        if replica.message is None:
-            if not replica.has_settled:
-                raise Violation(f"a deadline is acted on before settle: {_named(events[0])}")
-        elif replica.message.number in self._applied and self._remembers:
-            raise Violation(f"took effect twice: {replica.message.command}")
-        else:
-            self._applied.add(replica.message.number)
-
     def _publish(self, project: str, events: Sequence[Event]) -> None:
-        line = self._line(project)
         for event in events:
-            if event.serial > line.published + 1:
-                before = f"event {line.published + 1} is not published"
-                raise Violation(f"published too early, {before}: {_named(event)}")
-            if line.committed[event.serial - 1 : event.serial] != [event]:
-                raise Violation(f"published and not committed: {_named(event)}")
-            line.published = max(line.published, event.serial)
+            self.witness.published(project, event)
             if isinstance(event, TaskTriggered):
-                self._ask(line, event)
+                self._ask(event)
 
-    def _ask(self, line: _Line, event: TaskTriggered) -> None:
+    def _ask(self, event: TaskTriggered) -> None:
         """Tell the executors of a task, each of them whenever it is published."""
-        task = (event.subject.sequence_id, event.index)
-        if self._remembers and line.tasks.setdefault(task, event.task_id) != event.task_id:
-            raise Violation(f"a task runs twice, also as {line.tasks[task]}: {_named(event)}")
         match event.expects:
             case frozenset() as sources:
                 for source in sorted(sources):
@@ -436,9 +333,6 @@ class World:
 
     # ------------------------------------------------------------------ bookkeeping
 
-    def _line(self, project: str) -> _Line:
-        return self.lines.setdefault(project, _Line())
-
     def _hit(self, what: Fault | Mishap, call: Call) -> None:
         self.hits[what, type(call).__name__] += 1
 
@@ -447,22 +341,9 @@ class World:
         self._trail.append((self.now, replica.number, name, fault))
         if fault is not None:
             self.hits[fault, name] += 1
-        if replica.commits_seen != self._commits:
+        if replica.commits_seen != self.witness.commits:
             self.hits[Mishap.OVERTAKEN, name] += 1
         if replica.is_back:
             self.hits[Mishap.BORN_AGAIN, name] += 1
         if replica.message is not None and replica.message.number in self._seen:
             self.hits[Mishap.REPEATED, name] += 1
-
-
-def _armed(replica: Replica) -> datetime | None:
-    is_idle = replica.conversation is None and not replica.is_down
-    return replica.arm if is_idle else None
-
-
-def _arm(replica: Replica, at: datetime) -> None:
-    replica.arm = at if replica.arm is None else min(at, replica.arm)
-
-
-def _named(event: Event) -> str:
-    return f"{type(event).__name__} {event.serial} of {event.subject.sequence_id or 'a context'}"

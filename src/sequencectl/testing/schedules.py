@@ -23,7 +23,9 @@ from sequencectl.events import TaskTriggered
 from sequencectl.state import ProjectState
 from sequencectl.testing._faults import Fault
 from sequencectl.testing._mistakes import MISTAKES
-from sequencectl.testing._world import Answers, Replica, Step, Violation, World
+from sequencectl.testing._replica import Replica, Step
+from sequencectl.testing._witness import Violation
+from sequencectl.testing._world import Answers, World
 from sequencectl.testing.fakes import InMemoryStore
 
 __all__ = ["Explored", "ScheduleFailed", "explore"]
@@ -234,7 +236,7 @@ class _Schedule:
         store = self.world.store
         stored = store.load(_PROJECT)
         pending = store.pending(_PROJECT, limit=1)
-        line = self.world.lines.get(_PROJECT)
+        line = self.world.witness.lines.get(_PROJECT)
         return (
             None if stored is None else id(stored),
             pending[0].serial if pending else 0,

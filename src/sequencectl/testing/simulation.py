@@ -34,7 +34,9 @@ from sequencectl.shipyard import Shipyard
 from sequencectl.testing._crowd import Crowd
 from sequencectl.testing._faults import NASTY, PAIRS, Dice, Faults, Mishap, Pair, faults_of, table
 from sequencectl.testing._mistakes import MISTAKES
-from sequencectl.testing._world import Message, Replica, Step, Violation, World
+from sequencectl.testing._replica import Message, Replica, Step
+from sequencectl.testing._witness import Violation
+from sequencectl.testing._world import World
 from sequencectl.testing.fakes import InMemoryStore
 
 __all__ = ["NASTY", "PLANE", "Faults", "Report", "SimulationFailed", "simulate", "table"]
@@ -119,7 +121,7 @@ def simulate(
         close = getattr(store, "close", None)
         if close is not None:
             close()
-    events = sum(len(line.committed) for line in run.world.lines.values())
+    events = sum(len(line.committed) for line in run.world.witness.lines.values())
     return Report(seed, name, events, run.world.steps(), run.world.hits + run.crowd.hits)
 
 
