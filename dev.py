@@ -177,17 +177,17 @@ Verb = collections.namedtuple("Verb", "job layers takes_arguments")
 PACKAGE = ("build", "run")
 VERBS = {
     "demo": Verb(demo, PACKAGE + ("demo",), True),
-    "test": Verb(test, PACKAGE + ("demo", "test"), True),
+    "test": Verb(test, PACKAGE + ("demo", "controller", "test"), True),
     "lint": Verb(lint, PACKAGE + ("lint",), False),
-    "types": Verb(types, PACKAGE + ("demo", "test", "types"), False),
-    "docs": Verb(docs, PACKAGE + ("demo", "test", "docs"), False),
-    "bench": Verb(bench, PACKAGE + ("demo", "test"), True),
-    "peers": Verb(peers, PACKAGE + ("demo", "test", "peers"), True),
-    "defects": Verb(defects, PACKAGE + ("demo", "test"), True),
-    "fuzz": Verb(fuzz, PACKAGE + ("demo", "test"), True),
-    "simulate": Verb(simulate, PACKAGE + ("demo", "test"), True),
-    "explore": Verb(explore, PACKAGE + ("demo", "test"), True),
-    "deep": Verb(deep, PACKAGE + ("demo", "test"), True),
+    "types": Verb(types, PACKAGE + ("demo", "controller", "test", "types"), False),
+    "docs": Verb(docs, PACKAGE + ("demo", "controller", "test", "docs"), False),
+    "bench": Verb(bench, PACKAGE + ("demo", "controller", "test"), True),
+    "peers": Verb(peers, PACKAGE + ("demo", "controller", "test", "peers"), True),
+    "defects": Verb(defects, PACKAGE + ("demo", "controller", "test"), True),
+    "fuzz": Verb(fuzz, PACKAGE + ("demo", "controller", "test"), True),
+    "simulate": Verb(simulate, PACKAGE + ("demo", "controller", "test"), True),
+    "explore": Verb(explore, PACKAGE + ("demo", "controller", "test"), True),
+    "deep": Verb(deep, PACKAGE + ("demo", "controller", "test"), True),
     "lock": Verb(lock, ("lock",), False),
 }
 # What an argument of a verb needs on top.

@@ -153,10 +153,10 @@ class SqliteStore:
                 (project, self._kept, project),
             )
 
-    def events(self, project: str) -> Sequence[Event]:
-        """Return every event of a project that is kept, by serial."""
+    def events(self, project: str, *, after: int = 0, limit: int = ALL) -> Sequence[Event]:
+        """Return the events of a project that are kept, by serial, those after one alone."""
         with self._database.statement() as database:
-            return self._events(database, project, 0, ALL)
+            return self._events(database, project, after, limit)
 
     def agenda(self, *, limit: int) -> Sequence[Appointment]:
         """Return projects with unsent events, then deadlines by instant."""

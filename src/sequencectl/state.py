@@ -165,6 +165,10 @@ class ProjectState:
         """Return the freeze of a stage (R7)."""
         return self._freezes.get(stage)
 
+    def lanes(self, stage: str) -> tuple[str, ...]:
+        """Return the lanes of a stage in which somebody waits or runs, by name (R1)."""
+        return tuple(self.index.lanes_of(stage).lanes)
+
     def line(self, lane: str) -> tuple[str, ...]:
         """Return the ids of those in line for a lane, held ones at their place, in order (R2)."""
         return self.index.queue(lane).line

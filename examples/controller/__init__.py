@@ -1,0 +1,1 @@
+"""A reference controller: sequencectl behind Keptn's HTTP API, with a command line."""

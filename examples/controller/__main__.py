@@ -1,0 +1,96 @@
+"""The command line of the controller: ``python -m examples.controller --data FOLDER``.
+
+Exit status: 0 after SIGTERM or Ctrl-C, 1 if the data cannot be used or the address not be served,
+2 for wrong arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
+
+import uvicorn
+
+from examples.controller.app import Controller
+from examples.controller.server import Server
+from examples.controller.settings import Settings
+from examples.stores.errors import StoreUnusable
+from sequencectl import InvalidValue, QueuePolicy, TimeoutPolicy, parse_duration
+
+_NEVER = "never"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until a signal, and return the exit status."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    try:
+        settings = _settings(options)
+    except InvalidValue as error:
+        parser.error(str(error))
+    try:
+        with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+            was_served = runner.run(Server.run_controller(Controller(settings)))
+    except (StoreUnusable, OSError) as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        return 0
+    return 0 if was_served else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("sequencectl-controller", description=__doc__)
+    add = parser.add_argument
+    add("--data", type=Path, required=True, metavar="FOLDER", help="where the databases are")
+    add("--host", default="127.0.0.1", help="the address to serve (default: %(default)s)")
+    add("--port", type=int, default=8080, help="the port, 0 for any (default: %(default)s)")
+    token = "what clients send as x-token (default: SEQUENCECTL_TOKEN)"  # noqa: S105 - a help text
+    add("--token", default=os.environ.get("SEQUENCECTL_TOKEN", ""), help=token)
+    for name, limit in (("reaction", "3m"), ("completion", "24h"), ("settle", "3m")):
+        add(f"--{name}", type=_duration, default=limit, help=f"a duration (default: {limit})")
+    for name in ("total", "waiting", "abort-grace"):
+        add(f"--{name}", type=_duration, default=None, help="a duration (default: no limit)")
+    add("--scope", choices=("stage", "service"), default="stage", help="what runs one at a time")
+    add("--mode", choices=("queue", "latest_only", "reject_when_busy"), default="queue")
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    names = ("reaction", "completion", "total", "waiting", "abort_grace")
+    limits = {name: getattr(options, name) for name in names}
+    return Settings(
+        data=options.data,
+        host=options.host,
+        port=options.port,
+        token=options.token,
+        timeouts=TimeoutPolicy(**limits),
+        queueing=QueuePolicy(scope=options.scope, mode=options.mode),
+        settle=options.settle or timedelta(0),
+    )
+
+
+def _duration(text: str) -> timedelta | None:
+    """Return a duration; None for ``never``."""
+    try:
+        return None if text == _NEVER else parse_duration(text)
+    except InvalidValue as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _complain(sentence: str) -> int:
+    print(f"sequencectl-controller: {sentence}", file=sys.stderr)
+    return 1
+
+
+def _end() -> NoReturn:
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    _end()

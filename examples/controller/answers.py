@@ -1,0 +1,70 @@
+"""How errors are answered: a status, and one sentence that a person can read."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from examples.controller.host import StillLive
+from examples.controller.projects import AlreadyThere
+from examples.controller.reading import Refusal
+from examples.stores.errors import StoreUnusable
+from sequencectl import (
+    CommandRejected,
+    Contention,
+    InvalidValue,
+    RejectedCode,
+    SequencectlError,
+    UnknownProject,
+    UnknownSequence,
+)
+
+_UNKNOWN: Final = frozenset({RejectedCode.UNKNOWN_CONTEXT, RejectedCode.NOT_REACHED})
+"""What is not found, where a path names it; anything else that is refused is a bad request."""
+
+_STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
+    (UnknownProject, 404),
+    (UnknownSequence, 404),
+    (AlreadyThere, 409),
+    (StillLive, 409),
+    (Contention, 503),
+    (StoreUnusable, 503),
+    (InvalidValue, 400),
+)
+
+
+def error(status: int, message: str, *, reason: str = "") -> Response:
+    """Return the answer to a request that could not be done."""
+    more = {"reason": reason} if reason else {}
+    retry = {"Retry-After": "1"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    return JSONResponse({"code": status, "message": message, **more}, status, headers=retry)
+
+
+def refused(_: Request, why: Exception) -> Response:
+    """Answer an error of ours or of the library's."""
+    if isinstance(why, Refusal):
+        return error(why.status, why.message, reason=why.reason)
+    if isinstance(why, CommandRejected):
+        status = 404 if why.code in _UNKNOWN else 400
+        return error(status, why.message, reason=why.code.value)
+    status = next((status for kind, status in _STATUSES if isinstance(why, kind)), 500)
+    return error(status, str(why))
+
+
+def not_served(_: Request, why: Exception) -> Response:
+    """Answer what no route serves, or not by this method."""
+    assert isinstance(why, HTTPException)
+    answer = error(why.status_code, f"{why.detail.lower()}: see /openapi.json")
+    answer.headers.update(why.headers or {})
+    return answer
+
+
+HANDLERS: Final[dict[Any, Any]] = {
+    **dict.fromkeys((SequencectlError, AlreadyThere, StillLive, Refusal, StoreUnusable), refused),
+    HTTPException: not_served,
+}
+"""What answers which error."""

@@ -1,0 +1,103 @@
+"""The routes of CloudEvents: what comes in, the open tasks for who polls, the history."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Any, Final, final
+from uuid import NAMESPACE_URL, uuid5
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from examples.controller.host import Host
+from examples.controller.journal_reader import JournalReader
+from examples.controller.reading import cloudevent_of, instant_of, page_of, wrong
+from examples.controller.settings import SOURCE
+from sequencectl import ControlPlane, OpenTask, ProjectState, TriggerSequence
+from sequencectl.cloudevents import from_cloudevent, project_of, to_cloudevent
+
+IGNORED: Final = "ignored"
+"""The answer to an event that is none of ours."""
+
+_OPEN: Final = re.compile(r"sh\.keptn\.event\.([A-Za-z0-9_-]{1,63})\.triggered")
+_OF_SEQUENCE: Final = re.compile(r"sh\.keptn\.event\.[^.]+\.[^.]+\.triggered")
+
+
+@final
+class EventsApi:
+    """Sequences are triggered and tasks reported on by CloudEvents; open tasks are listed."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def post_event(self, request: Request) -> Response:
+        """Take in a CloudEvent: a trigger of a sequence, or an executor's report."""
+        event = await cloudevent_of(request)
+        _complete(event)
+        command, project = from_cloudevent(event), project_of(event)
+        context = event.get("shkeptncontext")
+        if command is None:
+            return JSONResponse({"keptnContext": context, "outcome": IGNORED})
+        if project is None:
+            data = event.get("data")
+            given = data.get("project") if isinstance(data, dict) else None
+            raise wrong("data.project", given, "1 to 200 printable ASCII characters")
+        if isinstance(command, TriggerSequence):
+            context = command.context
+        outcome = await self._host.handle(project, command)
+        return JSONResponse({"keptnContext": context, "outcome": outcome})
+
+    async def list_triggered(self, request: Request) -> Response:
+        """List the open tasks of a type, in the order of the acceptance of their sequences."""
+        kind, query = request.path_params["type"], request.query_params
+        found = _OPEN.fullmatch(kind)
+        if found is None:
+            raise wrong("the type", kind, "sh.keptn.event.<task>.triggered")
+        task, named = found.group(1), query.get("project")
+        projects = self._host.projects.all() if not named else [self._host.projects.get(named)]
+        wanted = {key: query[key] for key in ("stage", "service") if query.get(key)}
+        events = []
+        for project in projects:
+            for each in await self._host.ask(project.name, _open_tasks):
+                subject = each.triggered.subject
+                fits = all(getattr(subject, key) == value for key, value in wanted.items())
+                fits &= query.get("eventID", "") in {"", each.triggered.task_id}
+                if each.triggered.task == task and fits:
+                    events.append(to_cloudevent(each.triggered, source=SOURCE))
+        size, begin = page_of(request)
+        following = begin + size if begin + size < len(events) else 0
+        page = {"totalCount": len(events), "pageSize": size, "nextPageKey": following}
+        return JSONResponse({"events": events[begin : begin + size], **page})
+
+    async def list_history(self, request: Request) -> Response:
+        """List what happened in a project or in a context, the oldest first."""
+        query, (size, after) = request.query_params, page_of(request)
+        if not query.get("project"):
+            raise wrong("project", query.get("project"), "the name of a project")
+        page = await self._host.read(
+            partial(
+                JournalReader.history,
+                project=self._host.projects.get(query["project"]).name,
+                size=size,
+                after=after,
+                context=query.get("keptnContext", ""),
+                kind=query.get("type", ""),
+                since=instant_of(request, "fromTime"),
+            )
+        )
+        counted = {"totalCount": page.total, "pageSize": size, "nextPageKey": page.following}
+        return JSONResponse({"events": page.entries, **counted})
+
+
+def _complete(event: dict[str, Any]) -> None:
+    """Give a trigger without a context one of its own; the same for the same event."""
+    kind = event.get("type")
+    if isinstance(kind, str) and _OF_SEQUENCE.fullmatch(kind) and isinstance(event["id"], str):
+        project = project_of(event) or ""
+        own = uuid5(NAMESPACE_URL, f"{project}\n{event['id']}")
+        event["shkeptncontext"] = event.get("shkeptncontext") or str(own)
+
+
+def _open_tasks(plane: ControlPlane, state: ProjectState) -> tuple[OpenTask, ...]:
+    return plane.open_tasks(state)

@@ -1,0 +1,194 @@
+"""The routes of projects, stages and services."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from examples.controller.deliveries import Document, instant
+from examples.controller.host import Host
+from examples.controller.projects import Project
+from examples.controller.reading import Refusal, fields_of, page_of, wrong
+from sequencectl import (
+    ControlPlane,
+    FreezeStage,
+    LiveSequence,
+    ProjectState,
+    TriggerSequence,
+    UnfreezeStage,
+)
+
+_VERSION = "spec.keptn.sh/0.2.3"
+
+
+@final
+class ProjectsApi:
+    """Projects are created, changed and deleted; their stages are frozen and unfrozen."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def list_projects(self, request: Request) -> Response:
+        """List the projects by name."""
+        projects = self._host.projects.all()
+        return _paged(request, "projects", [await self._shown(project) for project in projects])
+
+    async def create_project(self, request: Request) -> Response:
+        """Create a project with a shipyard."""
+        fields = await fields_of(request)
+        name, shipyard = fields.text("name"), fields.base64("shipyard")
+        fields.end("gitUser", "gitToken", "gitRemoteURL", "gitCredentials")
+        await self._host.create(name, shipyard)
+        return JSONResponse({})
+
+    async def update_project(self, request: Request) -> Response:
+        """Give a project another shipyard, for what is accepted from now on."""
+        fields = await fields_of(request)
+        name, shipyard = fields.text("name"), fields.base64("shipyard")
+        fields.end("gitUser", "gitToken", "gitRemoteURL", "gitCredentials")
+        await self._host.update(name, shipyard)
+        return JSONResponse({})
+
+    async def get_project(self, request: Request) -> Response:
+        """Return a project with its stages and services."""
+        return JSONResponse(await self._shown(self._project(request)))
+
+    async def delete_project(self, request: Request) -> Response:
+        """Delete a project in which nothing is live."""
+        await self._host.delete(self._project(request).name)
+        return JSONResponse({})
+
+    async def list_stages(self, request: Request) -> Response:
+        """List the stages of a project in the order of its shipyard."""
+        project = await self._shown(self._project(request))
+        return _paged(request, "stages", project["stages"])
+
+    async def get_stage(self, request: Request) -> Response:
+        """Return a stage: who holds it, how many wait, whether it is frozen."""
+        return JSONResponse(await self._stage(request))
+
+    async def control_stage(self, request: Request) -> Response:
+        """Freeze or unfreeze a stage."""
+        project, stage = self._project(request), request.path_params["stage"]
+        fields = await fields_of(request)
+        word = fields.text("state")
+        if word not in {"freeze", "unfreeze"}:
+            raise wrong("state", word, "freeze or unfreeze")
+        command = (FreezeStage if word == "freeze" else UnfreezeStage)(
+            stage,
+            actor=fields.text("actor", default=""),
+            reason=fields.text("reason", default=""),
+            request_id=fields.text("requestId", default="") or None,
+        )
+        fields.end()
+        return JSONResponse({"outcome": await self._host.handle(project.name, command)})
+
+    async def list_services(self, request: Request) -> Response:
+        """List the services of a stage: those of its project."""
+        return _paged(request, "services", (await self._stage(request))["services"])
+
+    async def get_service(self, request: Request) -> Response:
+        """Return a service that was created, or for which something was triggered."""
+        name = request.path_params["service"]
+        services = (await self._stage(request))["services"]
+        found = next((each for each in services if each["serviceName"] == name), None)
+        if found is None:
+            where = f"project {request.path_params['project']}"
+            raise Refusal(404, f"{where} has no service {name!r}")
+        return JSONResponse(found)
+
+    async def create_service(self, request: Request) -> Response:
+        """Create a service."""
+        project, fields = self._project(request), await fields_of(request)
+        name = fields.text("serviceName")
+        fields.end()
+        if not name:
+            raise Refusal(400, "serviceName: must not be empty")
+        # as strict as the library is with a service
+        TriggerSequence("s", stage="s", sequence="s", service=name)
+        await self._host.add_service(project.name, name)
+        return JSONResponse({})
+
+    async def delete_service(self, request: Request) -> Response:
+        """Delete a service that was created."""
+        project, name = self._project(request), request.path_params["service"]
+        if not await self._host.remove_service(project.name, name):
+            raise Refusal(404, f"project {project.name} has no service {name!r} that was created")
+        return JSONResponse({})
+
+    async def stages_of(self, project: Project) -> list[Document]:
+        """Return how the stages of a project stand."""
+        triggered = await self._host.read(lambda journal: journal.services(project.name))
+        created = {name: instant(at) for name, at in project.services.items()}
+        services = [
+            {"serviceName": name, "creationDate": at}
+            for name, at in sorted({**triggered, **created}.items())
+        ]
+
+        def asked(plane: ControlPlane, state: ProjectState) -> list[Document]:
+            return [
+                {**_stage(stage.name, state), "services": services}
+                for stage in plane.shipyard.stages
+            ]
+
+        return await self._host.ask(project.name, asked)
+
+    def _project(self, request: Request) -> Project:
+        return self._host.projects.get(request.path_params["project"])
+
+    async def _stage(self, request: Request) -> Document:
+        project, name = self._project(request), request.path_params["stage"]
+        stages = await self.stages_of(project)
+        found = next((stage for stage in stages if stage["stageName"] == name), None)
+        if found is None:
+            raise Refusal(404, f"project {project.name} has no stage {name!r}")
+        return found
+
+    async def _shown(self, project: Project) -> Document:
+        return {
+            "projectName": project.name,
+            "creationDate": instant(project.created_at),
+            "shipyard": project.shipyard,
+            "shipyardVersion": _VERSION,
+            "stages": await self.stages_of(project),
+        }
+
+
+def _stage(name: str, state: ProjectState) -> Document:
+    freeze = state.freeze_of(name)
+    lanes = state.lanes(name)
+    holders = [state.live(known) for lane in lanes for known in state.holders(lane)]
+    return {
+        "stageName": name,
+        "frozen": None
+        if freeze is None
+        else {
+            "actor": freeze.control.actor,
+            "reason": freeze.control.reason,
+            "since": instant(freeze.at),
+        },
+        "waiting": sum(len(state.line(lane)) for lane in lanes),
+        "holders": [_holder(each) for each in holders if each is not None],
+    }
+
+
+def _holder(record: LiveSequence) -> Document:
+    return {
+        "sequenceId": record.sequence_id,
+        "keptnContext": record.context,
+        "name": record.name,
+        "service": record.service,
+        "phase": record.phase.value,
+    }
+
+
+def _paged(request: Request, name: str, entries: list[Mapping[str, Any]]) -> Response:
+    """Answer with the part of a short list that was asked for."""
+    size, begin = page_of(request)
+    end = begin + size
+    page = {"totalCount": len(entries), "pageSize": size}
+    following = end if end < len(entries) else 0
+    return JSONResponse({name: entries[begin:end], **page, "nextPageKey": following})

@@ -1,0 +1,146 @@
+"""The routes of deliveries: lists, how one stands and why, its controls, the live stream."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final, final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from examples.controller.api_projects import ProjectsApi
+from examples.controller.host import Host
+from examples.controller.journal_reader import JournalReader
+from examples.controller.reading import (
+    Fields,
+    Refusal,
+    fields_of,
+    id_of,
+    instant_of,
+    page_of,
+    serial_of,
+)
+from examples.controller.states import detail_of, state_of
+from examples.controller.stream import FROM_NOW_ON, Broadcaster, Message
+from sequencectl import AbortSequence, PauseSequence, ResumeSequence, UnknownContext
+
+MOST_CHANGED: Final = 500
+"""A client that missed changes of more deliveries than this is told to load them again."""
+
+_CONTROLS: Final = ("pause", "resume", "abort")
+
+
+@final
+class SequencesApi:
+    """Deliveries are listed, explained, paused, resumed and aborted."""
+
+    def __init__(self, host: Host, projects: ProjectsApi, broadcaster: Broadcaster) -> None:
+        self._host = host
+        self._projects = projects
+        self._broadcaster = broadcaster
+
+    async def list_sequences(self, request: Request) -> Response:
+        """List the deliveries of a project, the newest first."""
+        project = self._host.projects.get(request.path_params["project"])
+        query, (size, before) = request.query_params, page_of(request)
+        names = {key: query[key] for key in ("name", "state", "service") if query.get(key)}
+        contexts = [each for each in query.get("keptnContext", "").split(",") if each]
+        page = await self._host.read(
+            partial(
+                JournalReader.deliveries,
+                project=project.name,
+                size=size,
+                before=before,
+                names=names,
+                contexts=contexts,
+                stage=query.get("stage", ""),
+                since=instant_of(request, "fromTime"),
+                until=instant_of(request, "beforeTime"),
+            )
+        )
+        return JSONResponse(
+            {
+                "states": [state_of(document) for document in page.entries],
+                "totalCount": page.total,
+                "pageSize": size,
+                "nextPageKey": page.following,
+            }
+        )
+
+    async def get_sequence(self, request: Request) -> Response:
+        """Return a delivery with an explanation of each of its sequences, and its controls."""
+        project, context = self._about(request)
+        document = await self._host.read(lambda journal: journal.delivery(project, context))
+        if document is None:
+            raise UnknownContext(project, context)
+        detail = await self._host.ask(project, partial(detail_of, document))
+        return JSONResponse(detail)
+
+    async def control_sequence(self, request: Request) -> Response:
+        """Pause, resume or abort a delivery, or its part in a stage."""
+        project, context = self._about(request)
+        command = _control(context, await fields_of(request))
+        return JSONResponse({"outcome": await self._host.handle(project, command)})
+
+    async def stream(self, request: Request) -> Response:
+        """Follow what changes in a project, as server-sent events."""
+        project = self._host.projects.get(request.path_params["project"]).name
+        following = self._broadcaster.follow(project, serial_of(request))
+        quiet = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(following, media_type="text/event-stream", headers=quiet)
+
+    def _about(self, request: Request) -> tuple[str, str]:
+        project = self._host.projects.get(request.path_params["project"]).name
+        return project, id_of(request.path_params["context"], "keptnContext")
+
+
+async def changes(
+    host: Host, api: ProjectsApi, project: str, after: int
+) -> tuple[int, Message | None]:
+    """Return the serial of a project and what changed after another; None if that is too much."""
+
+    def read(journal: JournalReader) -> tuple[int, Message | None]:
+        serial = journal.told(project)
+        if after >= FROM_NOW_ON:
+            return serial, {}
+        if after > serial:  # of another history: everything must be loaded again
+            return serial, None
+        found = journal.changed(project, after=after, most=MOST_CHANGED + 1)
+        if len(found) > MOST_CHANGED:
+            return serial, None
+        return serial, {"states": [state_of(document) for document in found]}
+
+    serial, message = await host.read(read)
+    if message:
+        message["stages"] = await api.stages_of(host.projects.get(project))
+    return serial, message
+
+
+def _control(context: str, fields: Fields) -> PauseSequence | ResumeSequence | AbortSequence:
+    """Return the command that the body of a control asks for."""
+    word, stage = fields.text("state"), fields.text("stage", default="") or None
+    request_id = fields.text("requestId", default="") or None
+    actor, reason = fields.text("actor", default=""), fields.text("reason", default="")
+    force, own = fields.flag("force"), fields.text("sequenceId", default="") or None
+    fields.end()
+    if word not in _CONTROLS:
+        raise Refusal(400, f"state: must be one of {', '.join(_CONTROLS)}, got {word!r}")
+    if word != "abort" and (force or own):
+        raise Refusal(400, f"force, sequenceId: belong to an abort, not to a {word}")
+    if word == "pause":
+        return PauseSequence(
+            context, stage=stage, actor=actor, reason=reason, request_id=request_id
+        )
+    if word == "resume":
+        return ResumeSequence(
+            context, stage=stage, actor=actor, reason=reason, request_id=request_id
+        )
+    return AbortSequence(
+        None if own else context,
+        sequence_id=own,
+        stage=stage,
+        force=force,
+        actor=actor,
+        reason=reason,
+        request_id=request_id,
+    )

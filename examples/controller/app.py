@@ -1,0 +1,171 @@
+"""The application: every route as a row of one table, and what stands before all of them."""
+
+from __future__ import annotations
+
+import hmac
+import inspect
+from typing import Final, Protocol, final
+
+import attrs
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from examples.controller import openapi
+from examples.controller.answers import HANDLERS, error
+from examples.controller.api_events import EventsApi
+from examples.controller.api_projects import ProjectsApi
+from examples.controller.api_sequences import SequencesApi, changes
+from examples.controller.host import Host
+from examples.controller.settings import Settings
+from examples.controller.stream import Broadcaster, Message
+from sequencectl.ports import Clock
+
+VERSION: Final = "0.1.0"
+PREFIXES: Final = ("/api", "/controlPlane")
+OPEN: Final = frozenset({"/healthz"})
+"""What is answered without a token."""
+
+
+class Serve(Protocol):
+    """What serves a route: a method whose name and docstring tell what it does."""
+
+    __name__: str
+
+    async def __call__(self, request: Request, /) -> Response:
+        """Return the answer to a request."""
+        ...
+
+
+@final
+class Controller:
+    """One controller: its host, its streams and its routes; enter it, serve `app`, leave it."""
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.host = Host(settings, self._changed, clock=clock)
+        self.broadcaster = Broadcaster(
+            self._gather,
+            self.host.metrics,
+            interval=1 / settings.per_second,
+            keep_alive=settings.keep_alive.total_seconds(),
+        )
+        self._projects = ProjectsApi(self.host)
+        self._sequences = SequencesApi(self.host, self._projects, self.broadcaster)
+        self._events = EventsApi(self.host)
+        app = Starlette(
+            routes=[Route(path, serve, methods=[method]) for method, path, serve in self._table()],
+            exception_handlers=HANDLERS,
+        )
+        self.app = _Prefixes(_Token(app, settings.token))
+
+    def _table(self) -> list[tuple[str, str, Serve]]:
+        projects, sequences, events = self._projects, self._sequences, self._events
+        project = "/v1/project/{project}"
+        stage, sequence = project + "/stage/{stage}", "/v1/sequence/{project}"
+        return [
+            ("GET", "/healthz", self.health),
+            ("GET", "/metrics", self.metrics),
+            ("GET", "/openapi.json", self.openapi),
+            ("POST", "/v1/auth", self.auth),
+            ("GET", "/v1/metadata", self.metadata),
+            ("POST", "/v1/event", events.post_event),
+            ("GET", "/v1/event/triggered/{type}", events.list_triggered),
+            ("GET", "/mongodb-datastore/event", events.list_history),
+            ("GET", "/v1/project", projects.list_projects),
+            ("POST", "/v1/project", projects.create_project),
+            ("PUT", "/v1/project", projects.update_project),
+            ("GET", project, projects.get_project),
+            ("DELETE", project, projects.delete_project),
+            ("GET", project + "/stage", projects.list_stages),
+            ("GET", stage, projects.get_stage),
+            ("POST", stage + "/control", projects.control_stage),
+            ("GET", stage + "/service", projects.list_services),
+            ("GET", stage + "/service/{service:path}", projects.get_service),
+            ("POST", project + "/service", projects.create_service),
+            ("DELETE", project + "/service/{service:path}", projects.delete_service),
+            ("GET", "/v1/stream/{project}", sequences.stream),
+            ("GET", sequence, sequences.list_sequences),
+            ("POST", sequence + "/{context:path}/control", sequences.control_sequence),
+            ("GET", sequence + "/{context:path}", sequences.get_sequence),
+        ]
+
+    async def health(self, _: Request) -> Response:
+        """Say whether the controller can work."""
+        if not self.host.is_well:
+            return error(503, "the store cannot be used")
+        return JSONResponse({"status": "ok"})
+
+    async def metrics(self, _: Request) -> Response:
+        """Return what is counted, in Prometheus' text format."""
+        return Response(self.host.metrics.text(), media_type="text/plain; version=0.0.4")
+
+    async def openapi(self, _: Request) -> Response:
+        """Return the OpenAPI document of these routes."""
+        rows = [
+            (method, path, serve.__name__, inspect.getdoc(serve) or "")
+            for method, path, serve in self._table()
+        ]
+        return JSONResponse(openapi.document(rows, VERSION))
+
+    async def auth(self, _: Request) -> Response:
+        """Say that the token is right."""
+        return JSONResponse({})
+
+    async def metadata(self, _: Request) -> Response:
+        """Say what this is, in Keptn's words."""
+        own = {"keptnversion": VERSION, "shipyardversion": VERSION, "keptnlabel": "sequencectl"}
+        return JSONResponse({**own, "bridgeversion": "", "namespace": ""})
+
+    def _changed(self, project: str, serial: int) -> None:
+        self.broadcaster.changed(project, serial)
+
+    async def _gather(self, project: str, after: int) -> tuple[int, Message | None]:
+        return await changes(self.host, self._projects, project, after)
+
+    async def __aenter__(self) -> Controller:
+        await self.host.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.broadcaster.close()
+        await self.host.stop()
+
+
+@final
+@attrs.frozen
+class _Prefixes:
+    """Serves every route with and without Keptn's prefixes."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"]
+            for prefix in PREFIXES:
+                if path.startswith(prefix + "/"):
+                    path = path.removeprefix(prefix)
+            scope = {**scope, "path": path, "raw_path": path.encode()}
+        await self.app(scope, receive, send)
+
+
+@final
+@attrs.frozen
+class _Token:
+    """Lets in who has the token; nothing of a request is read before."""
+
+    app: ASGIApp
+    token: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_open = scope["type"] != "http" or not self.token or scope["path"] in OPEN
+        if is_open or self._is_right(dict(scope["headers"]).get(b"x-token", b"")):
+            await self.app(scope, receive, send)
+        else:
+            answer = error(401, "the header x-token must have the token of this controller")
+            await answer(scope, receive, send)
+
+    def _is_right(self, given: bytes) -> bool:
+        return hmac.compare_digest(given, self.token.encode())

@@ -1,0 +1,263 @@
+"""The host of the library: one thread that decides, one that reads, and one timer.
+
+Shows: the nine duties with `SequenceController` in an asyncio program. Commands are taken in turn
+by a thread that owns the store, so that no request waits on another's disk in the event loop; the
+timer is armed for the earliest instant the controller asks for and costs nothing until then.
+Leaves out: several processes on one folder (the stores permit it, the stream does not tell).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final, TypeVar, final
+
+from examples.controller.journal import Journal
+from examples.controller.journal_reader import JournalReader
+from examples.controller.metrics import Metrics
+from examples.controller.projects import Projects
+from examples.controller.settings import Settings
+from examples.stores.errors import StoreUnusable
+from examples.stores.sqlite import ALL, SqliteStore
+from sequencectl import (
+    Command,
+    ControlPlane,
+    Event,
+    ProjectState,
+    SequenceController,
+    UnfreezeStage,
+)
+from sequencectl.outcomes import Unchanged
+from sequencectl.ports import Clock
+
+T = TypeVar("T")
+
+APPLIED: Final = "applied"
+"""The answer to a command that took effect."""
+
+_CATCH_UP: Final = 1_000
+_RETRY: Final = timedelta(seconds=5)
+
+
+class StillLive(Exception):
+    """A project cannot be deleted: something in it is live; the message says how much."""
+
+
+@final
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the present instant, aware, in UTC."""
+        return datetime.now(UTC)
+
+
+@final
+class Host:
+    """Everything behind the routes; made, used and closed on one event loop.
+
+    `changed` is called on the loop with the project and the serial of what was published.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        changed: Callable[[str, int], None],
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        self.metrics = Metrics()
+        self.is_well = True
+        self._settings = settings
+        self._changed = changed
+        self._clock = SystemClock() if clock is None else clock
+        self._decider = ThreadPoolExecutor(1, "decider")
+        self._reader = ThreadPoolExecutor(1, "reader")
+        self._open = ExitStack()
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed_at: datetime | None = None
+        self._checking: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Open the files, make up what the journal lacks, publish what is unsent (duty 8)."""
+        self._loop = asyncio.get_running_loop()
+        await self._deciding(self._open_files)
+        await self._reading_thread(self._open_journal)
+        self._checking = self._loop.create_task(self._check())
+
+    async def stop(self) -> None:
+        """Let the command in hand end, and close the files."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._checking is not None:
+            await asyncio.gather(self._checking, return_exceptions=True)
+        await self._reading_thread(self.journal.close)
+        await self._deciding(self._open.close)
+        self._decider.shutdown()
+        self._reader.shutdown()
+
+    # ------------------------------------------------------------------ commands
+
+    async def handle(self, project: str, command: Command) -> str:
+        """Hand a command to the library; return ``applied``, or why nothing changed.
+
+        Raises what `SequenceController.handle` raises.
+        """
+        with self.metrics.timed(command):
+            try:
+                handled = await self._deciding(partial(self._controller.handle, project, command))
+            except StoreUnusable:
+                self.is_well = False
+                self._arm(self._clock.now() + _RETRY)  # it may have been committed after all
+                raise
+            except Exception as error:
+                self.metrics.refused(command, error)
+                raise
+        self.is_well = True
+        self._arm(handled.arm)
+        if handled.unsent is not None:
+            self.metrics.unsent.inc()
+        outcome = handled.decision.outcome
+        word = outcome.code.value if isinstance(outcome, Unchanged) else APPLIED
+        self.metrics.answered(command, word)
+        return word
+
+    async def ask(self, project: str, question: Callable[[ControlPlane, ProjectState], T]) -> T:
+        """Return what `question` makes of a project's plane and its newest state."""
+
+        def asked() -> T:
+            return question(self.projects.plane_of(project), self._controller.state(project))
+
+        return await self._deciding(asked)
+
+    async def read(self, question: Callable[[JournalReader], T]) -> T:
+        """Return what `question` finds in the journal."""
+        return await self._reading_thread(partial(self._read, question))
+
+    # ------------------------------------------------------------------ projects
+
+    async def create(self, name: str, shipyard: str) -> None:
+        """Add a project; see `Projects.create`."""
+
+        def create() -> None:
+            serial = self._serial(name)
+            self.projects.create(name, shipyard, now=self._clock.now(), since=serial)
+            self._journal.forget(name, serial=serial)
+
+        await self._deciding(create)
+
+    async def update(self, name: str, shipyard: str) -> None:
+        """Give a project another shipyard, for what is accepted from now on."""
+        await self._deciding(partial(self.projects.update, name, shipyard))
+
+    async def delete(self, name: str) -> None:
+        """Delete a project in which nothing is live; else raise `StillLive`."""
+
+        def delete() -> None:
+            self.projects.get(name)
+            state = self._controller.state(name)
+            if live := sum(not each.phase.has_ended for each in state.sequences.values()):
+                raise StillLive(f"project {name} has {live} live sequences: abort them first")
+            for stage in state.freezes:
+                self._controller.handle(name, UnfreezeStage(stage, reason="project deleted"))
+            self.projects.delete(name)
+            self._journal.forget(name, serial=self._serial(name))
+
+        await self._deciding(delete)
+
+    async def add_service(self, project: str, service: str) -> None:
+        """Add a service to a project; see `Projects.add_service`."""
+        now = self._clock.now()
+        await self._deciding(partial(self.projects.add_service, project, service, now=now))
+
+    async def remove_service(self, project: str, service: str) -> bool:
+        """Remove a service; return whether it was there."""
+        return await self._deciding(partial(self.projects.remove_service, project, service))
+
+    # ------------------------------------------------------------------ the sink
+
+    def emit(self, project: str, events: Sequence[Event]) -> None:
+        """Write events to the journal, then tell the streams: what the controller calls."""
+        self._journal.tell(project, events)
+        self.metrics.published.inc(len(events))
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._changed, project, events[-1].serial)
+
+    # ------------------------------------------------------------------ the timer
+
+    def _arm(self, at: datetime | None) -> None:
+        """Ring at an instant, unless the timer rings before."""
+        if at is None or (self._armed_at is not None and self._armed_at <= at):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        delay = max((at - self._clock.now()).total_seconds(), 0.0)
+        self._armed_at, self._timer = at, self._loop.call_later(delay, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = self._armed_at = None
+        if self._checking is None or self._checking.done():
+            self._checking = self._loop.create_task(self._check())
+
+    async def _check(self) -> None:
+        """Publish what is unsent and act on what is due; come back when asked to."""
+        try:
+            checked = await self._deciding(self._controller.check_deadlines)
+        except Exception:  # noqa: BLE001 - whatever the store says, somebody must come back
+            self.is_well = False
+            self._arm(self._clock.now() + _RETRY)
+            return
+        self.is_well = True
+        self.metrics.checks.inc()
+        self._arm(checked.arm)
+
+    # ------------------------------------------------------------------ the two threads
+
+    def _open_files(self) -> None:
+        settings, close = self._settings, self._open.callback
+        settings.data.mkdir(parents=True, exist_ok=True)
+        self._store = SqliteStore(settings.data / "sequences.db", kept=ALL)
+        close(self._store.close)
+        self.projects = Projects(settings.data / "projects.db", settings.plane)
+        close(self.projects.close)
+        self._journal = Journal(settings.data / "journal.db")
+        close(self._journal.close)
+        for project in self.projects.all():
+            self._catch_up(project.name, project.since)
+        self._controller = SequenceController(
+            self.projects.plane_of,
+            store=self._store,
+            clock=self._clock,
+            sink=self,
+            settle=settings.settle,
+        )
+
+    def _catch_up(self, project: str, since: int) -> None:
+        """Tell the journal what it lacks: all that was committed and not acknowledged, or lost."""
+        told = self._journal.told(project)
+        if not since <= told <= self._serial(project):  # it is another one's, or a new file
+            self._journal.forget(project, serial=since)
+            told = since
+        while events := self._store.events(project, after=told, limit=_CATCH_UP):
+            self._journal.tell(project, events)
+            told = events[-1].serial
+
+    def _open_journal(self) -> None:
+        self.journal = JournalReader(self._settings.data / "journal.db")
+
+    def _serial(self, project: str) -> int:
+        state = self._store.load(project)
+        return 0 if state is None else state.serial
+
+    def _read(self, question: Callable[[JournalReader], T]) -> T:
+        return question(self.journal)
+
+    async def _deciding(self, work: Callable[[], T]) -> T:
+        return await self._loop.run_in_executor(self._decider, work)
+
+    async def _reading_thread(self, work: Callable[[], T]) -> T:
+        return await self._loop.run_in_executor(self._reader, work)

@@ -1,0 +1,138 @@
+"""The journal: every delivery as a document and every event as a CloudEvent, in a SQLite file.
+
+Shows: a read model written by the `EventSink`. It is told each event at least once and takes it in
+once, by serial; it is derived, so that a file that is lost, or behind after a power cut, is made up
+from the events that the store keeps. Leaves out: forgetting. It grows with what happens.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Final, final
+
+from examples.controller.cloudevents import history_of
+from examples.controller.deliveries import Document, begin, instant, mention, tell
+from examples.controller.states import state_of
+from examples.stores.database import Database, Schema
+from sequencectl import Event
+from sequencectl.events import SequenceTriggered
+from sequencectl.facts import Subject
+
+SCHEMA: Final = Schema(
+    application_id=0x7365716A,  # "seqj"
+    version=1,
+    statements=(
+        "CREATE TABLE told (project TEXT PRIMARY KEY, serial INTEGER NOT NULL) WITHOUT ROWID",
+        # first: the serial of its first event, its place in lists; last: of its newest one
+        """CREATE TABLE delivery (project TEXT, context TEXT, first INTEGER NOT NULL,
+           last INTEGER NOT NULL, name TEXT NOT NULL, service TEXT NOT NULL, time TEXT NOT NULL,
+           state TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (project, context))""",
+        "CREATE INDEX listed ON delivery (project, first)",
+        "CREATE INDEX changed ON delivery (project, last)",
+        """CREATE TABLE history (project TEXT, serial INTEGER, context TEXT NOT NULL,
+           type TEXT NOT NULL, time TEXT NOT NULL, event TEXT NOT NULL,
+           PRIMARY KEY (project, serial)) WITHOUT ROWID""",
+        "CREATE INDEX of_context ON history (project, context, serial)",
+        """CREATE TABLE service (project TEXT, name TEXT, time TEXT NOT NULL,
+           PRIMARY KEY (project, name)) WITHOUT ROWID""",
+    ),
+)
+
+
+@final
+class Journal:
+    """Writes the journal; for one thread. Raises `StoreUnusable` if the file cannot be used."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, SCHEMA, synchronous="NORMAL", busy_timeout=5.0)
+
+    def told(self, project: str) -> int:
+        """Return the serial of the last event of a project that was told."""
+        with self._database.statement() as database:
+            return told_of(database, project)
+
+    def tell(self, project: str, events: Sequence[Event]) -> None:
+        """Take in events, those that are known already left out."""
+        with self._database.transaction(writes=True) as database:
+            last = told_of(database, project)
+            documents: dict[str, Document] = {}
+            for event in events:
+                if event.serial > last:
+                    last = event.serial
+                    _take_in(database, documents, event)
+            for document in documents.values():
+                _write(database, document)
+            database.execute("REPLACE INTO told VALUES (?, ?)", (project, last))
+
+    def forget(self, project: str, *, serial: int) -> None:
+        """Drop all of a project up to a serial, which counts as told."""
+        with self._database.transaction(writes=True) as database:
+            for table in ("delivery", "history", "service"):
+                database.execute(f"DELETE FROM {table} WHERE project = ?", (project,))  # noqa: S608
+            database.execute("REPLACE INTO told VALUES (?, ?)", (project, serial))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+
+def told_of(database: Connection, project: str) -> int:
+    """Return the serial of the last event of a project that was told, read from a journal."""
+    row = database.execute("SELECT serial FROM told WHERE project = ?", (project,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _take_in(database: Connection, documents: dict[str, Document], event: Event) -> None:
+    """Tell one event to the document of its context, and write it to the history."""
+    subject, written = event.subject, history_of(event)
+    document = _document(database, documents, event)
+    if document is not None:
+        tell(document, event)
+        if written is not None:
+            mention(document, written)
+    if written is not None:
+        row = (subject.project, event.serial, subject.context, written["type"], written["time"])
+        database.execute(
+            "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?)", (*row, json.dumps(written))
+        )
+    if isinstance(event, SequenceTriggered) and subject.service:
+        database.execute(
+            "INSERT OR IGNORE INTO service VALUES (?, ?, ?)",
+            (subject.project, subject.service, instant(event.at)),
+        )
+
+
+def _document(
+    database: Connection, documents: dict[str, Document], event: Event
+) -> Document | None:
+    """Return the document an event is about, begun if there is none; None if it is about none."""
+    subject: Subject = event.subject
+    if not subject.context:
+        return None
+    document = documents.get(subject.context)
+    if document is None:
+        key = (subject.project, subject.context)
+        select = "SELECT document FROM delivery WHERE project = ? AND context = ?"
+        row = database.execute(select, key).fetchone()
+        document = None if row is None else json.loads(row[0])
+    if document is None and isinstance(event, SequenceTriggered):
+        document = begin(event)
+    if document is not None:
+        documents[subject.context] = document
+    return document
+
+
+def _write(database: Connection, document: Document) -> None:
+    keys = ("project", "context", "first", "serial", "name", "service", "time")
+    row = {key: document[key] for key in keys}
+    row |= {"state": state_of(document)["state"], "document": json.dumps(document)}
+    database.execute(
+        """INSERT INTO delivery VALUES
+           (:project, :context, :first, :serial, :name, :service, :time, :state, :document)
+           ON CONFLICT (project, context) DO UPDATE SET last = excluded.last,
+           state = excluded.state, document = excluded.document""",
+        row,
+    )

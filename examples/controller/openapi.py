@@ -1,0 +1,173 @@
+"""The OpenAPI document: made from the table of routes, and what each of them takes and answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+Document = dict[str, Any]
+
+_PARAMETER: Final = re.compile(r"\{(\w+)(?::path)?\}")
+_TEXT: Final[Document] = {"type": "string"}
+_TEXT_OR_NULL: Final[Document] = {"type": ["string", "null"]}
+_WHOLE: Final[Document] = {"type": "integer"}
+_FLAG: Final[Document] = {"type": "boolean"}
+_INSTANT: Final[Document] = {"type": "string", "format": "date-time"}
+_ANY: Final[Document] = {"type": "object"}
+
+
+def _object(required: Mapping[str, Document], **optional: Document) -> Document:
+    return {"type": "object", "required": list(required), "properties": {**required, **optional}}
+
+
+def _ref(name: str) -> Document:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list(of: Document) -> Document:
+    return {"type": "array", "items": of}
+
+
+def _page(name: str, of: Document) -> Document:
+    counts = {"totalCount": _WHOLE, "pageSize": _WHOLE, "nextPageKey": _WHOLE}
+    return _object({name: _list(of), **counts})
+
+
+_CONTROL: Final = {"actor": _TEXT, "reason": _TEXT, "requestId": _TEXT}
+_BY: Final = _object({"actor": _TEXT, "reason": _TEXT, "since": _INSTANT})
+_LATEST: Final = {
+    "oneOf": [_object({"id": _TEXT, "type": _TEXT, "time": _INSTANT}), {"type": "null"}]
+}
+
+SCHEMAS: Final[Mapping[str, Document]] = {
+    "Error": _object({"code": _WHOLE, "message": _TEXT}, reason=_TEXT),
+    "Nothing": _object({}),
+    "Outcome": _object({"outcome": _TEXT}),
+    "CloudEvent": _object(
+        {"specversion": _TEXT, "type": _TEXT, "source": _TEXT},
+        id=_TEXT, shkeptncontext=_TEXT, triggeredid=_TEXT, gitcommitid=_TEXT, data=_ANY,
+    ),
+    "EventTaken": _object({"keptnContext": _TEXT_OR_NULL, "outcome": _TEXT}),
+    "NewProject": _object({"name": _TEXT, "shipyard": {"type": "string", "format": "byte"}}),
+    "Service": _object({"serviceName": _TEXT, "creationDate": _INSTANT}),
+    "NewService": _object({"serviceName": _TEXT}),
+    "StageControl": _object({"state": {"enum": ["freeze", "unfreeze"]}}, **_CONTROL),
+    "Stage": _object({
+        "stageName": _TEXT,
+        "services": _list(_ref("Service")),
+        "frozen": {"oneOf": [_BY, {"type": "null"}]},
+        "waiting": _WHOLE,
+        "holders": _list(_ANY),
+    }),
+    "Project": _object({
+        "projectName": _TEXT, "creationDate": _INSTANT, "shipyard": _TEXT,
+        "shipyardVersion": _TEXT, "stages": _list(_ref("Stage")),
+    }),
+    "Control": _object(
+        {"state": {"enum": ["pause", "resume", "abort"]}},
+        stage=_TEXT, force=_FLAG, sequenceId=_TEXT, **_CONTROL,
+    ),
+    "Sequence": _object({
+        "id": _TEXT, "name": _TEXT, "stage": _TEXT, "service": _TEXT, "phase": _TEXT,
+        "result": _TEXT_OR_NULL, "status": _TEXT_OR_NULL, "message": _TEXT,
+        "planned": _list(_TEXT), "tasks": _list(_ANY), "pauses": _list(_ANY),
+    }),
+    "State": _object({
+        "name": _TEXT, "project": _TEXT, "service": _TEXT, "shkeptncontext": _TEXT,
+        "state": {"enum": ["waiting", "started", "paused", "finished", "timedOut", "aborted"]},
+        "time": _INSTANT, "problemTitle": _TEXT,
+        "stages": _list(_object({
+            "name": _TEXT, "state": _TEXT, "image": _TEXT, "latestEvent": _LATEST,
+            "latestFailedEvent": _LATEST, "latestEvaluation": {"type": ["object", "null"]},
+        })),
+        "statusLine": _TEXT, "draining": _FLAG, "live": _FLAG, "serial": _WHOLE, "can": _ANY,
+        "paused": _list(_ANY), "sequences": _list(_ref("Sequence")),
+    }),
+    "Detail": {"allOf": [
+        _ref("State"), _object({"controls": _list(_ANY), "explanations": _ANY}),
+    ]},
+    "Projects": _page("projects", _ref("Project")),
+    "Stages": _page("stages", _ref("Stage")),
+    "Services": _page("services", _ref("Service")),
+    "States": _page("states", _ref("State")),
+    "Events": _page("events", _ref("CloudEvent")),
+}  # fmt: skip
+"""What bodies look like."""
+
+_PAGED: Final = ("pageSize", "nextPageKey")
+_OPERATIONS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
+    "health": ("", "Nothing", ()),
+    "metrics": ("", "", ()),
+    "openapi": ("", "Nothing", ()),
+    "auth": ("", "Nothing", ()),
+    "metadata": ("", "Nothing", ()),
+    "post_event": ("CloudEvent", "EventTaken", ()),
+    "list_triggered": ("", "Events", ("project", "stage", "service", "eventID", *_PAGED)),
+    "list_history": ("", "Events", ("project", "keptnContext", "type", "fromTime", *_PAGED)),
+    "list_projects": ("", "Projects", _PAGED),
+    "create_project": ("NewProject", "Nothing", ()),
+    "update_project": ("NewProject", "Nothing", ()),
+    "get_project": ("", "Project", ()),
+    "delete_project": ("", "Nothing", ()),
+    "list_stages": ("", "Stages", _PAGED),
+    "get_stage": ("", "Stage", ()),
+    "control_stage": ("StageControl", "Outcome", ()),
+    "list_services": ("", "Services", _PAGED),
+    "get_service": ("", "Service", ()),
+    "create_service": ("NewService", "Nothing", ()),
+    "delete_service": ("", "Nothing", ()),
+    "stream": ("", "", ("since",)),
+    "list_sequences": (
+        "", "States",
+        ("name", "state", "stage", "service", "keptnContext", "fromTime", "beforeTime", *_PAGED),
+    ),
+    "control_sequence": ("Control", "Outcome", ()),
+    "get_sequence": ("", "Detail", ()),
+}  # fmt: skip
+"""By operation: the schema of its body, that of its answer (none: it is a text), its query."""
+
+
+def document(routes: Iterable[tuple[str, str, str, str]], version: str) -> Document:
+    """Return the document of routes: method, path, name and what each does."""
+    paths: Document = {}
+    for method, path, name, summary in routes:
+        shown = _PARAMETER.sub(r"{\1}", path)
+        paths.setdefault(shown, {})[method.lower()] = _operation(path, name, summary)
+    errors = {"description": "What is wrong, in one sentence.", **_json("Error")}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "sequencectl reference controller", "version": version},
+        "paths": paths,
+        "components": {
+            "schemas": dict(SCHEMAS),
+            "responses": {"Error": errors},
+            "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "x-token"}},
+        },
+        "security": [{"token": []}],
+    }
+
+
+def _operation(path: str, name: str, summary: str) -> Document:
+    body, answer, query = _OPERATIONS[name]
+    parameters = [
+        *({"name": each, "in": "path", "required": True} for each in _PARAMETER.findall(path)),
+        *({"name": each, "in": "query"} for each in query),
+    ]
+    content = _json(answer) if answer else {"content": {"text/plain": {"schema": _TEXT}}}
+    operation: Document = {
+        "operationId": name,
+        "summary": summary,
+        "parameters": [{**each, "schema": _TEXT} for each in parameters],
+        "responses": {
+            "200": {"description": "Done.", **content},
+            "default": {"$ref": "#/components/responses/Error"},
+        },
+    }
+    if body:
+        operation["requestBody"] = {"required": True, **_json(body)}
+    return operation
+
+
+def _json(schema: str) -> Document:
+    return {"content": {"application/json": {"schema": _ref(schema)}}}

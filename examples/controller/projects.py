@@ -1,0 +1,162 @@
+"""The projects of a controller: their shipyards and services, kept in a file of their own.
+
+Shows: a `planes` function for the library, shipyards that change for what is accepted later, and
+deletion that keeps a project's serial, so that ids derived from it never come twice. Leaves out:
+the history of a shipyard (a configuration store does that better).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, final
+
+import attrs
+
+from examples.stores.database import Database, Schema
+from sequencectl import ControlPlane, InvalidValue, Shipyard, UnknownProject
+from sequencectl.shipyard_yaml import parse
+
+SCHEMA: Final = Schema(
+    application_id=0x73657170,  # "seqp"
+    version=1,
+    statements=(
+        # since: the serial the project had when it was created, perhaps for a second time
+        """CREATE TABLE project (name TEXT PRIMARY KEY, shipyard TEXT NOT NULL,
+           created_at TEXT NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID""",
+        """CREATE TABLE service (project TEXT, name TEXT, created_at TEXT NOT NULL,
+           PRIMARY KEY (project, name)) WITHOUT ROWID""",
+    ),
+)
+_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
+
+MakePlane = Callable[[Shipyard], ControlPlane]
+"""How a shipyard becomes a plane: with the policies of this controller."""
+
+
+class AlreadyThere(Exception):
+    """A project or a service of this name exists; the message says so."""
+
+
+@final
+@attrs.frozen
+class Project:
+    """A project as it was last written; `since` is its serial when it was created."""
+
+    name: str
+    shipyard: str = attrs.field(repr=False)
+    created_at: datetime
+    since: int
+    plane: ControlPlane = attrs.field(repr=False)
+    services: Mapping[str, datetime] = attrs.field(repr=False)
+
+
+@final
+class Projects:
+    """All projects, in memory and in a file; written by one thread, read by any.
+
+    A name is 1 to 63 letters, digits, ``-`` or ``_``, the first and the last neither of the two.
+    Raises `StoreUnusable` if the file cannot be used.
+    """
+
+    def __init__(self, path: Path, make_plane: MakePlane) -> None:
+        self._database = Database(path, SCHEMA, synchronous="FULL", busy_timeout=5.0)
+        self._make_plane = make_plane
+        self._projects: Mapping[str, Project] = MappingProxyType(
+            {project.name: project for project in self._read()}
+        )
+
+    def all(self) -> tuple[Project, ...]:
+        """Return the projects by name."""
+        return tuple(project for _, project in sorted(self._projects.items()))
+
+    def get(self, name: str) -> Project:
+        """Return a project; raise `UnknownProject`."""
+        try:
+            return self._projects[name]
+        except KeyError:
+            raise UnknownProject(name) from None
+
+    def plane_of(self, name: str) -> ControlPlane:
+        """Return a project's plane: what a `SequenceController` asks for."""
+        return self.get(name).plane
+
+    def create(self, name: str, shipyard: str, *, now: datetime, since: int) -> Project:
+        """Add a project; raise `AlreadyThere`, or `InvalidValue` for its name or its shipyard."""
+        if _NAME.fullmatch(name) is None:
+            raise InvalidValue("name", name, "must be 1 to 63 letters, digits, '-' or '_'")
+        if name in self._projects:
+            raise AlreadyThere(f"project {name} exists already")
+        plane = self._make_plane(parse(shipyard))
+        project = Project(name, shipyard, now, since, plane, MappingProxyType({}))
+        with self._database.transaction(writes=True) as database:
+            row = (name, shipyard, _text(now), since)
+            database.execute("INSERT INTO project VALUES (?, ?, ?, ?)", row)
+        self._put(project)
+        return project
+
+    def update(self, name: str, shipyard: str) -> Project:
+        """Give a project another shipyard, for what is accepted from now on."""
+        plane = self._make_plane(parse(shipyard))
+        project = attrs.evolve(self.get(name), shipyard=shipyard, plane=plane)
+        with self._database.transaction(writes=True) as database:
+            database.execute("UPDATE project SET shipyard = ? WHERE name = ?", (shipyard, name))
+        self._put(project)
+        return project
+
+    def delete(self, name: str) -> None:
+        """Forget a project and its services; what it was for must have ended."""
+        self.get(name)
+        with self._database.transaction(writes=True) as database:
+            database.execute("DELETE FROM project WHERE name = ?", (name,))
+            database.execute("DELETE FROM service WHERE project = ?", (name,))
+        left = {known: project for known, project in self._projects.items() if known != name}
+        self._projects = MappingProxyType(left)
+
+    def add_service(self, name: str, service: str, *, now: datetime) -> None:
+        """Add a service to a project; raise `AlreadyThere` or `UnknownProject`."""
+        project = self.get(name)
+        if service in project.services:
+            raise AlreadyThere(f"service {service} exists already in project {name}")
+        with self._database.transaction(writes=True) as database:
+            row = (name, service, _text(now))
+            database.execute("INSERT INTO service VALUES (?, ?, ?)", row)
+        self._put(attrs.evolve(project, services={**project.services, service: now}))
+
+    def remove_service(self, name: str, service: str) -> bool:
+        """Remove a service from a project; return whether it was there."""
+        project = self.get(name)
+        left = {known: at for known, at in project.services.items() if known != service}
+        with self._database.transaction(writes=True) as database:
+            gone = (name, service)
+            database.execute("DELETE FROM service WHERE project = ? AND name = ?", gone)
+        self._put(attrs.evolve(project, services=left))
+        return len(left) < len(project.services)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def _put(self, project: Project) -> None:
+        # a new mapping each time: other threads read the old one to its end
+        self._projects = MappingProxyType({**self._projects, project.name: project})
+
+    def _read(self) -> Iterable[Project]:
+        with self._database.transaction(writes=False) as database:
+            rows = database.execute("SELECT * FROM project").fetchall()
+            services = database.execute("SELECT * FROM service ORDER BY name").fetchall()
+        for name, shipyard, created_at, since in rows:
+            own = {
+                service: datetime.fromisoformat(at)
+                for project, service, at in services
+                if project == name
+            }
+            plane = self._make_plane(parse(shipyard))
+            yield Project(name, shipyard, datetime.fromisoformat(created_at), since, plane, own)
+
+
+def _text(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,189 @@
+"""What comes from outside, field by field: everything is checked, nothing is guessed.
+
+Whatever is wrong with a request is a `Refusal` with a status and one sentence that shows the value.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, final
+from uuid import uuid4
+
+from cloudevents.core.bindings.http import HTTPMessage, from_binary
+from cloudevents.core.exceptions import CloudEventValidationError
+from cloudevents.core.formats.json import JSONFormat
+from starlette.requests import Request
+
+from examples.controller.deliveries import instant
+from sequencectl.errors import shown
+
+MAX_BODY: Final = 2 * 1024 * 1024
+"""No body has more bytes: a shipyard of 1 MiB in base64 fits."""
+
+MAX_PAGE: Final = 100
+_PAGE: Final = 10
+_SERIAL: Final = re.compile(r"[0-9]{1,18}")
+_ID: Final = re.compile(r"[ -~]{1,200}")
+
+
+@final
+class Refusal(Exception):
+    """A request that cannot be done: the status of the answer, and its sentence."""
+
+    def __init__(self, status: int, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.reason = reason
+
+
+def wrong(where: str, value: object, permitted: str) -> Refusal:
+    """Return the refusal of a field: where it is, what was given and what is permitted."""
+    return Refusal(400, f"{where}: must be {permitted}, got {shown(value)}")
+
+
+@final
+class Fields:
+    """The fields of a JSON body; each is taken once, and none may be left at the end."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        self._left = dict(body)
+
+    def text(self, name: str, *, default: str | None = None) -> str:
+        """Take a text; it may be missing, or null, if there is a default."""
+        value = self._left.pop(name, None)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, str) or any("\ud800" <= each <= "\udfff" for each in value):
+            raise wrong(name, value, "a text")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Take a flag; false if it is missing."""
+        value = self._left.pop(name, False)
+        if not isinstance(value, bool):
+            raise wrong(name, value, "true or false")
+        return value
+
+    def base64(self, name: str) -> str:
+        """Take a text of UTF-8 in base64."""
+        value = self.text(name)
+        try:
+            return base64.b64decode(value, validate=True).decode()
+        except (binascii.Error, ValueError):
+            raise wrong(name, value, "a text of UTF-8 in base64") from None
+
+    def end(self, *ignored: str) -> None:
+        """Raise unless every field was taken, or may be ignored."""
+        for name, value in self._left.items():
+            if name not in ignored:
+                raise Refusal(400, f"{shown(name)}: no such field, got {shown(value)}")
+
+
+async def body_of(request: Request) -> bytes:
+    """Return the body of a request; 413 if it is too long, however it comes."""
+    length = request.headers.get("content-length", "0")
+    too_long = Refusal(413, f"the body must have at most {MAX_BODY} bytes")
+    if length.isdecimal() and int(length[:18]) > MAX_BODY:
+        raise too_long
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BODY:
+            raise too_long
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def fields_of(request: Request) -> Fields:
+    """Return the fields of a body that is a JSON object."""
+    return Fields(_object(await body_of(request)))
+
+
+async def cloudevent_of(request: Request) -> dict[str, Any]:
+    """Return the CloudEvent of a request, structured or binary; an id is made if it has none."""
+    body = await body_of(request)
+    headers = {name: text for name, text in request.headers.items() if name.startswith("ce-")}
+    event = _binary(headers, body) if headers else _object(body)
+    if event.get("id") is None or event["id"] == "":
+        event["id"] = str(uuid4())
+    return event
+
+
+def page_of(request: Request) -> tuple[int, int]:
+    """Return how many entries a page has, and the key the page begins at (0 for the first)."""
+    query = request.query_params
+    size = _whole(query.get("pageSize", str(_PAGE)), "pageSize", most=MAX_PAGE)
+    key = _whole(query.get("nextPageKey", "") or "0", "nextPageKey")
+    return size or _PAGE, key
+
+
+def serial_of(request: Request) -> int | None:
+    """Return the serial a client of a stream saw last; None if it begins now."""
+    given = request.headers.get("last-event-id") or request.query_params.get("since")
+    return None if given is None else _whole(given, "Last-Event-ID")
+
+
+def instant_of(request: Request, name: str) -> str:
+    """Return an instant of the query as the journal writes it; empty if it is not given."""
+    given = request.query_params.get(name, "")
+    if not given:
+        return ""
+    try:
+        at = datetime.fromisoformat(given)
+    except ValueError:
+        raise wrong(name, given, "an instant of ISO 8601") from None
+    return instant(at if at.tzinfo else at.replace(tzinfo=UTC))
+
+
+def id_of(value: str, where: str) -> str:
+    """Return an id from a path or a query."""
+    if _ID.fullmatch(value) is None:
+        raise wrong(where, value, "1 to 200 printable ASCII characters")
+    return value
+
+
+def _whole(given: str, where: str, *, most: int = 10**18) -> int:
+    if _SERIAL.fullmatch(given) is None or int(given) > most:
+        raise wrong(where, given, f"a whole number up to {most}")
+    return int(given)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, f"the body must be JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise wrong("the body", found, "a JSON object")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {shown(twice)} is there twice")
+    return found
+
+
+def _binary(headers: dict[str, str], body: bytes) -> dict[str, Any]:
+    """Return a CloudEvent in binary mode as the structured one; its data is JSON or nothing."""
+    headers.setdefault("ce-id", str(uuid4()))
+    try:
+        attributes = from_binary(HTTPMessage(headers, b""), JSONFormat()).get_attributes()
+    except (CloudEventValidationError, ValueError, TypeError, KeyError) as error:
+        raise Refusal(400, f"the headers of the CloudEvent cannot be read: {error}") from None
+    if isinstance(at := attributes.get("time"), datetime):
+        attributes["time"] = at.isoformat()
+    return {**attributes, "data": _object(body) if body else {}}

@@ -1,0 +1,74 @@
+"""Serving a controller: uvicorn, ended by SIGTERM or SIGINT also while streams are open."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, final
+
+import uvicorn
+
+from examples.controller.app import Controller
+
+GRACE: Final = 1
+"""So many seconds a request in hand has to end after the signal."""
+
+
+@final
+class Server(uvicorn.Server):
+    """Closes the streams before it waits for requests to end: a stream never ends by itself."""
+
+    def __init__(self, controller: Controller) -> None:
+        settings = controller.settings
+        config = uvicorn.Config(
+            controller.app,
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE,
+            lifespan="off",
+        )
+        super().__init__(config)
+        self._controller = controller
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve, and say where."""
+        await super().startup(sockets)
+        if self.started:
+            print(f"Serving on {self.url}", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then everything else."""
+        await self._controller.broadcaster.close()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End in order at a signal; uvicorn's own way would raise it again before that is done."""
+        loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+        for number in numbers:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+    @classmethod
+    async def run_controller(cls, controller: Controller) -> bool:
+        """Serve a controller until a signal; return whether it could be served at all."""
+        async with controller:
+            server = cls(controller)
+            await server.serve()
+            return server.started
+
+    @property
+    def url(self) -> str:
+        """The address that is served; the port is known once it is."""
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,144 @@
+"""What is served of a delivery: Keptn's sequence state, and what we add to it.
+
+The functions read a document of `deliveries` and nothing else; `explained` also asks the library,
+about the state as it is now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from examples.controller.deliveries import Document, instant, is_live
+from sequencectl import ControlPlane, Explanation, Phase, ProjectState, UnknownSequence
+from sequencectl.cloudevents import state_word
+
+_STATUS_WORDS: Final = {Phase.TIMED_OUT: "timed out"}
+_DRAINING: Final = frozenset({Phase.PAUSING.value, Phase.ABORTING.value})
+
+
+def state_of(document: Document) -> Document:
+    """Return Keptn's sequence state of a delivery, with its sequences and what can be done."""
+    shown = _shown(document)
+    return {
+        "name": document["name"],
+        "project": document["project"],
+        "service": document["service"],
+        "shkeptncontext": document["context"],
+        "state": state_word(Phase(shown["phase"])),
+        "time": document["time"],
+        "problemTitle": document["problemTitle"],
+        "stages": [_stage(document, name) for name in document["stages"]],
+        "statusLine": status_line(document, shown),
+        "draining": any(each["phase"] in _DRAINING for each in _live(document)),
+        "serial": document["serial"],
+        "live": bool(_live(document)),
+        "can": _can(document),
+        "paused": document["paused"],
+        "sequences": document["sequences"],
+    }
+
+
+def detail_of(document: Document, plane: ControlPlane, state: ProjectState) -> Document:
+    """Return the state of a delivery, who controlled it, and an explanation of each sequence."""
+    known = (each["id"] for each in document["sequences"])
+    return {
+        **state_of(document),
+        "controls": document["controls"],
+        "explanations": dict(explained(known, plane, state)),
+    }
+
+
+def status_line(document: Document, sequence: Document) -> str:
+    """Return the words of the proposal for a sequence: ``delivery paused``."""
+    phase = Phase(sequence["phase"])
+    word = {Phase.HELD: "paused", Phase.PAUSING: "paused", Phase.ABORTING: "aborted"}.get(phase)
+    word = word or _STATUS_WORDS.get(phase, phase.value)
+    resumed = document["resumed"]
+    if phase is Phase.RUNNING and resumed and resumed["stage"] in {None, sequence["stage"]}:
+        word = "resumed"
+    elif phase is Phase.FINISHED and sequence["result"] == "fail":
+        word = "failed"
+    return f"{sequence['name']} {word}"
+
+
+def explained(
+    ids: Iterable[str], plane: ControlPlane, state: ProjectState
+) -> Iterable[tuple[str, Document]]:
+    """Yield an explanation of each sequence that the library knows (R32)."""
+    for known in ids:
+        try:
+            explanation = plane.explain(state, known)
+        except UnknownSequence:  # it was forgotten; its end stands in the document
+            continue
+        yield known, _explanation(explanation)
+
+
+def _explanation(why: Explanation) -> Document:
+    holders = [{"sequenceId": known, "phase": phase.value} for known, phase in why.holders]
+    kept_back = {"pause": why.pause, "freeze": why.freeze}
+    return {
+        "text": str(why),
+        "phase": why.phase.value,
+        "since": instant(why.since),
+        "ahead": why.ahead,
+        "aheadIds": list(why.ahead_ids),
+        "holders": holders,
+        "waitsFor": why.waits_for,
+        "canForce": why.can_force,
+        "deadline": None if why.deadline is None else instant(why.deadline),
+        "deadlineKind": None if why.deadline_kind is None else why.deadline_kind.value,
+        **{
+            name: None
+            if fact is None
+            else {
+                "actor": fact.control.actor,
+                "reason": fact.control.reason,
+                "since": instant(fact.at),
+            }
+            for name, fact in kept_back.items()
+        },
+    }
+
+
+def _live(document: Document) -> list[Document]:
+    return [sequence for sequence in document["sequences"] if is_live(sequence)]
+
+
+def _shown(document: Document) -> Document:
+    """Return the sequence that stands for a delivery: the last one, a live one if any is."""
+    sequence: Document = (_live(document) or document["sequences"])[-1]
+    return sequence
+
+
+def _stage(document: Document, name: str) -> Document:
+    stage = document["stages"][name]
+    own = [sequence for sequence in document["sequences"] if sequence["stage"] == name]
+    last = ([each for each in own if is_live(each)] or own)[-1]
+    word = state_word(Phase(last["phase"]))
+    succeeded = last["phase"] == Phase.FINISHED.value and last["result"] != "fail"
+    return {
+        "name": name,
+        "state": "succeeded" if succeeded else word,
+        "image": stage["image"],
+        "latestEvent": stage["latest"],
+        "latestFailedEvent": stage["failed"],
+        "latestEvaluation": stage["evaluation"],
+    }
+
+
+def _can(document: Document) -> Document:
+    """Return which controls of the whole delivery would do something now."""
+    live = [Phase(sequence["phase"]) for sequence in _live(document)]
+    all_paused = any(scope["stage"] is None for scope in document["paused"])
+    willing = [phase for phase in live if phase is not Phase.ABORTING]
+    in_flight = any(
+        is_live(sequence) and sequence["tasks"] and sequence["tasks"][-1]["finishedAt"] is None
+        for sequence in document["sequences"]
+    )
+    return {
+        "pause": bool(willing) and not all_paused,
+        "resume": bool(willing) and bool(document["paused"]),
+        "abort": bool(willing),
+        "force": in_flight,
+    }
