@@ -28,7 +28,6 @@ class Metrics:
         self.published = Counter("events", "Events that were published.", **about)
         self.unsent = Counter("unsent", "Commands whose events have to be sent later.", **about)
         self.checks = Counter("checks", "Checks of deadlines, each when a timer rang.", **about)
-        self.statements = Counter("statements", "Statements that databases executed.", **about)
         self.streams = Gauge("streams", "Clients that follow a stream.", **about)
         self.messages = Counter("stream_messages", "Messages to clients of streams.", **about)
 

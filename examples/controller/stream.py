@@ -71,24 +71,26 @@ class Broadcaster:
 
     async def follow(self, project: str, since: int | None) -> AsyncIterator[bytes]:
         """Yield what a client is sent, from the serial it saw last, until it goes or all ends."""
-        room = self._enter(project)
+        room, time = self._enter(project), asyncio.get_running_loop().time
         try:
             seen, text = await self._first(project, since)
+            next_at = time() + self._interval
             yield text
-            await self._pause()
             while not self._closing.is_set():
                 tick = room.tick
                 if tick is None or tick.serial <= seen:
                     if not await room.wait(self._keep_alive):
                         yield _ALIVE
-                elif tick.after <= seen:
-                    self._metrics.messages.inc()
-                    seen = tick.serial
-                    yield tick.text
+                elif (early := next_at - time()) > 0:
+                    await self._pause(early)
                 else:
-                    seen, text = await self._since(project, seen)
+                    if tick.after <= seen:
+                        seen, text = tick.serial, tick.text
+                        self._metrics.messages.inc()
+                    else:
+                        seen, text = await self._since(project, seen)
+                    next_at = time() + self._interval
                     yield text
-                    await self._pause()
         finally:
             self._leave(project, room)
 
@@ -120,7 +122,7 @@ class Broadcaster:
                 room.tick = _Tick(last, serial, text)
                 last = serial
                 room.ring()
-                await self._pause()
+                await self._pause(self._interval)
 
     async def _first(self, project: str, since: int | None) -> tuple[int, bytes]:
         """Return what a client is sent at once: where it begins, or what it missed."""
@@ -138,10 +140,10 @@ class Broadcaster:
             return serial, _written("reset", serial, about)
         return serial, _written("changed", serial, {**about, **message})
 
-    async def _pause(self) -> None:
-        """Let an interval pass, unless everything ends."""
+    async def _pause(self, seconds: float) -> None:
+        """Let time pass, unless everything ends."""
         try:
-            async with asyncio.timeout(self._interval):
+            async with asyncio.timeout(seconds):
                 await self._closing.wait()
         except TimeoutError:
             return

@@ -1,0 +1,1 @@
+"""The reference controller as a process: what it answers, survives and withstands."""

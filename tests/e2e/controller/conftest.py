@@ -1,0 +1,27 @@
+"""Controllers that are gone when their test is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.controller.process import Client, Controller
+
+
+@pytest.fixture(scope="module")
+def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
+    """One controller for the tests of a module, which name their own projects or contexts."""
+    data: Path = tmp_path_factory.mktemp("controller")
+    with Controller(data, "--reaction", "1h") as started:
+        yield started
+
+
+@pytest.fixture
+def client(controller: Controller) -> Iterator[Client]:
+    """A client of the module's controller, with a project."""
+    with controller.client() as client:
+        if client.get("/v1/project/sockshop").status_code == 404:
+            client.create()
+        yield client

@@ -1,0 +1,202 @@
+"""What the routes answer, written from Keptn's: request, status and the shape of the body."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import attrs
+import pytest
+
+from tests.e2e.controller.process import SHIPYARD, Client, Controller
+
+PREFIXES = ("", "/api", "/controlPlane", "/api/controlPlane")
+SHIPYARD_64 = base64.b64encode(SHIPYARD.encode()).decode()
+PAGE = {"totalCount": int, "pageSize": int, "nextPageKey": int}
+ERROR = {"code": int, "message": str}
+STAGE = {"stageName": str, "services": list, "frozen": (dict, type(None)), "waiting": int}
+PROJECT = {"projectName": str, "creationDate": str, "shipyard": str, "stages": list}
+STATE = {
+    "name": str, "project": str, "service": str, "shkeptncontext": str, "state": str,
+    "time": str, "problemTitle": str, "stages": list, "statusLine": str, "sequences": list,
+}  # fmt: skip
+EVENT = {"specversion": str, "id": str, "source": str, "type": str, "shkeptncontext": str}
+LATEST = {"id": str, "type": str, "time": str}
+
+
+@attrs.frozen
+class Row:
+    """A request, and what it must be answered with."""
+
+    method: str
+    path: str
+    status: int
+    shape: Any
+    body: Any = None
+
+    def __str__(self) -> str:
+        body = "" if self.body is None else f" {str(self.body)[:60]}"
+        return f"{self.method} {self.path}{body} is {self.status}"
+
+
+NEW = {"name": "other", "shipyard": SHIPYARD_64}
+TRIGGERED = "/v1/event/triggered/sh.keptn.event.deployment.triggered"
+CONTROL = "/v1/sequence/sockshop/c1/control"
+FREEZE = "/v1/project/sockshop/stage/dev/control"
+TRIGGER = {
+    "specversion": "1.0", "source": "keptn-cli", "type": "sh.keptn.event.dev.delivery.triggered",
+    "data": {"project": "sockshop", "stage": "dev", "service": "carts"},
+}  # fmt: skip
+CONTRACT = [
+    Row("GET", "/healthz", 200, {"status": str}),
+    Row("POST", "/v1/auth", 200, {}),
+    Row("GET", "/v1/metadata", 200, {"keptnversion": str, "shipyardversion": str}),
+    Row("GET", "/openapi.json", 200, {"openapi": str, "paths": dict}),
+    # projects
+    Row("POST", "/v1/project", 200, {}, NEW),
+    Row("POST", "/v1/project", 409, ERROR, NEW),
+    Row("POST", "/v1/project", 400, ERROR, {**NEW, "name": "../x"}),
+    Row("POST", "/v1/project", 400, ERROR, {**NEW, "name": "third", "shipyard": "no base64"}),
+    Row("POST", "/v1/project", 400, ERROR, {"name": "third", "shipyard": "c3BlYzogMQ=="}),
+    Row("POST", "/v1/project", 400, ERROR, {"name": "third"}),
+    Row("POST", "/v1/project", 400, ERROR, {**NEW, "name": 1}),
+    Row("POST", "/v1/project", 400, ERROR, {**NEW, "unheard": "of"}),
+    Row("POST", "/v1/project", 400, ERROR, []),
+    Row("PUT", "/v1/project", 200, {}, NEW),
+    Row("PUT", "/v1/project", 404, ERROR, {**NEW, "name": "nobody"}),
+    Row("GET", "/v1/project", 200, {"projects": [PROJECT], **PAGE}),
+    Row("GET", "/v1/project/other", 200, PROJECT),
+    Row("GET", "/v1/project/nobody", 404, ERROR),
+    Row("DELETE", "/v1/project/other", 200, {}),
+    Row("DELETE", "/v1/project/other", 404, ERROR),
+    # stages and services
+    Row("GET", "/v1/project/sockshop/stage", 200, {"stages": [STAGE], **PAGE}),
+    Row("GET", "/v1/project/sockshop/stage/dev", 200, STAGE),
+    Row("GET", "/v1/project/sockshop/stage/nowhere", 404, ERROR),
+    Row("POST", "/v1/project/sockshop/service", 200, {}, {"serviceName": "carts"}),
+    Row("POST", "/v1/project/sockshop/service", 409, ERROR, {"serviceName": "carts"}),
+    Row("POST", "/v1/project/sockshop/service", 400, ERROR, {"serviceName": ""}),
+    Row("POST", "/v1/project/nobody/service", 404, ERROR, {"serviceName": "carts"}),
+    Row("GET", "/v1/project/sockshop/stage/dev/service", 200,
+        {"services": [{"serviceName": str, "creationDate": str}], **PAGE}),
+    Row("GET", "/v1/project/sockshop/stage/dev/service/carts", 200, {"serviceName": str}),
+    Row("GET", "/v1/project/sockshop/stage/dev/service/nothing", 404, ERROR),
+    Row("POST", FREEZE, 200, {"outcome": "applied"}, {"state": "freeze", "reason": "release"}),
+    Row("POST", FREEZE, 200, {"outcome": "already_frozen"}, {"state": "freeze"}),
+    Row("POST", FREEZE, 200, {"outcome": "applied"}, {"state": "unfreeze"}),
+    Row("POST", FREEZE, 400, ERROR, {"state": "melt"}),
+    Row("POST", "/v1/project/sockshop/stage/nowhere/control", 400,
+        {**ERROR, "reason": "unknown_stage"}, {"state": "freeze"}),
+    # events
+    Row("POST", "/v1/event", 200, {"keptnContext": "c1", "outcome": "applied"},
+        {**TRIGGER, "id": "c1", "shkeptncontext": "c1"}),
+    Row("POST", "/v1/event", 200, {"keptnContext": "c1", "outcome": "duplicate"},
+        {**TRIGGER, "id": "c1", "shkeptncontext": "c1"}),
+    Row("POST", "/v1/event", 200, {"keptnContext": str, "outcome": "applied"}, TRIGGER),
+    Row("POST", "/v1/event", 200, {"outcome": "ignored"}, {**TRIGGER, "type": "com.example.x"}),
+    Row("POST", "/v1/event", 200, {"outcome": "unknown_task"},
+        {**TRIGGER, "type": "sh.keptn.event.test.started", "triggeredid": "none"}),
+    Row("POST", "/v1/event", 400, ERROR, {**TRIGGER, "specversion": "0.3"}),
+    Row("POST", "/v1/event", 400, ERROR, {**TRIGGER, "data": {}}),
+    Row("POST", "/v1/event", 404, ERROR, {**TRIGGER, "data": {"project": "nobody"}}),
+    Row("POST", "/v1/event", 400, {**ERROR, "reason": "unknown_stage"},
+        {**TRIGGER, "type": "sh.keptn.event.nowhere.delivery.triggered"}),
+    Row("POST", "/v1/event", 400, {**ERROR, "reason": "id_conflict"},
+        {**TRIGGER, "id": "c1", "shkeptncontext": "another"}),
+    Row("GET", TRIGGERED, 200, {"events": [EVENT], **PAGE}),
+    Row("GET", f"{TRIGGERED}?project=sockshop&service=carts", 200, {"events": [EVENT]}),
+    Row("GET", f"{TRIGGERED}?project=nobody", 404, ERROR),
+    Row("GET", "/v1/event/triggered/deployment", 400, ERROR),
+    Row("GET", "/mongodb-datastore/event?project=sockshop&keptnContext=c1", 200,
+        {"events": [EVENT], **PAGE}),
+    Row("GET", "/mongodb-datastore/event", 400, ERROR),
+    # sequences
+    Row("GET", "/v1/sequence/sockshop", 200, {"states": [STATE], **PAGE}),
+    Row("GET", "/v1/sequence/nobody", 404, ERROR),
+    Row("GET", "/v1/sequence/sockshop?pageSize=101", 400, ERROR),
+    Row("GET", "/v1/sequence/sockshop?nextPageKey=x", 400, ERROR),
+    Row("GET", "/v1/sequence/sockshop?fromTime=yesterday", 400, ERROR),
+    Row("GET", "/v1/sequence/sockshop/c1", 200, {**STATE, "explanations": dict, "controls": list}),
+    Row("GET", "/v1/sequence/sockshop/nobody", 404, ERROR),
+    Row("POST", CONTROL, 200, {"outcome": "applied"}, {"state": "pause", "stage": ""}),
+    Row("POST", CONTROL, 200, {"outcome": "already_paused"}, {"state": "pause", "stage": ""}),
+    Row("POST", CONTROL, 400, {**ERROR, "reason": "paused_with_context"},
+        {"state": "resume", "stage": "dev"}),
+    Row("POST", CONTROL, 200, {"outcome": "applied"}, {"state": "resume", "stage": ""}),
+    Row("POST", CONTROL, 200, {"outcome": "applied"}, {"state": "abort", "requestId": "r1"}),
+    Row("POST", CONTROL, 200, {"outcome": "repeated"}, {"state": "abort", "requestId": "r1"}),
+    Row("POST", CONTROL, 400, {**ERROR, "reason": "aborting"}, {"state": "pause"}),
+    Row("POST", CONTROL, 200, {"outcome": "applied"}, {"state": "abort", "force": True}),
+    Row("POST", CONTROL, 400, {**ERROR, "reason": "already_ended"}, {"state": "pause"}),
+    Row("POST", CONTROL, 400, ERROR, {"state": "stop"}),
+    Row("POST", CONTROL, 400, ERROR, {"state": "pause", "force": True}),
+    Row("POST", CONTROL, 400, ERROR, {"state": "pause", "reason": "two\nlines"}),
+    Row("POST", "/v1/sequence/sockshop/nobody/control", 404, ERROR, {"state": "pause"}),
+    Row("POST", "/v1/sequence/nobody/c1/control", 404, ERROR, {"state": "pause"}),
+    # what there is not
+    Row("GET", "/v1/nothing", 404, ERROR),
+    Row("DELETE", "/v1/event", 405, ERROR),
+    Row("DELETE", "/v1/project/sockshop", 409, ERROR),
+]  # fmt: skip
+
+
+def differs(shape: Any, seen: Any, where: str = "body") -> str:
+    """What of a body is not as it must be: a type, a value, the keys of a part; empty if all is."""
+    if isinstance(shape, dict):
+        wrong = [
+            differs(part, seen.get(key, KeyError), f"{where}.{key}") for key, part in shape.items()
+        ]
+        return "; ".join(filter(None, wrong))
+    if isinstance(shape, list):
+        if not seen:
+            return f"{where} is empty"
+        return "; ".join(filter(None, (differs(shape[0], each, where) for each in seen)))
+    fits = isinstance(seen, shape) if isinstance(shape, type | tuple) else seen == shape
+    return "" if fits else f"{where} is {seen!r}"
+
+
+@pytest.fixture(scope="module", params=PREFIXES, ids=["plain", *PREFIXES[1:]])
+def played(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> list[tuple[int, Any]]:
+    """What a fresh controller answers to the rows, one after the other, below one prefix."""
+    prefix = request.param
+    answers = []
+    with Controller(tmp_path_factory.mktemp("api")) as controller, controller.client() as client:
+        client.create()
+        for row in CONTRACT:
+            given = {} if row.body is None else {"json": row.body}
+            answer = client.request(row.method, prefix + row.path, **given)
+            answers.append((answer.status_code, answer.json()))
+    return answers
+
+
+@pytest.mark.parametrize(("place", "row"), [*enumerate(CONTRACT)], ids=[*map(str, CONTRACT)])
+def test_a_row_of_the_contract(played: list[tuple[int, Any]], place: int, row: Row) -> None:
+    """Status and body are those of the table, with and without Keptn's prefixes."""
+    status, body = played[place]
+
+    assert row.status == status, body
+    assert not differs(row.shape, body), body
+    assert row.status == 200 or body["code"] == status
+
+
+def test_every_route_is_in_the_contract(client: Client) -> None:
+    """Also those that OpenAPI describes; a route without a row would be nobody's promise."""
+    paths = client.get("/openapi.json").json()["paths"]
+    routes = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    apart = {("GET", "/metrics"), ("GET", "/v1/stream/{project}")}
+    apart.add(("DELETE", "/v1/project/{project}/service/{service}"))
+
+    assert set() == {
+        (method, path)
+        for method, path in routes - apart
+        if not any(row.method == method and fits(path, row.path) for row in CONTRACT)
+    }
+
+
+def fits(route: str, path: str) -> bool:
+    """Whether a path is one of a route."""
+    parts, given = route.split("/"), path.partition("?")[0].split("/")
+    pairs = zip(parts, given, strict=False)
+    return len(parts) == len(given) and all(a == b or a.startswith("{") for a, b in pairs)

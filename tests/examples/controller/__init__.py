@@ -1,0 +1,1 @@
+"""Tests of the reference controller that need no process."""

@@ -1,0 +1,129 @@
+"""The documents of deliveries: folded from events, they say what the library says of its state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from examples.controller.cloudevents import history_of
+from examples.controller.deliveries import Document, begin, mention, tell
+from examples.controller.states import detail_of, state_of
+from sequencectl import (
+    AbortSequence,
+    Applied,
+    ControlPlane,
+    Decision,
+    PauseSequence,
+    ReportTaskFinished,
+    ReportTaskStarted,
+    ResumeSequence,
+    TriggerSequence,
+)
+from sequencectl.cloudevents import from_cloudevent
+from sequencectl.events import SequenceTriggered, TaskFinishReported, TaskStartReported
+from sequencectl.testing.strategies import histories, planes
+
+CAME_AS = TriggerSequence | ReportTaskStarted | ReportTaskFinished
+CAME_IN = SequenceTriggered | TaskStartReported | TaskFinishReported
+Past = tuple[ControlPlane, tuple[Decision, ...]]
+
+
+def pasts() -> st.SearchStrategy[Past]:
+    """A plane, and decisions of its that changed something."""
+    return planes().flatmap(
+        lambda plane: histories(plane=plane, most=20).filter(bool).map(lambda past: (plane, past))
+    )
+
+
+def folded(decisions: tuple[Decision, ...]) -> dict[str, Document]:
+    """The documents of all contexts after these decisions."""
+    documents: dict[str, Document] = {}
+    for decision in decisions:
+        for event in decision.events:
+            context = event.subject.context
+            if context not in documents and isinstance(event, SequenceTriggered):
+                documents[context] = begin(event)
+            if context in documents:
+                tell(documents[context], event)
+                written = history_of(event)
+                if written is not None:
+                    mention(documents[context], written)
+    return documents
+
+
+@given(pasts())
+def test_a_document_says_what_the_library_says(past: Past) -> None:
+    """Phases, results, tasks, pauses and the status line are those of the state (R32)."""
+    plane, decisions = past
+    state, documents = decisions[-1].state, folded(decisions)
+
+    for context in {record.context for record in state.sequences.values()}:
+        view, document = plane.delivery(state, context), documents[context]
+        shown = state_of(document)
+        known = {each["id"]: each for each in document["sequences"]}
+        assert (view.status_line, view.is_draining) == (shown["statusLine"], shown["draining"])
+        assert [pause.stage for pause in view.pauses] == [p["stage"] for p in document["paused"]]
+        for status in view.sequences:
+            told: dict[str, Any] = known[status.sequence_id]
+            assert status.phase.value == told["phase"]
+            assert not status.phase.has_ended or status.result.value == told["result"]
+            open_tasks = [task["name"] for task in told["tasks"] if task["finishedAt"] is None]
+            assert ([status.task] if status.task else []) == open_tasks
+
+
+@given(pasts())
+def test_what_can_be_done_is_what_the_library_would_do(past: Past) -> None:
+    """A control is offered when it would be applied to the whole delivery, and only then."""
+    plane, decisions = past
+    state, documents = decisions[-1].state, folded(decisions)
+    now = state.ledger.at
+    assert now is not None
+
+    for context in {record.context for record in state.sequences.values()}:
+        commands = {
+            "pause": PauseSequence(context),
+            "resume": ResumeSequence(context),
+            "abort": AbortSequence(context),
+        }
+        done = {
+            word: isinstance(plane.decide(state, command, now).outcome, Applied)
+            for word, command in commands.items()
+        }
+        can = state_of(documents[context])["can"]
+        assert done == {word: can[word] for word in commands}
+        forced = plane.decide(state, AbortSequence(context, force=True), now)
+        assert can["force"] is any(
+            getattr(event, "abandoned_task", None) is not None for event in forced.events
+        )
+
+
+@given(pasts())
+def test_every_sequence_that_is_known_is_explained(past: Past) -> None:
+    """And one that the library has forgotten is left out, its document stays."""
+    plane, decisions = past
+    state = decisions[-1].state
+
+    for document in folded(decisions).values():
+        detail = detail_of(document, plane, state)
+        known = {s["id"] for s in detail["sequences"] if state.sequence(s["id"]) is not None}
+        assert known == set(detail["explanations"])
+
+
+@given(pasts())
+def test_what_came_in_stands_in_the_history_as_it_came(past: Past) -> None:
+    """Read back, the CloudEvent of a trigger or a report is the command that it was."""
+    _, decisions = past
+    for decision in decisions:
+        came_in = [event for event in decision.events if isinstance(event, CAME_IN)]
+        if isinstance(decision.command, CAME_AS):
+            written = history_of(came_in[0])
+            assert written is not None
+            assert about(decision.command) == about(from_cloudevent(written))
+
+
+def about(command: Any) -> dict[str, Any]:
+    """What a command is about, without what the library makes of it."""
+    keys = ("sequence_id", "stage", "sequence", "service", "context", "task_id", "source")
+    return {"kind": type(command), **{key: getattr(command, key, None) for key in keys}}

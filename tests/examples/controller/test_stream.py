@@ -1,0 +1,210 @@
+"""Streams: what clients are sent, how often, and what they get who were away; in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from examples.controller.metrics import Metrics
+from examples.controller.stream import FROM_NOW_ON, Broadcaster, Message
+from tests.examples.controller.virtual_time import run
+
+INTERVAL = 0.25
+KEEP_ALIVE = 15.0
+
+
+class Project:
+    """A project whose serial rises by hand; counts how often it is looked at."""
+
+    def __init__(self, serial: int = 10) -> None:
+        self.serial = serial
+        self.looks = 0
+        self.broadcaster = Broadcaster(
+            self.gather, Metrics(), interval=INTERVAL, keep_alive=KEEP_ALIVE
+        )
+
+    async def gather(self, project: str, after: int) -> tuple[int, Message | None]:
+        """What changed: every serial after one; more than a hundred are too many."""
+        assert project == "p"
+        if after == FROM_NOW_ON:
+            return self.serial, {}
+        self.looks += 1
+        if after > self.serial or self.serial - after > 100:
+            return self.serial, None
+        return self.serial, {"states": list(range(after + 1, self.serial + 1))}
+
+    def change(self) -> None:
+        """Let something happen."""
+        self.serial += 1
+        self.broadcaster.changed("p", self.serial)
+
+
+class Client:
+    """Reads a stream until it ends; knows what it heard, and when."""
+
+    def __init__(self, project: Project, since: int | None = None) -> None:
+        self.heard: list[tuple[float, int, str, Any]] = []
+        self.alive = 0
+        self._reading = asyncio.ensure_future(self._read(project.broadcaster.follow("p", since)))
+
+    async def _read(self, stream: AsyncIterator[bytes]) -> None:
+        async for text in stream:
+            if text.startswith(b":"):
+                self.alive += 1
+                continue
+            number, event, data = (
+                line.partition(": ")[2] for line in text.decode().split("\n")[:3]
+            )
+            at = asyncio.get_running_loop().time()
+            self.heard.append((at, int(number), event, json.loads(data)))
+
+    def seen(self) -> set[int]:
+        """Every serial it was told of."""
+        return {each for *_, data in self.heard for each in data.get("states", ())}
+
+    async def leave(self) -> None:
+        """Close the connection."""
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def ended(self) -> None:
+        """Wait for the other side to end the stream."""
+        await self._reading
+
+
+def test_a_new_client_is_told_where_it_begins_and_then_what_changes() -> None:
+    """Whatever it loads after the greeting is at least as new as that."""
+
+    async def program() -> list[tuple[int, str, Any]]:
+        project = Project()
+        client = Client(project)
+        await asyncio.sleep(1)
+        project.change()
+        await asyncio.sleep(1)
+        await client.leave()
+        return [(number, event, data) for _, number, event, data in client.heard]
+
+    about = {"project": "p", "serial": 11, "states": [11]}
+    assert [(10, "hello", {"project": "p", "serial": 10}), (11, "changed", about)] == run(program())
+
+
+def test_a_busy_project_is_told_in_a_few_messages_a_second() -> None:
+    """A thousand changes in ten seconds are forty messages, and none of them is lost."""
+
+    async def program() -> tuple[Project, Client]:
+        project = Project()
+        client = Client(project)
+        for _ in range(1_000):
+            await asyncio.sleep(0.01)
+            project.change()
+        await asyncio.sleep(1)
+        await client.leave()
+        return project, client
+
+    project, client = run(program())
+    times = [at for at, *_ in client.heard]
+    gaps = [later - at for at, later in pairwise(times)]
+
+    assert set(range(11, 1_011)) == client.seen()
+    assert len(client.heard) <= 42
+    assert min(gaps) >= INTERVAL * 0.999
+    assert project.serial == client.heard[-1][1]
+
+
+def test_many_clients_cost_one_look_each_time() -> None:
+    """Five hundred clients hear the same bytes: the project is not looked at for each of them."""
+
+    async def program() -> tuple[Project, list[Client]]:
+        project = Project()
+        clients = []
+        for _ in range(500):
+            clients.append(Client(project))
+            await asyncio.sleep(0.003)
+        project.looks = 0
+        for _ in range(20):
+            project.change()
+            await asyncio.sleep(0.5)
+        await asyncio.gather(*(client.leave() for client in clients))
+        return project, clients
+
+    project, clients = run(program())
+
+    assert 20 == project.looks
+    assert all(set(range(11, 31)) == client.seen() for client in clients)
+
+
+@pytest.mark.parametrize(
+    ("since", "event", "states"),
+    [
+        pytest.param(7, "changed", [8, 9, 10], id="missed some"),
+        pytest.param(10, "changed", [], id="missed nothing"),
+        pytest.param(11, "reset", None, id="of another history"),
+        pytest.param(-200, "reset", None, id="missed too much"),
+    ],
+)
+def test_who_was_away_gets_what_it_missed(since: int, event: str, states: list[int] | None) -> None:
+    """In one message; where that is too much, or makes no sense, it must load everything again."""
+
+    async def program() -> tuple[str, Any]:
+        client = Client(Project(), since)
+        await asyncio.sleep(0.1)
+        await client.leave()
+        ((_, _, seen, data),) = client.heard
+        return seen, data.get("states")
+
+    assert (event, states) == run(program())
+
+
+def test_a_slow_client_gets_one_message_for_all_it_missed() -> None:
+    """Who reads nothing for a minute holds nothing back, and is sent what changed meanwhile."""
+
+    async def program() -> tuple[list[str], set[int]]:
+        project = Project()
+        stream = project.broadcaster.follow("p", None)
+        assert b"hello" in await anext(stream)
+        for _ in range(60):
+            project.change()
+            await asyncio.sleep(1)
+        texts = [(await anext(stream)).decode()]
+        await stream.aclose()
+        return texts, set(json.loads(texts[0].split("data: ")[1])["states"])
+
+    quick = Project()
+    texts, states = run(program())
+
+    assert quick.looks == 0
+    assert "id: 70" in texts[0]
+    assert set(range(11, 71)) == states
+
+
+def test_a_quiet_stream_says_that_it_is_there() -> None:
+    """Else a proxy would close it, and a client could not tell silence from a broken line."""
+
+    async def program() -> int:
+        client = Client(Project())
+        await asyncio.sleep(KEEP_ALIVE * 4.5)
+        await client.leave()
+        return client.alive
+
+    assert 4 == run(program())
+
+
+def test_closing_ends_every_stream() -> None:
+    """Also those that wait, and those that just got something."""
+
+    async def program() -> tuple[int, int]:
+        project = Project()
+        clients = [Client(project), Client(project, 5)]
+        await asyncio.sleep(1)
+        clients.append(Client(project))
+        await asyncio.sleep(0)
+        await project.broadcaster.close()
+        await asyncio.gather(*(client.ended() for client in clients))
+        return len(clients), len(asyncio.all_tasks())
+
+    assert (3, 1) == run(program())
