@@ -36,12 +36,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     try:
         with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
-            was_served = runner.run(Server.run_controller(Controller(settings)))
-    except (StoreUnusable, OSError) as error:
+            runner.run(Server.run_controller(Controller(settings)))
+    except StoreUnusable as error:
         return _complain(str(error))
-    except KeyboardInterrupt:
-        return 0
-    return 0 if was_served else 1
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)
+        return _complain(f"{settings.host}, port {settings.port}: {why}")
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -22,11 +22,8 @@ class Server(uvicorn.Server):
     """Closes the streams before it waits for requests to end: a stream never ends by itself."""
 
     def __init__(self, controller: Controller) -> None:
-        settings = controller.settings
         config = uvicorn.Config(
             controller.app,
-            host=settings.host,
-            port=settings.port,
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -60,12 +57,13 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     @classmethod
-    async def run_controller(cls, controller: Controller) -> bool:
-        """Serve a controller until a signal; return whether it could be served at all."""
-        async with controller:
-            server = cls(controller)
-            await server.serve()
-            return server.started
+    async def run_controller(cls, controller: Controller) -> None:
+        """Serve a controller until a signal; raise `OSError` if its address cannot be had."""
+        settings = controller.settings
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        with socket.create_server((settings.host, settings.port), family=family) as line:
+            async with controller:
+                await cls(controller).serve([line])
 
     @property
     def url(self) -> str:

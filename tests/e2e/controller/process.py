@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -36,22 +36,26 @@ spec:
           triggeredOn: [{event: dev.delivery.finished}]
           tasks: [{name: deployment}]
 """
+PROGRAM = ("-m", "examples.controller")
 T = TypeVar("T")
 
 
 class Controller:
     """A controller on a folder; started, killed and started again on the same port."""
 
-    def __init__(self, data: Path, *arguments: str, token: str = "") -> None:
+    def __init__(
+        self, data: Path, *arguments: str, token: str = "", program: Sequence[str] = PROGRAM
+    ) -> None:
         self.data = data
         self.token = token
+        self.program = program
         self._arguments = arguments
         self._port = 0
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> Controller:
         """Start the process and wait until it serves."""
-        command = [sys.executable, "-m", "examples.controller", "--data", str(self.data)]
+        command = [sys.executable, *self.program, "--data", str(self.data)]
         options = ["--port", str(self._port), "--settle", "0s", *self._arguments]
         environment = {**os.environ, "SEQUENCECTL_TOKEN": self.token}
         self._process = subprocess.Popen(
@@ -77,6 +81,11 @@ class Controller:
         assert self._process is not None
         return self._process.pid
 
+    def await_death(self) -> None:
+        """Wait until the process has ended by itself; fail if it does not."""
+        assert self._process is not None
+        self._process.communicate(timeout=PATIENCE)
+
     def client(self, **options: Any) -> Client:
         """A client that has the token."""
         headers = {"x-token": self.token} if self.token else {}
@@ -84,13 +93,14 @@ class Controller:
 
     def kill(self) -> None:
         """Kill it as a power cut does."""
-        self._end(signal.SIGKILL)
+        self.end(signal.SIGKILL)
 
     def stop(self) -> tuple[int, str]:
         """End it in order; return its exit status and what it said on stderr."""
-        return self._end(signal.SIGTERM)
+        return self.end(signal.SIGTERM)
 
-    def _end(self, number: signal.Signals) -> tuple[int, str]:
+    def end(self, number: signal.Signals) -> tuple[int, str]:
+        """Send it a signal and wait; return its exit status and what it said on stderr."""
         process, self._process = self._process, None
         if process is None:
             return 0, ""
