@@ -100,6 +100,16 @@ class Host:
         self._decider.shutdown()
         self._reader.shutdown()
 
+    async def at_rest(self) -> None:
+        """Wait until the check that is under way is over."""
+        if self._checking is not None:
+            await self._checking
+
+    @property
+    def armed_at(self) -> datetime | None:
+        """When the timer rings; None if nothing will ever have to be done by itself."""
+        return self._armed_at
+
     # ------------------------------------------------------------------ commands
 
     async def handle(self, project: str, command: Command) -> str:

@@ -1,0 +1,185 @@
+"""The host: one timer for everything that is due, and what it does when the store fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from examples.controller.host import Host, StillLive
+from examples.controller.settings import Settings
+from examples.stores.errors import StoreUnusable
+from examples.stores.sqlite import SqliteStore
+from sequencectl import (
+    AbortSequence,
+    CommandRejected,
+    InvalidValue,
+    TimeoutPolicy,
+    TriggerSequence,
+    UnknownProject,
+    combine,
+)
+from sequencectl.testing import ManualClock
+
+T = TypeVar("T")
+SHIPYARD = """
+apiVersion: spec.keptn.sh/0.2.2
+kind: Shipyard
+metadata: {name: p}
+spec:
+  stages: [{name: dev, sequences: [{name: delivery, tasks: [{name: deploy}]}]}]
+"""
+HOUR = timedelta(hours=1)
+
+
+class Hosting:
+    """A host on a folder, with a clock that is turned by hand."""
+
+    def __init__(self, data: Path, **policies: Any) -> None:
+        limits = {"reaction": HOUR, **policies}
+        self.settings = Settings(data=data, timeouts=TimeoutPolicy(**limits), settle=timedelta(0))
+        self.clock = ManualClock()
+        self.told: list[tuple[str, int]] = []
+        self.host = Host(self.settings, lambda *told: self.told.append(told), clock=self.clock)
+
+    def run(self, program: Coroutine[Any, Any, T]) -> T:
+        """Start the host, run a program beside it and stop it."""
+
+        async def whole() -> T:
+            await self.host.start()
+            await self.host.at_rest()
+            try:
+                return await program
+            finally:
+                await self.host.stop()
+
+        return asyncio.run(whole())
+
+
+def trigger(known: str) -> TriggerSequence:
+    """A delivery into dev."""
+    return TriggerSequence(known, stage="dev", sequence="delivery", service="carts")
+
+
+def crowd(hosting: Hosting, size: int) -> None:
+    """Put many waiting deliveries into the store, each with a deadline of its own."""
+    hosting.settings.data.mkdir(parents=True, exist_ok=True)
+
+    async def create() -> None:
+        await hosting.host.create("p", SHIPYARD)
+
+    hosting.run(create())
+    plane = hosting.host.projects.plane_of("p")
+    state, decisions = plane.initial("p"), []
+    for number in range(size):
+        decisions.append(plane.decide(state, trigger(f"c{number}"), hosting.clock.now()))
+        state = decisions[-1].state
+        hosting.clock.advance(timedelta(seconds=1))
+    store = SqliteStore(hosting.settings.data / "sequences.db")
+    store.commit(combine(*decisions))
+    store.close()
+
+
+def test_ten_thousand_deadlines_are_one_timer(tmp_path: Path) -> None:
+    """Until the first of them nothing runs: no task, no second timer, no statement."""
+    before = Hosting(tmp_path, waiting=timedelta(hours=5), reaction=HOUR * 9)
+    crowd(before, 10_000)
+    hosting = Hosting(tmp_path, waiting=timedelta(hours=5), reaction=HOUR * 9)
+    hosting.clock.turn_to(before.clock.now())
+
+    async def idle() -> tuple[int, float, int]:
+        loop = asyncio.get_running_loop()
+        others = len(asyncio.all_tasks()) - 1
+        assert hosting.host.armed_at is not None
+        ahead = hosting.host.armed_at - hosting.clock.now()
+        timers = [each for each in loop._scheduled if not each.cancelled()]  # type: ignore[attr-defined]
+        return others, ahead.total_seconds(), len(timers)
+
+    others, ahead, timers = hosting.run(idle())
+
+    assert (0, 1) == (others, timers)
+    assert 5 * 3_600 - 10_000 <= ahead <= 5 * 3_600
+
+
+def test_the_timer_is_that_of_the_earliest_deadline(tmp_path: Path) -> None:
+    """It moves when something earlier comes, and stays when something later does."""
+    hosting = Hosting(tmp_path, waiting=2 * HOUR)
+
+    async def program() -> list[Any]:
+        host, clock, armed = hosting.host, hosting.clock, []
+        await host.create("p", SHIPYARD)
+        armed.append(host.armed_at)
+        begin = clock.now()
+        for known in ("a", "b"):
+            await host.handle("p", trigger(known))
+            armed.append(host.armed_at and host.armed_at - begin)
+            clock.advance(timedelta(minutes=1))
+        return armed
+
+    assert [None, HOUR, HOUR] == hosting.run(program())
+
+
+def test_a_refusal_is_raised_and_counted(tmp_path: Path) -> None:
+    """Every command is counted by its answer, a refusal by its code."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> str:
+        host = hosting.host
+        await host.create("p", SHIPYARD)
+        assert ["applied", "duplicate"] == [await host.handle("p", trigger("a")) for _ in range(2)]
+        with pytest.raises(CommandRejected):
+            await host.handle("p", AbortSequence("nobody"))
+        with pytest.raises(UnknownProject):
+            await host.handle("q", trigger("a"))
+        return host.metrics.text().decode()
+
+    text = hosting.run(program())
+
+    assert 'commands_total{answer="applied",kind="TriggerSequence"} 1.0' in text
+    assert 'commands_total{answer="duplicate",kind="TriggerSequence"} 1.0' in text
+    assert 'commands_total{answer="unknown_context",kind="AbortSequence"} 1.0' in text
+    assert 'commands_total{answer="UnknownProject",kind="TriggerSequence"} 1.0' in text
+    assert [("p", 3)] == hosting.told
+
+
+def test_a_project_with_something_live_stays(tmp_path: Path) -> None:
+    """It is deleted once everything has ended; a bad shipyard changes nothing."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> list[str]:
+        host = hosting.host
+        await host.create("p", SHIPYARD)
+        with pytest.raises(InvalidValue, match="line 6: spec.steps"):
+            await host.update("p", SHIPYARD.replace("stages", "steps"))
+        await host.handle("p", trigger("a"))
+        with pytest.raises(StillLive, match="1 live sequences"):
+            await host.delete("p")
+        await host.handle("p", AbortSequence("a", force=True))
+        await host.delete("p")
+        return [project.name for project in host.projects.all()]
+
+    assert [] == hosting.run(program())
+
+
+def test_a_store_that_fails_makes_the_host_unwell_until_it_works(tmp_path: Path) -> None:
+    """Somebody comes back for what may have been committed all the same."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> list[Any]:
+        host, seen = hosting.host, []
+        await host.create("p", SHIPYARD)
+        blocker = SqliteStore(tmp_path / "sequences.db")
+        blocker._database.connection.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnusable, match="locked"):
+            await host.handle("p", trigger("a"))
+        seen.append((host.is_well, host.armed_at is not None))
+        blocker.close()
+        await host.handle("p", trigger("a"))
+        seen.append((host.is_well, host.armed_at is not None))
+        return seen
+
+    assert [(False, True), (True, True)] == hosting.run(program())
