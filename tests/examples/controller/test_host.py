@@ -153,7 +153,7 @@ def test_a_project_with_something_live_stays(tmp_path: Path) -> None:
     async def program() -> list[str]:
         host = hosting.host
         await host.create("p", SHIPYARD)
-        with pytest.raises(InvalidValue, match="line 6: spec.steps"):
+        with pytest.raises(InvalidValue, match="line 6: spec"):
             await host.update("p", SHIPYARD.replace("stages", "steps"))
         await host.handle("p", trigger("a"))
         with pytest.raises(StillLive, match="1 live sequences"):
