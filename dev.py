@@ -50,7 +50,7 @@ USAGE = """usage: python3 dev.py VERB [-- ARGUMENTS]
   simulate [ARGUMENTS] worlds in which everything goes wrong: 5 000 seeds, every small schedule
   fuzz [ARGUMENTS]     read damaged documents; only typed refusals may come out, and soon
   deep hypothesis      the property tests with many more examples
-  deep exploration     the same slices with one sequence more
+  deep exploration     the same slices with more sequences or executors
   deep simulation      the simulation with 100 000 seeds
   deep fuzz            the same documents, damaged by atheris where that leads to new branches
   deep mutation [M]    mutmut over the modules M, or over all of its table
@@ -137,7 +137,7 @@ def fuzz(arguments):
 
 DEEP = {
     "hypothesis": ("pytest", "--hypothesis-profile=deep", "tests/properties"),
-    "exploration": ("tests.exploration", "--more=1"),
+    "exploration": ("tests.exploration", "--deep"),
     "simulation": ("sequencectl.testing.simulation", "--seeds=100000"),
     "fuzz": ("tests.fuzz.guided",),
     "mutation": ("tests.mutation",),

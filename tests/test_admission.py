@@ -101,6 +101,24 @@ def test_a_changed_scope_runs_nothing_side_by_side(scopes: tuple[str, str], last
     assert [Phase.WAITING, last] == [host.phase("b"), host.phase("c")]
 
 
+def test_a_changed_scope_keeps_the_limit_of_the_stage() -> None:
+    """Whoever starts beside a holder of the whole stage counts for it, whatever its service; a
+    place given back in one service is offered to the others (R1, R3).
+    """
+    shipyard = Shipyard.of(ONE_TASK)
+    host = Host(ControlPlane(shipyard, queueing=QueuePolicy(limit=2)))
+    host.trigger("a")
+    host.plane = ControlPlane(shipyard, queueing=QueuePolicy(scope="service", limit=2))
+    host.trigger("b", service="orders")
+    host.trigger("c", service="carts")
+    seen = [host.phase(each) for each in "abc"]
+
+    host.finish("b")
+
+    assert [Phase.RUNNING, Phase.RUNNING, Phase.WAITING] == seen
+    assert Phase.RUNNING is host.phase("c")
+
+
 def test_a_raised_limit_takes_effect_at_the_next_check() -> None:
     """A plane with a higher limit admits at once in a check, in every lane (R3)."""
     host = Host(ONE_TASK)

@@ -216,17 +216,23 @@ def _stage_of(lane: str) -> str:
 
 
 def _elsewhere(draft: Draft, lane: str) -> int:
-    """Return how many hold lanes that overlap this one: a stage and its services (R1)."""
+    """Return how many others count where somebody starts in a lane (R1).
+
+    A stage and its services overlap: whoever starts in one of these counts for the stage's own
+    lane too, so all of them do as long as that has a holder.
+    """
     index, stage = draft.state.index, _stage_of(lane)
-    if lane == stage:
+    if lane == stage or index.queue(stage).holding:
         return index.lanes_of(stage).holding - index.queue(lane).holding
-    return index.queue(stage).holding
+    return 0
 
 
 def _overlapping(draft: Draft, lane: str) -> list[str]:
-    """Return this lane and those that overlap it, as far as anybody is there."""
+    """Return this lane and those that a place given back in it is offered to, as far as anybody is
+    there.
+    """
     stage, index = _stage_of(lane), draft.state.index
-    if lane == stage:
+    if lane == stage or index.queue(stage).holding:
         return [lane, *(other for other in index.lanes_of(stage).lanes if other != lane)]
     return [lane, stage] if index.queue(stage) else [lane]
 

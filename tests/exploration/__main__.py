@@ -1,7 +1,7 @@
-"""Command line of the exploration: ``python3 dev.py explore [--more N] [--limit N] [SLICE ...]``.
+"""Command line of the exploration: ``python3 dev.py explore [--deep] [--limit N] [SLICE ...]``.
 
 Explores each slice to its end and prints its figures as ``figures.toml`` has them. The exit status
-is 1 if a rule is broken or a figure is another one; with ``--more`` there is nothing to compare.
+is 1 if a rule is broken, if a figure is another one, or if the end was not reached.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def entry(name: str, found: Exploration) -> str:
 def main(arguments: Sequence[str], *, figures: Path = FIGURES) -> int:
     """Run the command line and give the exit status."""
     parser = argparse.ArgumentParser("dev.py explore", description="Explore what can happen.")
-    parser.add_argument("--more", type=int, default=0, help="so many sequences more than usual")
+    parser.add_argument("--deep", action="store_true", help="more sequences or executors in each")
     parser.add_argument("--limit", type=int, default=1_000_000, help="so many states at most")
     parser.add_argument("names", nargs="*", metavar="SLICE", help=", ".join(SLICES))
     options = parser.parse_args(arguments)
@@ -34,22 +34,25 @@ def main(arguments: Sequence[str], *, figures: Path = FIGURES) -> int:
     if unknown:
         parser.error(f"no such slice: {', '.join(sorted(unknown))}")
     wanted = tomllib.loads(figures.read_text(encoding="utf-8"))
+    wanted = wanted["deep"] if options.deep else wanted
     failed = 0
     for name in options.names or SLICES:
         begin = time.perf_counter()
+        place = SLICES[name].deep if options.deep else SLICES[name]
         try:
-            found = SLICES[name].explore(more=options.more, limit=options.limit)
+            found = place.explore(limit=options.limit)
         except Counterexample as broken:
             print(f"{name}: {broken}", flush=True)
             failed += 1
             continue
         seconds = time.perf_counter() - begin
-        stopped = "" if found.is_complete else "; stopped at the limit"
-        seen = tomllib.loads(entry(name, found))[name]
-        if not options.more and found.is_complete and seen != wanted.get(name):
-            stopped += f"; figures.toml says {wanted.get(name)}"
-            failed += 1
-        print(f"{entry(name, found)}  # {seconds:.1f} s{stopped}", flush=True)
+        seen, said = tomllib.loads(entry(name, found))[name], ""
+        if not found.is_complete:
+            said = f"; BOUND REACHED: there are more than {options.limit} states"
+        elif seen != wanted.get(name):
+            said = f"; figures.toml says {wanted.get(name)}"
+        failed += bool(said)
+        print(f"{entry(name, found)}  # {seconds:.1f} s{said}", flush=True)
     return min(failed, 1)
 
 

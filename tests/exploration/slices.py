@@ -26,15 +26,31 @@ PROMOTION: Final[Mapping[str, Any]] = {
 
 @attrs.frozen
 class Slice:
-    """A plane and what it is told."""
+    """A plane and what it is told.
+
+    In a deep exploration the alphabet has one sequence more, and what `deeper` says instead: fewer
+    letters where this would not come to an end within a quarter of an hour for all slices.
+    """
 
     plane: ControlPlane
     alphabet: Alphabet
+    deeper: Mapping[str, Any] = attrs.field(factory=dict)
 
-    def explore(self, *, more: int = 0, limit: int = 1_000_000) -> Exploration:
-        """Explore it with so many sequences more than it says, one at least."""
-        most = max(self.alphabet.most + more, 1)
-        return explore(self.plane, attrs.evolve(self.alphabet, most=most), limit=limit)
+    def explore(self, *, limit: int = 1_000_000) -> Exploration:
+        """Explore it to its end, if that comes before so many states."""
+        return explore(self.plane, self.alphabet, limit=limit)
+
+    @property
+    def fewer(self) -> Slice:
+        """The same with one sequence less, one at least."""
+        most = max(self.alphabet.most - 1, 1)
+        return Slice(self.plane, attrs.evolve(self.alphabet, most=most))
+
+    @property
+    def deep(self) -> Slice:
+        """What a deep exploration makes of it."""
+        changes = {"most": self.alphabet.most + 1, **self.deeper}
+        return Slice(self.plane, attrs.evolve(self.alphabet, **changes))
 
 
 def plane(stages: Mapping[str, Any], **policies: Any) -> ControlPlane:
@@ -52,6 +68,9 @@ def without(*letters: str) -> tuple[str, ...]:
     return tuple(letter for letter in LETTERS if letter not in letters)
 
 
+MOVING: Final = ("trigger", "finish", "pause", "resume")
+
+
 def executors(expects: Any) -> Slice:
     """Two executors on one task, and one more task."""
     stages = {"dev": {"delivery": [{"name": "deploy", "expects": expects}, "test"]}}
@@ -61,6 +80,20 @@ def executors(expects: Any) -> Slice:
             triggers=[trigger()], most=1, executors=("x", "y"),
             results=("pass", "warning", "fail"),
         ),
+        {"most": 1, "executors": ("x", "y", "z"), "results": ("pass", "fail")},
+    )  # fmt: skip
+
+
+def changed_scope(scope: str, then: str, limit: int) -> Slice:
+    """Two services in a stage whose lanes are others from some moment on."""
+    return Slice(
+        plane({"dev": {"delivery": ["deploy"]}}, queueing=QueuePolicy(scope=scope, limit=limit)),
+        Alphabet(
+            triggers=[trigger(service="carts"), trigger(service="db")], most=3, results=("pass",),
+            stages=("dev",), then=QueuePolicy(scope=then, limit=limit),
+            letters=("trigger", "finish", "force", "freeze", "unfreeze", "check", "change"),
+        ),
+        {"most": 5, "letters": ("trigger", "finish", "force", "check", "change")},
     )  # fmt: skip
 
 
@@ -74,6 +107,7 @@ SLICES: Final[Mapping[str, Slice]] = {
     "plain lane": Slice(
         plane(DELIVERY),
         Alphabet(triggers=[trigger()], most=3, letters=without("freeze", "unfreeze")),
+        {"letters": (*MOVING, "abort", "force", "check")},
     ),
     "two executors, any": executors(None),
     "two executors, a number": executors(2),
@@ -84,6 +118,7 @@ SLICES: Final[Mapping[str, Slice]] = {
             triggers=[trigger()], most=2,
             letters=without("start", "abort", "force", "freeze", "unfreeze"),
         ),
+        {"letters": MOVING},
     ),
     "context over two stages": Slice(
         plane(PROMOTION),
@@ -92,6 +127,7 @@ SLICES: Final[Mapping[str, Slice]] = {
             most=2, scopes=(None, "dev", "prod"),
             letters=without("start", "again", "stray", "wait", "check", "freeze", "unfreeze"),
         ),
+        {"letters": MOVING, "scopes": (None, "dev")},
     ),
     "priorities": Slice(
         plane({"dev": {"delivery": ["deploy"], "hotfix": {"tasks": ["deploy"], "priority": 3}}}),
@@ -101,6 +137,7 @@ SLICES: Final[Mapping[str, Slice]] = {
             ],
             most=3, letters=without("force", "freeze", "unfreeze", "wait"),
         ),
+        {"letters": (*MOVING, "force", "check")},
     ),
     "latest only": Slice(
         plane(DELIVERY, queueing=QueuePolicy(mode="latest_only", max_waiting=2)),
@@ -108,10 +145,12 @@ SLICES: Final[Mapping[str, Slice]] = {
             triggers=[trigger(), trigger(priority=1)], most=3,
             letters=without("freeze", "unfreeze", "wait"),
         ),
+        {"letters": (*MOVING, "force", "check")},
     ),
     "reject when busy": Slice(
         plane(PROMOTION, queueing=QueuePolicy(mode="reject_when_busy", max_waiting=1)),
         Alphabet(triggers=[trigger()], most=2, stages=("dev",), letters=without("wait")),
+        {"letters": ("trigger", "finish", "abort", "freeze", "unfreeze")},
     ),
     "freeze and force": Slice(
         plane({"dev": {"delivery": ["deploy"]}}, queueing=QueuePolicy(scope="service")),
@@ -119,10 +158,12 @@ SLICES: Final[Mapping[str, Slice]] = {
             triggers=[trigger(service="carts"), trigger(service="db")], most=3, stages=("dev",),
             letters=without("start", "again", "stray", "abort"),
         ),
+        {"letters": ("trigger", "finish", "force", "freeze", "unfreeze")},
     ),
     "two places": Slice(
         plane(DELIVERY, queueing=QueuePolicy(limit=2)),
         Alphabet(triggers=[trigger()], most=3, stages=("dev",), letters=without("wait", "abort")),
+        {"letters": (*MOVING, "force", "check")},
     ),
     "delays": Slice(
         plane({"dev": {"delivery": ["deploy", {"name": "test", "triggeredAfter": "2s"}]}},
@@ -131,6 +172,7 @@ SLICES: Final[Mapping[str, Slice]] = {
             triggers=[trigger()], most=2, tick=timedelta(seconds=1),
             letters=without("force", "freeze", "unfreeze"),
         ),
+        {"letters": (*MOVING, "check", "wait")},
     ),
     "limits": Slice(
         plane(DELIVERY,
@@ -139,10 +181,37 @@ SLICES: Final[Mapping[str, Slice]] = {
             triggers=[trigger()], most=2, tick=timedelta(seconds=1),
             letters=without("again", "stray", "freeze", "unfreeze"),
         ),
+        {"letters": ("trigger", "finish", "check", "wait", "abort")},
     ),
     "forgetting": Slice(
         plane(PROMOTION, bounds=Bounds(retain=1, remember=1, max_depth=1)),
         Alphabet(triggers=[trigger()], most=3, letters=without("wait", "pause", "resume")),
+        {"letters": ("trigger", "again", "finish", "force")},
+    ),
+    "a raised limit": Slice(
+        plane({"dev": {"delivery": ["deploy"]}}),
+        Alphabet(
+            triggers=[trigger()], most=3, stages=("dev",), then=QueuePolicy(limit=2),
+            letters=without("start", "again", "stray", "abort", "wait"),
+        ),
+        {"most": 5, "letters": (
+            "trigger", "finish", "force", "freeze", "unfreeze", "check", "change",
+        )},
+    ),
+    "a changed scope": changed_scope("stage", "service", limit=2),
+    "a scope changed back": changed_scope("service", "stage", limit=1),
+    "one request": Slice(
+        plane(DELIVERY, bounds=Bounds(request_ids=1)),
+        Alphabet(
+            triggers=[trigger(context="release")], most=1, stages=("dev",), request_ids=True,
+            letters=without("again", "stray", "wait"),
+        ),
+    ),
+    "a slow clock": Slice(
+        plane(DELIVERY, timeouts=seconds(reaction=2, completion=3, total=4)),
+        Alphabet(
+            triggers=[trigger()], most=1, tick=timedelta(seconds=1), behind=timedelta(seconds=1),
+        ),
     ),
     "requests": Slice(
         plane(DELIVERY, bounds=Bounds(request_ids=2)),
@@ -150,5 +219,6 @@ SLICES: Final[Mapping[str, Slice]] = {
             triggers=[trigger(context="release")], most=2, stages=("dev",), request_ids=True,
             letters=without("wait"),
         ),
+        {"letters": without("wait", "start", "stray")},
     ),
 }  # fmt: skip

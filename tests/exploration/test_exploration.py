@@ -17,6 +17,7 @@ from sequencectl import (
     ControlPlane,
     InvalidValue,
     PauseSequence,
+    QueuePolicy,
     ReportTaskFinished,
     TimeoutPolicy,
 )
@@ -131,11 +132,46 @@ def test_commands_are_written_as_they_are_made() -> None:
 
     about = "stage='dev', sequence='delivery', context='release', data={'kept': 1}, priority=2"
     assert [
-        f"(1, TriggerSequence('own', {about})),",
-        "(1, ReportTaskFinished('t', source='x', result='pass', data={'list': [{}]})),",
-        "(1, CheckDeadlines(1)),",
+        f"(1, plane, TriggerSequence('own', {about})),",
+        "(1, plane, ReportTaskFinished('t', source='x', result='pass', data={'list': [{}]})),",
+        "(1, plane, CheckDeadlines(1)),",
     ] == lines
     assert played(broken, PLAIN).live("own") is not None
+
+
+def test_a_program_says_which_plane_decides_and_by_which_clock() -> None:
+    """After a change it is the changed one, and a clock that is behind is told as it is."""
+    command = attrs.evolve(trigger(), sequence_id="a", context="a")
+    moves = (
+        Move("trigger", command, START), Move("change", None, START), Move("wait", None, START),
+        Move("slow", CheckDeadlines(), START + 2 * SECOND, behind=SECOND),
+    )  # fmt: skip
+
+    lines = Counterexample("none", "", moves).program.splitlines()[2:4]
+
+    told = [line.strip().split("(")[1:3] for line in lines]
+    assert [["0, plane, TriggerSequence"], ["1, changed, CheckDeadlines"]] == [x[:1] for x in told]
+
+
+def test_another_queue_policy_takes_over_at_any_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was decided by two planes in turn is found out, and told as such."""
+    monkeypatch.setattr("sequencectl._deadlines.touch_open_lines", lambda *_: None)
+    letters = ("trigger", "check", "change")
+    alphabet = attrs.evolve(ONE, most=2, letters=letters, then=QueuePolicy(limit=2))
+
+    with pytest.raises(Counterexample) as caught:
+        explore(PLAIN, alphabet)
+
+    assert "answers_as_the_rules_say" == caught.value.invariant
+    assert ["change", "check", "trigger", "trigger"] == sorted(x.letter for x in caught.value.moves)
+    assert caught.value.program.count("(0, changed, ") in {1, 2}
+
+
+@pytest.mark.parametrize("seconds", [0, 301])
+def test_a_clock_is_behind_by_less_than_the_skew(seconds: int) -> None:
+    """Further behind it would be believed, and time would go back."""
+    with pytest.raises(InvalidValue, match="behind"):
+        explore(PLAIN, attrs.evolve(ONE, behind=seconds * SECOND))
 
 
 @pytest.mark.parametrize(

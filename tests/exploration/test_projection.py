@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 from random import Random
 from typing import Any, Final
 
+import attrs
 import pytest
 
 from sequencectl.testing import _projection
@@ -21,13 +22,20 @@ KEPT: Final = (
 )  # fmt: skip
 IMPLIED: Final = {"sequence", "depth", "deadline"}
 """In the walks taken here nothing shows that they are needed."""
-TELLING: Final = ("limits", "delays", "priorities", "context over two stages", "freeze and force")
+TELLING: Final = (
+    "limits",
+    "delays",
+    "priorities",
+    "context over two stages",
+    "freeze and force",
+    "a changed scope",
+)
 
 
 def future(stop: Stop, number: int, projector: Projector) -> Hashable:
     """What one of the moves of a state leads to, as far as a projection can tell."""
     move = stop.moves[number]
-    seen = tell(stop.place, stop.state, move)
+    seen = tell(stop, move)
     if seen is None:
         return move.letter, projector.project(stop.state, move.at)
     return move.letter, word(seen.decision.outcome), projector.project(seen.after, move.at)
@@ -43,7 +51,8 @@ def compare(name: str, states: int, most: int, moves: int) -> tuple[int, str]:
     choice = Random(name)
     for seed in range(most):
         for stop in walk(name, seed):
-            first = known.setdefault(projector.project(stop.state, stop.now), stop)
+            key = (stop.plane, projector.project(stop.state, stop.now))
+            first = known.setdefault(key, stop)
             if first.state == stop.state:
                 continue
             compared += 1
@@ -90,6 +99,19 @@ def test_no_part_of_the_projection_can_be_left_out(
     found = (compare(name, 10_000, most=40, moves=4)[1] for name in TELLING)
 
     assert any(found)
+
+
+@pytest.mark.parametrize(
+    ("part", "name"), [("changes", "a changed scope"), ("is_slow", "a slow clock")]
+)
+def test_what_depends_on_an_alphabet_is_kept_there(
+    part: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the lanes a change of scope would be missed, and so would a clock that is behind."""
+    less = attrs.evolve(projector_of(SLICES[name]), **{part: False})
+    monkeypatch.setattr("tests.exploration.test_projection.projector_of", lambda _: less)
+
+    assert compare(name, 10_000, most=400, moves=40)[1]
 
 
 def test_the_order_of_deadlines_would_not_do(monkeypatch: pytest.MonkeyPatch) -> None:

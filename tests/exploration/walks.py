@@ -9,10 +9,10 @@ from typing import Final
 
 import attrs
 
-from sequencectl import ProjectState
+from sequencectl import ControlPlane, ProjectState
 from sequencectl.testing._alphabet import Move
-from sequencectl.testing._invariants import Transition
 from sequencectl.testing._projection import Projector
+from sequencectl.testing._transition import Transition
 from sequencectl.testing.exploration import START
 from tests.exploration.slices import SLICES, Slice
 
@@ -24,6 +24,7 @@ class Stop:
     """Where a walk has come to, and where it may go on to."""
 
     place: Slice
+    plane: ControlPlane
     state: ProjectState
     now: datetime
     moves: tuple[Move, ...]
@@ -31,27 +32,28 @@ class Stop:
 
 def projector_of(place: Slice) -> Projector:
     """What projects the states of a slice."""
-    alphabet = place.alphabet
-    forgets = place.plane.bounds.retain < alphabet.most
-    return Projector(alphabet.named_contexts, alphabet.ids, forgets)
+    return place.alphabet.projector(place.plane)
 
 
-def tell(place: Slice, state: ProjectState, move: Move) -> Transition | None:
-    """Tell a slice's plane one move; None if only time passes."""
+def tell(stop: Stop, move: Move) -> Transition | None:
+    """Tell one move where a walk has come to; None if nobody is told anything."""
     if move.command is None:
         return None
-    decision = place.plane.decide(state, move.command, move.at)
-    return Transition(place.plane, state, move.command, move.at, decision)
+    told_at = move.at - move.behind
+    decision = stop.plane.decide(stop.state, move.command, told_at)
+    return Transition(stop.plane, stop.state, move.command, told_at, decision)
 
 
 def walk(name: str, seed: int) -> Iterator[Stop]:
     """Yield the stops of a walk that begins some time after the epoch."""
     place, choice = SLICES[name], Random(f"{name} {seed}")
-    projector = projector_of(place)
+    projector, planes = projector_of(place), place.alphabet.planes(place.plane)
     state, now = place.plane.initial(f"project {seed}"), START + timedelta(hours=seed)
-    for _ in range(STEPS):
-        moves = tuple(place.alphabet.moves(state, now, projector))
-        yield Stop(place, state, now, moves)
-        move = choice.choice(moves)
-        seen, now = tell(place, state, move), move.at
+    change_at = choice.randrange(STEPS) if len(planes) > 1 else STEPS
+    for step in range(STEPS):
+        plane = planes[-1] if step > change_at else planes[0]
+        stop = Stop(place, plane, state, now, tuple(place.alphabet.moves(state, now, projector)))
+        yield stop
+        move = choice.choice(stop.moves)
+        seen, now = tell(stop, move), move.at
         state = state if seen is None else seen.after

@@ -9,21 +9,26 @@ from typing import Final, final
 import attrs
 
 import sequencectl.commands as c
+from sequencectl.control_plane import ControlPlane
 from sequencectl.errors import InvalidValue
+from sequencectl.policies import QueuePolicy
 from sequencectl.results import Result
 from sequencectl.sequence import LiveSequence, SequenceRecord
 from sequencectl.state import ProjectState
 from sequencectl.testing._projection import Arranged, Projector
+from sequencectl.testing._transition import next_limit
 
 LETTERS: Final = (
     "trigger", "again", "start", "finish", "stray", "pause", "resume", "abort", "force", "freeze",
-    "unfreeze", "check", "wait",
+    "unfreeze", "check", "wait", "slow", "change",
 )  # fmt: skip
 """The kinds of moves.
 
 `again`: a sequence id that is known. `stray`: reports for a task that is over and for an unknown
 id. `check`: `CheckDeadlines` as the clock stands. `wait`: the clock goes on to the next deadline,
-and nobody is told; whatever follows is decided while that deadline is due.
+and nobody is told; whatever follows is decided while that deadline is due. `slow`: whatever may be
+told is told by a host whose clock is behind the event that was the last just now. `change`: from
+now on the plane has another queue policy.
 """
 _DATA: Final = {"stage": "elsewhere", "service": "other", "project": "foreign", "kept": None}
 """What every finish brings along: nothing of it may change what a task is told (R14)."""
@@ -37,6 +42,8 @@ class Move:
     letter: str
     command: c.Command | None
     at: datetime
+    behind: timedelta = timedelta(0)
+    """How far the clock of the host that decides is behind `at`."""
 
 
 def _results(words: Iterable[Result | str]) -> tuple[Result, ...]:
@@ -62,7 +69,8 @@ class Alphabet:
     of the `results` (a repeat carries the same report id). Controls concern the `scopes`: None is a
     whole context. With `request_ids` every control has one, so that the same again is a repeat, but
     for those that let go; then every context must be shared. A `tick` lets time pass in steps, so
-    that limits begin at different instants. Only certain `letters` may be wanted.
+    that limits begin at different instants. For the letter `slow` say how far a clock is `behind`,
+    and for `change` what queue policy there is `then`. Only certain `letters` may be wanted.
     """
 
     triggers: tuple[c.TriggerSequence, ...] = attrs.field(converter=tuple)
@@ -76,6 +84,8 @@ class Alphabet:
     letters: tuple[str, ...] = attrs.field(default=LETTERS, converter=_known_letters)
     request_ids: bool = False
     tick: timedelta | None = None
+    behind: timedelta | None = None
+    then: QueuePolicy | None = None
 
     def __attrs_post_init__(self) -> None:
         own = [each for each in self.triggers if each.context == each.sequence_id]
@@ -109,15 +119,31 @@ class Alphabet:
         """The contexts that newcomers may join."""
         return frozenset(each.context for each in self.triggers if each.context != each.sequence_id)
 
+    def projector(self, plane: ControlPlane) -> Projector:
+        """Return what projects the states that this alphabet leads to on a plane."""
+        forgets = plane.bounds.retain < self.most
+        is_slow = self.behind is not None and "slow" in self.letters
+        changes = len(self.planes(plane)) > 1
+        return Projector(self.named_contexts, self.ids, forgets, is_slow, changes)
+
+    def planes(self, plane: ControlPlane) -> tuple[ControlPlane, ...]:
+        """Return the planes that decide, one after the other."""
+        if self.then is None or "change" not in self.letters:
+            return (plane,)
+        return (plane, attrs.evolve(plane, queueing=self.then))
+
     def moves(self, state: ProjectState, now: datetime, projector: Projector) -> Iterator[Move]:
         """Yield every move in `state`, in an order that states with equal projections share."""
         known = projector.arrange(state)
-        for letter in self.letters:
-            if letter == "wait":
-                yield from self._waits(known.live, now)
-            else:
-                for command in self._commands(letter, state, known):
-                    yield Move(letter, command, now)
+        told = [
+            (letter, command) for letter in self.letters
+            for command in self._commands(letter, state, known)
+        ]  # fmt: skip
+        yield from (Move(letter, command, now) for letter, command in told)
+        if "wait" in self.letters:
+            yield from self._waits(known.live, now)
+        if projector.is_slow and self.behind is not None and state.ledger.at == now:
+            yield from (Move("slow", command, now, self.behind) for _, command in told)
 
     def _commands(self, letter: str, state: ProjectState, known: Arranged) -> Iterator[c.Command]:
         contexts = [context for context, _, _ in known.contexts]
@@ -141,10 +167,12 @@ class Alphabet:
                 for stage in self.stages:
                     request_id = self._request(letter, stage) if letter == "freeze" else None
                     yield kind(stage, request_id=request_id)
-            case _:
+            case "check":
                 yield c.CheckDeadlines()
                 if len(known.live) > 1:
                     yield c.CheckDeadlines(limit=1)
+            case _:
+                pass  # time, clocks and planes: nothing of its own is told
 
     def _newcomers(self, state: ProjectState) -> Iterator[c.Command]:
         free = [known for known in self.ids if not _is_known(state, known)]
@@ -198,8 +226,8 @@ class Alphabet:
         return " ".join(word for word in words if word) if self.request_ids else None
 
     def _waits(self, live: Sequence[LiveSequence], now: datetime) -> Iterator[Move]:
-        deadlines = (first[0] for record in live if (first := record.next_deadline) is not None)
-        later = min((at for at in deadlines if at > now), default=None)
+        limits = (at for record in live if (at := next_limit(record)) is not None)
+        later = min((at for at in limits if at > now), default=None)
         if later is not None:
             tick = later if self.tick is None else now + self.tick
             yield Move("wait", None, min(later, tick))

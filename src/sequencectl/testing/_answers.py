@@ -11,6 +11,7 @@ from sequencectl.outcomes import Applied, Outcome, Rejected
 from sequencectl.policies import QueueMode
 from sequencectl.sequence import LiveSequence, SequenceRecord
 from sequencectl.state import ProjectState
+from sequencectl.testing._transition import beside_a_free_place, next_limit
 
 
 def word(outcome: Outcome) -> str:
@@ -42,10 +43,19 @@ def expected(plane: ControlPlane, state: ProjectState, command: c.Command, now: 
                 return "applied"
             return "already_frozen" if wants else "not_frozen"
         case c.CheckDeadlines():
-            due = (each.next_deadline for each in records if isinstance(each, LiveSequence))
-            return "applied" if any(at and at[0] <= now for at in due) else "nothing_due"
+            return _check(plane, state, records, now)
         case _:
             assert_never(command)
+
+
+def _check(
+    plane: ControlPlane, state: ProjectState, records: tuple[SequenceRecord, ...], now: datetime
+) -> str:
+    """Return the answer to a check: something is due, or a limit was raised (R3, R29)."""
+    live = [record for record in records if isinstance(record, LiveSequence)]
+    if any((at := next_limit(record)) is not None and at <= now for record in live):
+        return "applied"
+    return "applied" if any(beside_a_free_place(plane, state, live)) else "nothing_due"
 
 
 def _trigger(plane: ControlPlane, state: ProjectState, command: c.TriggerSequence) -> str:

@@ -14,7 +14,8 @@ A projection keeps what decisions read and drops what only people and adapters d
 * of *ended ones* stay phase, result, stage and how many tasks they ran, by context. The order in
   which contexts ended is kept only where some may be forgotten (R33).
 
-Definitions, lanes and limits do not appear: the plane, which never changes here, gives them.
+Definitions and limits do not appear: the plane gives them, and where its queue policy may change,
+the search adds which one is in force.
 """
 
 from __future__ import annotations
@@ -55,13 +56,16 @@ def ended_key(record: EndedSequence) -> EndedKey:
 class Projector:
     """Projects the states of one exploration.
 
-    `named` are the contexts that keep their names, `ids` the sequence ids that a host may use, and
-    with `forgets` the order of ends is kept.
+    `named` are the contexts that keep their names, `ids` the sequence ids that a host may use. Kept
+    where something depends on it: the order of ends with `forgets`, whether the last event is just
+    now with `is_slow`, the lanes with `changes`.
     """
 
     named: frozenset[str] = frozenset()
     ids: tuple[str, ...] = ()
     forgets: bool = False
+    is_slow: bool = False
+    changes: bool = False
 
     def arrange(self, state: ProjectState) -> Arranged:
         """Return the sequences of `state`, live ones by acceptance, ended ones by what is kept."""
@@ -95,14 +99,18 @@ class Projector:
         places = sorted([each.place for each in known.live])
         distance = _distances(known.live, now)
         live = tuple([
-            (called[each.subject.context], places.index(each.place), *_live(each, distance))
+            (
+                called[each.subject.context], places.index(each.place),
+                each.lane if self.changes else None, *_live(each, distance),
+            )
             for each in known.live
         ])  # fmt: skip
         contexts = tuple([
             (name, _pauses(state, context), tuple([ended_key(record) for record in group]))
             for context, name, group in known.contexts
         ])  # fmt: skip
-        return (live, contexts, *self._rest(state))
+        just_now = self.is_slow and state.ledger.at == now
+        return (live, contexts, just_now, *self._rest(state))
 
     def _order_of_ends(self, group: tuple[str, Hashable, tuple[EndedSequence, ...]]) -> Any:
         _, called, ended = group

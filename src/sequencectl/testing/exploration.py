@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final, final
 
@@ -22,12 +22,13 @@ import attrs
 
 from sequencectl.commands import CheckDeadlines, ReportTaskFinished
 from sequencectl.control_plane import ControlPlane
+from sequencectl.errors import InvalidValue
 from sequencectl.payload import FrozenMap, thaw
 from sequencectl.results import Result
 from sequencectl.state import ProjectState
 from sequencectl.testing._alphabet import LETTERS, Alphabet, Move
-from sequencectl.testing._invariants import ALWAYS, WHEN_APPLIED, Transition
-from sequencectl.testing._projection import Projector
+from sequencectl.testing._invariants import ALWAYS, WHEN_APPLIED
+from sequencectl.testing._transition import Transition
 
 __all__ = ["LETTERS", "Alphabet", "Counterexample", "Exploration", "explore"]
 
@@ -62,7 +63,8 @@ class Exploration:
 class Counterexample(AssertionError):
     """A rule does not hold; `moves` are the fewest that show it, `invariant` names what they break.
 
-    As text it is a program: paste it into a test that knows the `plane`.
+    As text it is a program: paste it into a test that knows the `plane`, and, if its queue policy
+    changes on the way, the plane that is `changed`.
     """
 
     def __init__(self, invariant: str, problem: str, moves: tuple[Move, ...]) -> None:
@@ -74,14 +76,17 @@ class Counterexample(AssertionError):
     @property
     def program(self) -> str:
         """The moves as Python; the imports are those of ``from sequencectl import *``."""
-        told = [move for move in self.moves if move.command is not None]
-        lines = [
-            f"    ({(move.at - START).total_seconds():g}, {_call(move.command)})," for move in told
-        ]
+        lines, plane = [], "plane"
+        for move in self.moves:
+            if move.letter == "change":
+                plane = "changed"
+            elif move.command is not None:
+                seconds = (move.at - move.behind - START).total_seconds()
+                lines.append(f"    ({seconds:g}, {plane}, {_call(move.command)}),")
         return "\n".join([
             f'state, start = plane.initial("{PROJECT}"), datetime.fromisoformat("{START}")',
-            "for seconds, command in [", *lines, "]:",
-            "    decision = plane.decide(state, command, start + timedelta(seconds=seconds))",
+            "for seconds, decider, command in [", *lines, "]:",
+            "    decision = decider.decide(state, command, start + timedelta(seconds=seconds))",
             "    state = decision.state",
         ])  # fmt: skip
 
@@ -91,13 +96,17 @@ class Counterexample(AssertionError):
 
 @attrs.define(eq=False)
 class _Node:
-    """A state that was reached: from which one, by which move; `state` until it is explored."""
+    """A state that was reached: from which one, by which move; `state` until it is explored.
+
+    `plane` is the number of the one that decides.
+    """
 
     parent: int
     move: Move | None
     depth: int
     state: ProjectState | None
     now: datetime
+    plane: int
     is_over: bool
     ways: list[tuple[int, int]] = attrs.field(factory=list)
     """From where it is reached by a way that is meant to lead to an end, and by which."""
@@ -106,6 +115,7 @@ class _Node:
 def explore(plane: ControlPlane, alphabet: Alphabet, *, limit: int = 100_000) -> Exploration:
     """Visit every state that the alphabet leads to, `limit` at most; raise `Counterexample`.
 
+    Raises `InvalidValue` if a clock is further `behind` than the plane's clock skew (R29).
     The planes of two processes agree on every figure: nothing here depends on chance or time.
     """
     search = _Search(plane, alphabet, limit)
@@ -119,9 +129,12 @@ def explore(plane: ControlPlane, alphabet: Alphabet, *, limit: int = 100_000) ->
 
 class _Search:
     def __init__(self, plane: ControlPlane, alphabet: Alphabet, limit: int) -> None:
+        behind, skew = alphabet.behind, plane.timeouts.clock_skew
+        if behind is not None and not timedelta(0) < behind <= skew:
+            raise InvalidValue("behind", behind, f"must be more than zero and at most {skew}")
         self.plane, self.alphabet, self.limit = plane, alphabet, limit
-        forgets = plane.bounds.retain < alphabet.most
-        self.projector = Projector(alphabet.named_contexts, alphabet.ids, forgets)
+        self.planes = alphabet.planes(plane)
+        self.projector = alphabet.projector(plane)
         self.known: dict[Hashable, int] = {}
         self.nodes: list[_Node] = []
         self.queue: deque[int] = deque()
@@ -134,7 +147,9 @@ class _Search:
         node = self.nodes[number]
         state, node.state = node.state, None
         assert state is not None, "each is visited once"
-        for move in self.alphabet.moves(state, node.now, self.projector):
+        moves = self.alphabet.moves(state, node.now, self.projector)
+        changes = [Move("change", None, node.now)] * (node.plane + 1 < len(self.planes))
+        for move in (*moves, *changes):
             self.transitions += 1
             after = state if move.command is None else self.decide(number, state, move)
             if after is not state or move.command is None:
@@ -146,9 +161,10 @@ class _Search:
     def decide(self, number: int, state: ProjectState, move: Move) -> ProjectState:
         """Return the state a command leads to, once every predicate was content with it."""
         assert move.command is not None
+        plane, told_at = self.planes[self.nodes[number].plane], move.at - move.behind
         try:
-            decision = self.plane.decide(state, move.command, move.at)
-            seen = Transition(self.plane, state, move.command, move.at, decision)
+            decision = plane.decide(state, move.command, told_at)
+            seen = Transition(plane, state, move.command, told_at, decision)
             name, problem = _broken(seen)
         except Exception as error:
             moves = (*self.path(number), move)
@@ -161,7 +177,9 @@ class _Search:
         self, parent: int, move: Move | None, state: ProjectState, now: datetime
     ) -> int | None:
         """Return the number of a state, a new one if its projection is; None beyond the limit."""
-        key = self.projector.project(state, now)
+        plane = self.nodes[parent].plane if move else 0
+        plane += move is not None and move.letter == "change"
+        key = (plane, self.projector.project(state, now))
         number = self.known.get(key)
         if number is not None:
             return number
@@ -171,7 +189,7 @@ class _Search:
         number = self.known[key] = len(self.nodes)
         depth = self.nodes[parent].depth + 1 if move else 0
         is_over = all(record.phase.has_ended for record in state.sequences.values())
-        self.nodes.append(_Node(parent, move, depth, state, now, is_over))
+        self.nodes.append(_Node(parent, move, depth, state, now, plane, is_over))
         self.queue.append(number)
         return number
 
@@ -217,6 +235,8 @@ def _way(move: Move, state: ProjectState) -> int:
     """
     if move.letter in _LETS_GO:
         return _ANSWERED | _WAITED
+    if move.letter == "change":
+        return 0
     match move.command:
         case ReportTaskFinished(result=Result.PASS):
             return _ANSWERED

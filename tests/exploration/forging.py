@@ -1,0 +1,176 @@
+"""Forges what happened in one respect, to show that an invariant can fail."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+import attrs
+
+from sequencectl import AbortSequence, FreezeStage, PauseSequence, Phase, Result
+from sequencectl import events as e
+from sequencectl.sequence import EndedSequence, Executor, LiveSequence
+from sequencectl.testing._transition import Transition
+
+Forger = Callable[[Transition], dict[str, Any]]
+SECOND: Final = timedelta(seconds=1)
+
+
+def forged(t: Transition, changes: dict[str, Any]) -> Transition:
+    """A transition with some parts replaced."""
+    made = copy.copy(t)
+    for name, value in changes.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
+def live(**changes: Any) -> Forger:
+    """All live sequences are something else."""
+    return lambda t: {"live": tuple(attrs.evolve(x, **changes) for x in t.live)}
+
+
+def waiting(**changes: Any) -> Forger:
+    """All that wait are something else."""
+    return lambda t: {
+        "live": tuple(attrs.evolve(x, **changes) if x.phase is Phase.WAITING else x for x in t.live)
+    }
+
+
+def before(kind: type, **changes: Any) -> Forger:
+    """All records of one kind were something else before."""
+    return lambda t: {
+        "was": {
+            k: attrs.evolve(x, **changes) if isinstance(x, kind) else x for k, x in t.was.items()
+        }
+    }
+
+
+def after(kind: type, **changes: Any) -> Forger:
+    """All records of one kind are something else afterwards."""
+    return lambda t: {
+        "records": {
+            k: attrs.evolve(x, **changes) if isinstance(x, kind) else x
+            for k, x in t.records.items()
+        }
+    }
+
+
+def events(kind: type, change: Callable[[Any], dict[str, Any]]) -> Forger:
+    """All events of one type are something else."""
+    return lambda t: {
+        "events": tuple(
+            attrs.evolve(x, **change(x)) if isinstance(x, kind) else x for x in t.events
+        )
+    }
+
+
+def no(*kinds: type) -> Forger:
+    """Events of these types are missing."""
+    return lambda t: {"events": tuple(x for x in t.events if not isinstance(x, kinds))}
+
+
+def decided(**changes: Any) -> Forger:
+    """The decision is another one."""
+    return lambda t: {"decision": attrs.evolve(t.decision, **changes)}
+
+
+def instead(**changes: Any) -> Forger:
+    """Other parts."""
+    return lambda _: changes
+
+
+def frozen(t: Transition) -> dict[str, Any]:
+    """The stage is frozen afterwards."""
+    state = t.plane.decide(t.after, FreezeStage("dev"), t.now).state
+    return {"decision": attrs.evolve(t.decision, state=state)}
+
+
+def unpaused(t: Transition) -> dict[str, Any]:
+    """The pauses are those of another state."""
+    return {"decision": attrs.evolve(t.decision, state=t.before)}
+
+
+def paused(t: Transition) -> dict[str, Any]:
+    """Everything is paused afterwards."""
+    state = t.after
+    for record in t.live:
+        state = t.plane.decide(state, PauseSequence(record.context), t.now).state
+    return {"decision": attrs.evolve(t.decision, state=state)}
+
+
+def finished_by_all(t: Transition) -> dict[str, Any]:
+    """Everybody has finished every task in flight."""
+    done = (Executor("x", 1, 1), Executor("y", 1, 1))
+    return {
+        "live": tuple(
+            attrs.evolve(x, task=attrs.evolve(x.task, executors=done)) if x.task else x
+            for x in t.live
+        )
+    }
+
+
+def in_flight(change: Callable[[Any], dict[str, Any]]) -> Forger:
+    """All tasks in flight are something else afterwards."""
+    return lambda t: {
+        "live": tuple(
+            attrs.evolve(x, task=attrs.evolve(x.task, **change(x.task))) if x.task else x
+            for x in t.live
+        )
+    }
+
+
+def without_limits(t: Transition) -> dict[str, Any]:
+    """Nothing is limited, and the state says so."""
+    none: dict[str, Any] = {"reaction_timeout": None, "completion_timeout": None}
+    endless = tuple(attrs.evolve(x, deadline=None, due_at=None) for x in t.live)
+    forge = in_flight(lambda x: {"triggered": attrs.evolve(x.triggered, **none)})
+    decision = attrs.evolve(t.decision, state=t.plane.initial("other"))
+    return {"decision": decision, **forge(forged(t, {"live": endless}))}
+
+
+def worked_on_by_more(t: Transition) -> dict[str, Any]:
+    """Somebody else had begun to work on every task."""
+    more = (Executor("z", 1, 0),)
+    return {
+        "was": {
+            k: attrs.evolve(x, task=attrs.evolve(x.task, executors=more))
+            if isinstance(x, LiveSequence) and x.task else x
+            for k, x in t.was.items()
+        }
+    }  # fmt: skip
+
+
+def short(t: Transition) -> dict[str, Any]:
+    """The records that ended have fewer results."""
+    return {
+        "records": {
+            k: attrs.evolve(x, runs=(), result=Result.PASS) if isinstance(x, EndedSequence) else x
+            for k, x in t.records.items()
+        }
+    }
+
+
+def policy(**changes: Any) -> Forger:
+    """The plane has other limits."""
+    return lambda t: {"plane": attrs.evolve(t.plane, **changes)}
+
+
+def expired(t: Transition) -> dict[str, Any]:
+    """What ran out of time had waited, and nobody held its lane."""
+    made = [
+        e.SequenceExpired(x.serial, x.at, x.subject, explanation=x.explanation)
+        for x in t.events
+        if isinstance(x, e.SequenceTimedOut)
+    ]
+    was = {
+        k: attrs.evolve(x, phase=Phase.WAITING) if isinstance(x, LiveSequence) else x
+        for k, x in t.was.items()
+    }
+    return {"events": tuple(made), "was": was}
+
+
+def aborted(t: Transition) -> dict[str, Any]:
+    """It was an abort."""
+    return {"command": AbortSequence(next(iter(t.was.values())).context) if t.was else t.command}
