@@ -3,14 +3,19 @@
 import pytest
 
 from sequencectl import (
+    Bounds,
     ControlPlane,
     Phase,
     QueuePolicy,
     Rejected,
+    RejectedCode,
     Shipyard,
+    Subject,
     TimeoutPolicy,
+    thaw,
 )
 from sequencectl.events import SequenceStarted, SequenceSuperseded, SequenceTriggered
+from sequencectl.outcomes import APPLIED
 from tests.support import Host
 
 ONE_TASK = {"dev": {"delivery": ["deploy"]}}
@@ -148,6 +153,21 @@ def test_a_raised_limit_takes_effect_in_every_lane() -> None:
     assert [Phase.RUNNING] * 3 + [Phase.WAITING] * 3 + [Phase.RUNNING] * 3 == started
 
 
+def test_a_raised_limit_passes_a_line_that_stays_full() -> None:
+    """Who waits for the whole stage waits for all services, and keeps none back (R1, R3)."""
+    by_service, by_stage = (QueuePolicy(scope=scope) for scope in ("service", "stage"))
+    host = Host(ONE_TASK, queueing=by_service)
+    for sequence_id, service in (("a", "carts"), ("b", "orders"), ("next", "carts")):
+        host.trigger(sequence_id, service=service)
+    host.plane = ControlPlane(host.plane.shipyard, queueing=by_stage)
+    host.trigger("all")
+    host.plane = ControlPlane(host.plane.shipyard, queueing=QueuePolicy(limit=2))
+
+    host.check()
+
+    assert [Phase.RUNNING, Phase.WAITING] == [host.phase("next"), host.phase("all")]
+
+
 def test_a_known_id_is_a_duplicate_or_a_conflict() -> None:
     """The same trigger twice changes nothing; the same id for something else is refused (R8)."""
     host = Host({"dev": {"delivery": ["deploy"], "other": ["deploy"]}, "staging": {}})
@@ -168,19 +188,82 @@ def test_a_known_id_is_a_duplicate_or_a_conflict() -> None:
     assert ["duplicate", conflict, conflict, conflict, conflict, "duplicate"] == answers
 
 
-def test_refusals_name_what_there_is() -> None:
+@pytest.mark.parametrize(
+    ("stage", "sequence", "code", "message"),
+    [
+        ("prod", "delivery", "unknown_stage", "The shipyard has no stage 'prod'; it has: dev, qa."),
+        (
+            "dev",
+            "deliver",
+            "unknown_sequence",
+            "Stage dev has no sequence 'deliver'; it has: delivery, rollback.",
+        ),
+        (
+            "qa",
+            "delivery",
+            "unknown_sequence",
+            "Stage qa has no sequence 'delivery'; it has: none.",
+        ),
+    ],
+)
+def test_refusals_name_what_there_is(stage: str, sequence: str, code: str, message: str) -> None:
     """An unknown stage or sequence is refused with the names that would do (R8)."""
+    host = Host({"dev": {"delivery": ["deploy"], "rollback": ["undo"]}, "qa": {}})
+
+    outcome = host.trigger("a", stage=stage, sequence=sequence).outcome
+
+    assert Rejected(RejectedCode(code), message) == outcome
+
+
+def test_a_conflict_names_whose_the_id_is() -> None:
+    """Somebody who reuses an id reads what it stands for (R8)."""
+    host = Host(ONE_TASK)
+    host.trigger("a", context="c")
+
+    outcome = host.trigger("a", service="orders").outcome
+
+    message = "Sequence id 'a' belongs to delivery of 'carts' in stage dev, context 'c'."
+    assert Rejected(RejectedCode.ID_CONFLICT, message) == outcome
+
+
+def test_data_over_the_bound_is_refused() -> None:
+    """A payload larger than what is kept is refused, and the bound is named (R33)."""
+    host = Host(ONE_TASK, bounds=Bounds(payload_size=20))
+
+    outcome = host.trigger("a", data={"x": "y" * 20}).outcome
+
+    assert isinstance(outcome, Rejected)
+    assert RejectedCode.PAYLOAD_TOO_LARGE is outcome.code
+    assert "at most 20 are accepted" in outcome.message
+
+
+def test_an_acceptance_says_what_was_triggered_and_by_whom() -> None:
+    """Its subject has every name of the command, and nobody stands above it (R8, R17)."""
     host = Host(ONE_TASK)
 
-    for stage, sequence, code, named in (
-        ("prod", "delivery", "rejected unknown_stage", "dev"),
-        ("dev", "deliver", "rejected unknown_sequence", "delivery"),
-    ):
-        decision = host.trigger("a", stage=stage, sequence=sequence)
+    host.trigger("a", context="c", revision="8ba1ac4")
 
-        assert code == host.code
-        assert isinstance(decision.outcome, Rejected)
-        assert named in decision.outcome.message
+    (event,) = host.of(SequenceTriggered)
+    subject = Subject("sockshop", "c", "dev", "delivery", "carts", "a", "8ba1ac4")
+    assert (subject, None, 0) == (event.subject, event.parent, event.depth)
+
+
+@pytest.mark.parametrize(
+    ("scope", "phase"),
+    [({}, Phase.HELD), ({"stage": "dev"}, Phase.HELD), ({"stage": "qa"}, Phase.WAITING)],
+)
+def test_what_is_triggered_into_a_paused_scope_is_born_held(
+    scope: dict[str, str], phase: Phase
+) -> None:
+    """A pause of the context, or of it in this stage, holds who comes; no other does (R19)."""
+    host = Host({**ONE_TASK, "qa": {}})
+    host.trigger("a")
+    host.trigger("b", context="c")
+    host.pause("c", **scope)
+
+    host.trigger("c")
+
+    assert phase is host.phase("c")
 
 
 def test_every_stage_can_evaluate() -> None:
@@ -210,6 +293,37 @@ def test_latest_only_takes_the_place_of_the_earliest() -> None:
     assert Phase.RUNNING is host.phase("a")
 
 
+@pytest.mark.parametrize(("service", "named"), [("carts", "carts"), ("", "this service")])
+def test_a_superseded_one_is_told_by_whom(service: str, named: str) -> None:
+    """Its ending has a sentence and the labels it had gathered (R6, R28)."""
+    host = latest_only()
+    host.trigger("a")
+    host.trigger("b", service=service, data={"labels": {"team": "sock"}})
+
+    host.trigger("c", service=service)
+
+    (event,) = host.of(SequenceSuperseded)
+    assert f"A newer delivery of {named} took its place." == event.message
+    assert {"team": "sock"} == thaw(event.labels)
+
+
+def test_each_stage_has_a_mode_of_its_own() -> None:
+    """One stage keeps the latest, another all, a third takes none while it is busy (R6)."""
+    policies = {
+        "dev": QueuePolicy(mode="latest_only"),
+        "prod": QueuePolicy(mode="reject_when_busy"),
+    }
+    stages = {name: {"delivery": ["deploy"]} for name in ("dev", "qa", "prod")}
+    host = Host(stages, queueing=QueuePolicy(stages=policies))
+
+    for stage in stages:
+        for number in range(3):
+            host.trigger(f"{stage}{number}", stage=stage)
+
+    assert [("dev2",), ("qa1", "qa2"), ()] == [host.state.line(stage) for stage in stages]
+    assert "rejected stage_busy" == host.code
+
+
 def test_latest_only_spares_higher_priority_and_other_sequences() -> None:
     """Only the same stage, service and sequence of no higher priority is superseded (R6)."""
     host = latest_only()
@@ -222,12 +336,13 @@ def test_latest_only_spares_higher_priority_and_other_sequences() -> None:
     assert ("urgent", "other", "b") == host.state.line("dev")
 
 
-def test_a_newcomer_born_held_supersedes_only_held_ones() -> None:
+@pytest.mark.parametrize("scope", [{}, {"stage": "dev"}])
+def test_a_newcomer_born_held_supersedes_only_held_ones(scope: dict[str, str]) -> None:
     """A newcomer into a paused scope leaves alone what may still start (R6)."""
     host = latest_only()
     host.trigger("a", context="c")
     host.trigger("w")
-    host.pause("c")
+    host.pause("c", **scope)
     host.trigger("h1", context="c")
 
     host.trigger("h2", context="c")
@@ -249,6 +364,51 @@ def test_reject_when_busy_takes_a_newcomer_only_if_it_can_start() -> None:
     codes.append(host.code)
 
     assert ["applied", "rejected stage_busy", "rejected stage_busy"] == codes
+
+
+def test_a_service_is_busy_for_itself_alone() -> None:
+    """With the scope service a busy lane refuses its own service, and names it (R1, R6)."""
+    host = Host(ONE_TASK, queueing=QueuePolicy(scope="service", mode="reject_when_busy"))
+    host.trigger("a")
+
+    other = host.trigger("b", service="orders").outcome
+    same = host.trigger("c").outcome
+
+    assert APPLIED == other
+    assert Rejected(RejectedCode.STAGE_BUSY, "Stage dev, service 'carts', is busy.") == same
+
+
+@pytest.mark.parametrize(
+    ("scope", "code"),
+    [
+        ({}, "rejected queue_full"),
+        ({"stage": "qa"}, "rejected queue_full"),
+        ({"stage": "dev"}, "applied"),
+        (None, "applied"),
+    ],
+)
+def test_who_is_born_held_needs_room_in_an_idle_stage(
+    scope: dict[str, str] | None, code: str
+) -> None:
+    """A newcomer that a pause will hold counts as waiting, whoever holds the lane (R6)."""
+    host = Host({**ONE_TASK, "qa": {}}, queueing=QueuePolicy(max_waiting=0))
+    host.trigger("a")
+    if scope is not None:
+        host.pause("a", **scope)
+
+    host.trigger("b", stage="qa", sequence="evaluation", context="a")
+
+    assert code == host.code
+
+
+def test_who_meets_a_freeze_needs_room_in_an_idle_stage() -> None:
+    """Nobody waits for a frozen stage whose line may have nobody (R6, R7)."""
+    host = Host(ONE_TASK, queueing=QueuePolicy(max_waiting=0))
+    host.freeze()
+
+    host.trigger("a")
+
+    assert "rejected queue_full" == host.code
 
 
 def test_max_waiting_counts_after_superseding_and_spares_who_starts_at_once() -> None:

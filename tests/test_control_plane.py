@@ -1,5 +1,7 @@
 """The face: planes, decisions, state, and what a program may not do (R8, R24–R26, R33)."""
 
+import re
+
 import pytest
 
 from sequencectl import (
@@ -10,6 +12,7 @@ from sequencectl import (
     DefinitionError,
     IllegalTransition,
     InvalidValue,
+    PauseSequence,
     Phase,
     QueuePolicy,
     RejectedCode,
@@ -20,6 +23,7 @@ from sequencectl import (
     TriggerSequence,
     combine,
     evolve,
+    freeze,
 )
 from sequencectl.events import (
     SequencesForgotten,
@@ -59,7 +63,7 @@ def test_a_refused_command_can_be_raised() -> None:
         decision.raise_if_rejected()
 
     assert RejectedCode.UNKNOWN_CONTEXT is caught.value.code
-    assert decision.command is caught.value.command
+    assert PauseSequence("x") == caught.value.command
 
 
 def test_combine_takes_the_best_outcome() -> None:
@@ -72,13 +76,41 @@ def test_combine_takes_the_best_outcome() -> None:
     assert unchanged.command == combine(unchanged, host.pause("x")).command
 
 
+def test_combine_spans_decisions_from_the_first_to_the_last() -> None:
+    """One is itself; several have the state before, the state after, and all events (R7)."""
+    host = Host(ONE_TASK)
+    one, two, three = (host.trigger(sequence_id) for sequence_id in "abc")
+
+    combined = combine(one, two, three)
+
+    assert one == combine(one)
+    assert (one.before, three.state) == (combined.before, combined.state)
+    assert tuple(host.events) == combined.events
+
+
+def test_combine_takes_an_equal_state_for_the_same() -> None:
+    """A state that was read from a store follows the decision that was written to it (R7)."""
+    host = Host(ONE_TASK)
+    first = host.trigger("a")
+    host.state = host.state.rebuilt()
+    second = host.trigger("b")
+
+    assert (*first.events, *second.events) == combine(first, second).events
+
+
 def test_combine_refuses_what_does_not_follow() -> None:
     """Decisions of different branches, or none at all, cannot be combined."""
     host = Host(ONE_TASK)
     first, second = host.trigger("a"), host.trigger("b")
 
-    for decisions in ((second, first), ()):
-        with pytest.raises(InvalidValue, match="decisions"):
+    for decisions, said in (
+        (
+            (second, first),
+            "decisions: each must be taken on the state of the one before, got (4, 0)",
+        ),
+        ((), "decisions: must be at least one, got ()"),
+    ):
+        with pytest.raises(InvalidValue, match=f"^{re.escape(said)}$"):
             combine(*decisions)
 
 
@@ -86,6 +118,12 @@ def test_combine_refuses_what_does_not_follow() -> None:
     ("shipyard", "policies", "error", "named"),
     [
         (SHIPYARD, {"bounds": Bounds(tasks=1)}, None, ""),
+        (
+            Shipyard.of({"dev": {"delivery": [{"name": "a", "expects": 2}]}}),
+            {"bounds": Bounds(sources=2)},
+            None,
+            "",
+        ),
         (
             Shipyard.of({"dev": {"delivery": ["a", "b"]}}),
             {"bounds": Bounds(tasks=1)},
@@ -120,7 +158,7 @@ def test_a_plane_is_checked_when_it_is_made(
 ) -> None:
     """Policies and shipyard must fit each other (R26, R33)."""
     if error is None:
-        assert SHIPYARD is ControlPlane(shipyard, **policies).shipyard
+        assert shipyard is ControlPlane(shipyard, **policies).shipyard
     else:
         with pytest.raises(error, match=named):
             ControlPlane(shipyard, **policies)
@@ -139,7 +177,7 @@ def test_wrong_types_are_a_program_s_mistake() -> None:
 
     with pytest.raises(InvalidValue, match="state: must be a ProjectState, got 'nothing'"):
         host.plane.decide("nothing", CheckDeadlines(), T0)
-    with pytest.raises(InvalidValue, match="command: must be one of the commands"):
+    with pytest.raises(InvalidValue, match=r"command: must be one of .*, got 'pause'"):
         host.plane.decide(host.state, "pause", T0)
     with pytest.raises(InvalidValue, match="event: must be one of the events"):
         evolve(host.state, "event")
@@ -249,8 +287,8 @@ def test_a_freeze_is_kept_in_the_state() -> None:
     host = Host(ONE_TASK)
     host.freeze(actor="ann", reason="audit", request_id="r")
 
-    freeze = host.state.freezes["dev"]
-    assert ("ann", "audit", T0) == (freeze.control.actor, freeze.control.reason, freeze.at)
+    frozen = host.state.freezes["dev"]
+    assert ("ann", "audit", T0) == (frozen.control.actor, frozen.control.reason, frozen.at)
     assert Control("ann", "audit", "r", 64) == host.of(StageFrozen)[0].control
 
 
@@ -260,7 +298,9 @@ def test_a_trigger_needs_nothing_but_names() -> None:
 
     host.tell(TriggerSequence("a", stage="dev", sequence="delivery"))
 
-    assert ("", "a", 0) == (host.record("a").service, host.record("a").context, 0)
+    record = host.record("a")
+    assert ("", "a", None) == (record.service, record.context, record.subject.revision)
+    assert (0, freeze({})) == (record.priority, record.data)
 
 
 def test_deep_properties_are_refused_where_they_are_defined() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,12 +19,14 @@ from sequencectl import (
     ControlPlane,
     Decision,
     Event,
+    FreezeStage,
     InvalidValue,
     PauseSequence,
     Phase,
     ProjectState,
     SequenceController,
     Shipyard,
+    TimeoutPolicy,
     TriggerSequence,
     UnknownProject,
     UnknownSequence,
@@ -41,6 +43,11 @@ def trigger(sequence_id: str) -> TriggerSequence:
     return TriggerSequence(sequence_id, stage="dev", sequence="delivery", service="carts")
 
 
+def kinds(errors: Mapping[str, Exception]) -> dict[str, type[Exception]]:
+    """What failed in which project, by type."""
+    return {project: type(error) for project, error in errors.items()}
+
+
 class SpyStore:
     """An `InMemoryStore` that writes down what it is asked, and can be told to fail."""
 
@@ -48,6 +55,7 @@ class SpyStore:
         self.inner = InMemoryStore()
         self.log: list[str] = [] if log is None else log
         self.known: list[int | None] = []
+        self.limits: list[int] = []
         self.before_commit: Callable[[], None] = lambda: None
         self.after_commit: Callable[[], None] = lambda: None
 
@@ -75,7 +83,8 @@ class SpyStore:
         self.inner.acknowledge(project, through=through)
 
     def agenda(self, *, limit: int) -> Sequence[Appointment]:
-        """Read the agenda."""
+        """Read the agenda, noting how far."""
+        self.limits.append(limit)
         return self.inner.agenda(limit=limit)
 
 
@@ -132,6 +141,27 @@ def test_a_command_is_committed_before_anything_is_published() -> None:
         "acknowledge 3",
     ] == world.log
     assert handled.arm == handled.decision.next_deadline == world.clock.now() + 3 * MINUTE
+
+
+def test_the_first_event_of_a_project_is_published() -> None:
+    """A decision of one event in a new project has the serial 1, and goes out at once (duty 6)."""
+    world = World()
+
+    world.controller.handle("p", FreezeStage("dev"))
+
+    assert [1] == world.published()
+
+
+def test_every_project_has_a_plane_of_its_own() -> None:
+    """A function of the project says by which plane it is decided, from its first command."""
+    world = World()
+    planes = {"p": PLANE, "q": ControlPlane(Shipyard.of({"qa": {}}))}
+    controller = world.another(planes.__getitem__)
+    controller.handle("p", FreezeStage("dev"))
+    controller.handle("q", FreezeStage("qa"))
+
+    frozen = [list(controller.state(project).freezes) for project in "pq"]
+    assert [["dev"], ["qa"]] == frozen
 
 
 def test_what_changes_nothing_is_answered_at_once() -> None:
@@ -264,13 +294,48 @@ def test_a_sink_that_is_down_does_not_undo_a_command() -> None:
 
     assert (ConnectionError, []) == seen
     assert world.clock.now() + timedelta(seconds=5) == handled.arm
-    assert (0, ["p"], world.clock.now() + timedelta(seconds=5)) == (
+    assert (0, {"p": ConnectionError}, world.clock.now() + timedelta(seconds=5)) == (
         failed.emitted,
-        list(failed.unsent),
+        kinds(failed.unsent),
         failed.arm,
     )
     assert (3, {}, [1, 2, 3]) == (relayed.emitted, relayed.unsent, world.published())
     assert world.clock.now() + 3 * MINUTE == relayed.arm
+
+
+def test_a_deadline_that_is_sooner_than_the_next_try_is_armed() -> None:
+    """What could not be published is tried again at the deadline, if that comes first."""
+    world = World()
+    world.sink.down.add("p")
+    hasty = ControlPlane(PLANE.shipyard, timeouts=TimeoutPolicy(reaction="2s"))
+
+    handled = world.another(hasty).handle("p", trigger("a"))
+
+    assert world.clock.now() + timedelta(seconds=2) == handled.arm
+
+
+def test_a_relay_counts_what_it_published_everywhere() -> None:
+    """The events of all projects, whatever the sink refused before (duty 6)."""
+    world = World()
+    world.sink.down.update("pq")
+    for project in "pq":
+        world.controller.handle(project, trigger("a"))
+    world.sink.down.clear()
+
+    assert 6 == world.controller.relay().emitted
+
+
+def test_the_agenda_is_read_further_for_each_project_that_is_passed_over() -> None:
+    """A project stands in it twice at most, so that those in trouble hide nobody else."""
+    world = World()
+    world.sink.down.update("pq")
+    for project in "pq":
+        world.controller.handle(project, trigger("a"))
+
+    world.controller.relay()
+
+    first, *later = world.store.limits
+    assert [first + 4, first + 4] == later
 
 
 def test_one_project_s_trouble_is_not_another_s() -> None:
@@ -357,7 +422,7 @@ def test_what_a_check_leaves_unsent_is_published_a_little_later() -> None:
     world.sink.down.clear()
     again = controller.check_deadlines()
 
-    assert (("p",), ["p"]) == (checked.projects, list(checked.skipped))
+    assert (("p",), {"p": ConnectionError}) == (checked.projects, kinds(checked.skipped))
     assert world.clock.now() + timedelta(seconds=5) == checked.arm
     assert (list(range(1, 6)), None) == (world.published(), again.arm)
 
@@ -388,7 +453,7 @@ def test_a_project_without_a_plane_is_skipped() -> None:
 
     checked = world.another(planes, settle=timedelta(0)).check_deadlines()
 
-    assert (("q",), ["p"]) == (checked.projects, list(checked.skipped))
+    assert (("q",), {"p": UnknownProject}) == (checked.projects, kinds(checked.skipped))
     with pytest.raises(UnknownProject, match="project 'p' is not known here"):
         world.another(planes).handle("p", trigger("b"))
 

@@ -1,17 +1,25 @@
 """Pause, resume, abort across stages and scopes; repeats and requests (R18–R25)."""
 
+from datetime import timedelta
+
 import pytest
 
 from sequencectl import (
     AbortSequence,
     Bounds,
+    Command,
+    FreezeStage,
+    PauseSequence,
     Phase,
     Rejected,
     RejectedCode,
+    ResumeSequence,
     Shipyard,
     TaskTriggered,
     TimeoutPolicy,
+    UnfreezeStage,
     combine,
+    thaw,
 )
 from sequencectl.events import (
     Cause,
@@ -20,12 +28,13 @@ from sequencectl.events import (
     SequenceAborted,
     SequenceAbortRequested,
 )
-from tests.support import Host
+from tests.support import Host, instant
 
 PIPELINE = {
     "dev": {"delivery": ["deploy", "test"]},
     "staging": {"delivery": {"tasks": ["deploy"], "triggeredOn": ["dev.delivery.finished"]}},
 }
+NO_PROD = "The shipyard has no stage 'prod'; it has: dev, staging."
 
 
 def follow_up(host: Host) -> str:
@@ -99,6 +108,31 @@ def test_resuming_one_stage_leaves_the_pause_of_another() -> None:
     assert ["staging"] == [pause.stage for pause in host.state.context("a").pauses]
 
 
+def test_resuming_a_context_takes_back_the_pauses_of_its_stages() -> None:
+    """A wider resume removes its scope and those inside it (R20)."""
+    host = Host(PIPELINE)
+    host.trigger("a")
+    host.pause("a", stage="dev")
+    host.pause("a", stage="staging")
+
+    host.resume("a")
+
+    assert ("applied", ()) == (host.code, host.state.context("a").pauses)
+    assert Phase.RUNNING is host.phase("a")
+
+
+def test_a_stage_beside_a_paused_one_is_not_paused() -> None:
+    """A resume of what no pause covers changes nothing (R20)."""
+    host = Host(PIPELINE)
+    host.trigger("a")
+    host.pause("a", stage="staging")
+
+    host.resume("a", stage="dev")
+
+    assert "not_paused" == host.code
+    assert ["staging"] == [pause.stage for pause in host.state.context("a").pauses]
+
+
 def test_scopes_are_checked() -> None:
     """Unknown contexts and stages are refused; a stage that was removed is still known (R18)."""
     host = Host(PIPELINE)
@@ -168,6 +202,32 @@ def test_an_abort_waits_for_the_task_and_keeps_the_lane() -> None:
     assert "Sequence delivery in stage dev was aborted by ann: wrong tag" == event.message
 
 
+@pytest.mark.parametrize(
+    ("actor", "reason", "said"),
+    [
+        ("", "", "was aborted."),
+        ("ann", "", "was aborted by ann."),
+        ("", "wrong tag", "was aborted: wrong tag"),
+        ("ann", "wrong tag", "was aborted by ann: wrong tag"),
+    ],
+)
+@pytest.mark.parametrize("cause", [Cause.REQUESTED, Cause.FORCED])
+def test_an_aborted_one_is_told_by_whom_and_why(
+    actor: str, reason: str, said: str, cause: Cause
+) -> None:
+    """Its ending has a sentence, a cause and the labels it had gathered (R22, R28)."""
+    host = Host(PIPELINE)
+    if cause is Cause.REQUESTED:
+        host.freeze()
+    host.trigger("a", data={"labels": {"team": "sock"}})
+
+    host.abort("a", actor=actor, reason=reason, force=cause is Cause.FORCED)
+
+    (event,) = host.of(SequenceAborted)
+    assert f"Sequence delivery in stage dev {said}" == event.message
+    assert (cause, {"team": "sock"}) == (event.cause, thaw(event.labels))
+
+
 def test_an_abort_ends_with_its_grace() -> None:
     """The grace of an abort counts from the request and abandons the task (R22)."""
     host = Host(PIPELINE, timeouts=TimeoutPolicy(abort_grace="30s"))
@@ -181,6 +241,18 @@ def test_an_abort_ends_with_its_grace() -> None:
     assert host.now == deadline
     event = host.of(SequenceAborted)[0]
     assert (Cause.GRACE_OVER, task_id) == (event.cause, event.abandoned_task)
+
+
+@pytest.mark.parametrize("grace", [timedelta(seconds=30), None])
+def test_an_abort_that_waits_says_for_what_and_how_long(grace: timedelta | None) -> None:
+    """Its event names the task, and the grace that was read for it, if there is one (R22, R26)."""
+    host = Host(PIPELINE, timeouts=TimeoutPolicy(abort_grace=grace))
+    host.trigger("a")
+    host.at(10).abort("a")
+
+    (event,) = host.of(SequenceAbortRequested)
+    deadline = None if grace is None else instant(40)
+    assert (host.task_id("a"), grace, deadline) == (event.task_id, event.timeout, event.deadline)
 
 
 def test_an_abort_ends_when_its_task_times_out() -> None:
@@ -348,16 +420,52 @@ def test_abort_and_freeze_are_one_decision() -> None:
     assert ["StageFrozen", "SequenceAborted"] == [type(event).__name__ for event in both.events]
 
 
-@pytest.mark.parametrize("target", ["a", "zzz"])
-def test_refusals_are_sentences(target: str) -> None:
-    """A refused control says what it met (R19)."""
+@pytest.mark.parametrize(
+    ("command", "code", "message"),
+    [
+        (PauseSequence("x"), "unknown_context", "No context 'x' is known in project 'sockshop'."),
+        (PauseSequence("over"), "already_ended", "Everything of context 'over' has ended."),
+        (PauseSequence("held", stage="prod"), "unknown_stage", NO_PROD),
+        (PauseSequence("a"), "aborting", "What is live of context 'a' there is being aborted."),
+        (
+            ResumeSequence("held", stage="dev"),
+            "paused_with_context",
+            "The whole context 'held' is paused; resume it without a stage.",
+        ),
+        (
+            AbortSequence("gone on", stage="dev"),
+            "already_ended",
+            "Nothing of context 'gone on' is live in stage dev any more.",
+        ),
+        (AbortSequence("held", stage="prod"), "unknown_stage", NO_PROD),
+        (
+            AbortSequence("held", stage="staging"),
+            "not_reached",
+            "Context 'held' has not reached stage staging.",
+        ),
+        (
+            AbortSequence(sequence_id="x"),
+            "unknown_sequence",
+            "No sequence 'x' is known in project 'sockshop'.",
+        ),
+        (AbortSequence(sequence_id="over"), "already_ended", "Sequence 'over' has ended."),
+        (FreezeStage("prod"), "unknown_stage", NO_PROD),
+        (UnfreezeStage("prod"), "unknown_stage", NO_PROD),
+    ],
+)
+def test_refusals_are_sentences(command: Command, code: str, message: str) -> None:
+    """A refused control says what it met (R18–R22)."""
     host = Host(PIPELINE)
+    host.trigger("gone on")
+    host.finish("gone on")
+    host.finish("gone on")
+    host.trigger("over")
+    host.finish("over", "fail")
     host.trigger("a")
-    host.finish("a", "fail")
+    host.abort("a")
+    host.trigger("held")
+    host.pause("held")
 
-    outcome = host.pause(target).outcome
+    outcome = host.tell(command).outcome
 
-    assert isinstance(outcome, Rejected)
-    assert outcome.code in {RejectedCode.ALREADY_ENDED, RejectedCode.UNKNOWN_CONTEXT}
-    assert outcome.message.endswith(".")
-    assert repr(target) in outcome.message
+    assert Rejected(RejectedCode(code), message) == outcome

@@ -12,9 +12,11 @@ from sequencectl import (
     TaskTimeouts,
     TaskTriggered,
     TimeoutPolicy,
+    thaw,
 )
 from sequencectl.events import (
     SequenceExpired,
+    SequencePaused,
     SequenceTimedOut,
     TaskScheduled,
     TaskTimedOut,
@@ -104,17 +106,27 @@ def test_an_unbounded_policy_leaves_no_deadline() -> None:
     assert None is host.state.next_deadline
 
 
-def test_a_definition_accepted_without_limits_gets_those_of_today() -> None:
+@pytest.mark.parametrize(
+    ("today", "expected"),
+    [
+        (TimeoutPolicy(), 180),
+        (TimeoutPolicy(tasks={"deploy": TaskTimeouts(reaction="1m")}), 60),
+        (TimeoutPolicy(tasks={"test": TaskTimeouts(reaction="1m")}), 180),
+    ],
+)
+def test_a_definition_accepted_without_limits_gets_those_of_today(
+    today: TimeoutPolicy, expected: int
+) -> None:
     """Where a bounded policy triggers a task without limits of its own, the policy holds (R27)."""
     tasks = [{"name": "deploy", "timeouts": {"reaction": None, "completion": None}}]
     host = Host({"dev": {"delivery": tasks}}, timeouts=TimeoutPolicy.unbounded())
     host.trigger("a")
     host.trigger("b")
-    host.plane = Host(ONE_TASK).plane
+    host.plane = Host(ONE_TASK, timeouts=today).plane
 
     host.finish("a")
 
-    assert instant(180) == host.state.next_deadline
+    assert instant(expected) == host.state.next_deadline
 
 
 def test_a_delay_counts_from_the_end_of_the_task_before() -> None:
@@ -192,6 +204,56 @@ def test_total_stands_while_paused_and_sums_up_every_pause() -> None:
         host.task_id("a"),
     )
     assert "Sequence delivery in stage dev was not over within 1m40s" in event.message
+
+
+def test_total_runs_on_through_a_pause_that_never_drained() -> None:
+    """Resumed while its task is in flight, a sequence has the deadline it had (R30)."""
+    host = Host(TWO_TASKS, timeouts=TimeoutPolicy(total="100s"))
+    host.trigger("a")
+    host.at(10).start("a")
+    host.at(20).pause("a")
+
+    host.at(30).resume("a")
+
+    assert instant(100) == host.state.next_deadline
+    assert [None] == [event.time_left for event in host.of(SequencePaused)]
+
+
+def test_a_held_one_knows_how_long_it_may_still_wait() -> None:
+    """What is left of its waiting is in the event, for whoever reads along (R30)."""
+    host = Host(ONE_TASK, timeouts=TimeoutPolicy(waiting="100s"))
+    host.freeze()
+    host.trigger("a")
+
+    host.at(40).pause("a")
+
+    assert [timedelta(seconds=60)] == [event.time_left for event in host.of(SequencePaused)]
+
+
+def test_a_delay_that_is_over_at_the_resume_is_due() -> None:
+    """Resume triggers a task whose instant has come, to the second (R10)."""
+    host = Host(DELAYED)
+    host.trigger("a")
+    host.finish("a")
+    host.pause("a")
+
+    host.at(60).resume("a")
+
+    assert "test" == host.task("a")
+
+
+def test_an_end_by_a_limit_carries_the_labels() -> None:
+    """Of a sequence that expired and of one that timed out; its task is named (R27, R30)."""
+    host = Host(ONE_TASK, timeouts=TimeoutPolicy(waiting="100s"))
+    host.trigger("a", data={"labels": {"team": "sock"}})
+    host.trigger("b", data={"labels": {"team": "shoe"}})
+
+    host.until(180)
+
+    expired, timed_out = host.of(SequenceExpired)[0], host.of(SequenceTimedOut)[0]
+    assert {"team": "shoe"} == thaw(expired.labels)
+    assert {"team": "sock"} == thaw(timed_out.labels)
+    assert ["deploy"] == [event.task for event in host.of(TaskTimedOut)]
 
 
 def test_total_runs_while_pausing_and_not_while_aborting() -> None:

@@ -7,11 +7,21 @@ from sequencectl import (
     Bounds,
     PauseSequence,
     Phase,
+    QueuePolicy,
+    Subject,
     TaskTriggered,
     TimeoutPolicy,
     thaw,
 )
-from sequencectl.events import FollowUpRefused, SequencesForgotten, SequenceTriggered
+from sequencectl.events import (
+    Cause,
+    ContextResumed,
+    FollowUpRefused,
+    SequencesForgotten,
+    SequenceTriggered,
+    derived_id,
+)
+from sequencectl.facts import Control
 from tests.support import Host
 
 
@@ -117,6 +127,36 @@ def test_a_follow_up_inherits_context_service_revision_and_data() -> None:
     assert (3, "a", 1) == (event.priority, event.parent, event.depth)
     scope = {"project": "sockshop", "stage": "staging", "service": "carts"}
     assert {"x": 1, "deploy": {"url": "u"}, **scope} == thaw(event.data)
+
+
+def test_the_id_of_a_follow_up_is_derived_from_the_event_that_makes_it() -> None:
+    """Whoever decides or replays it gives it the same id, and no other run has it (R17)."""
+    host = Host(SELECTORS)
+    host.trigger("a")
+    host.finish("a")
+    host.finish("a")
+
+    made = [event for event in host.of(SequenceTriggered) if event.parent == "a"]
+    derived = [derived_id("sockshop", event.serial, "sequence") for event in made]
+    assert derived == [event.subject.sequence_id for event in made]
+
+
+def test_every_context_that_is_over_loses_its_pauses() -> None:
+    """Whoever ended together with it, and nobody is said to have resumed it (R19)."""
+    host = Host({"dev": {"delivery": ["deploy"]}}, queueing=QueuePolicy(mode="latest_only"))
+    host.trigger("a")
+    host.pause("a", stage="dev")
+    host.trigger("b1")
+    host.trigger("b2", priority=-1)
+    host.pause("b2")
+
+    host.trigger("c")
+
+    (event,) = host.of(ContextResumed)
+    told = (event.subject, event.control, event.cause)
+    assert ("SequenceSuperseded", "SequenceSuperseded") == host.said[:2]
+    assert (Subject("sockshop", "b2"), Control(), Cause.ENDED) == told
+    assert ["a"] == list(host.state.contexts)
 
 
 def test_a_follow_up_with_a_priority_goes_first() -> None:

@@ -26,6 +26,8 @@ from sequencectl import (
     Phase,
     PolicyError,
     QueuePolicy,
+    Rejected,
+    RejectedCode,
     ReplayError,
     ReportTaskFinished,
     ReportTaskStarted,
@@ -38,12 +40,15 @@ from sequencectl import (
     Shipyard,
     StageDefinition,
     Status,
+    Subject,
     TaskDefinition,
     TaskTimeouts,
     TimeoutPolicy,
     TriggerSequence,
 )
 from sequencectl.events import SequenceEvent, SequenceTriggered, TaskTriggered
+from sequencectl.facts import Control
+from sequencectl.outcomes import APPLIED
 from tests.support import T0, Host, instant, word
 
 TASKS: Final = (
@@ -208,6 +213,57 @@ def test_it_runs_from_acceptance_to_its_end() -> None:
         None, alone.events[0])) == alone.state  # fmt: skip
 
 
+def test_an_acceptance_puts_a_sequence_in_the_hosts_line() -> None:
+    """It has every name of its command, and counts its own events from 1 (R8)."""
+    machine = Alone().machine
+    trigger = attrs.evolve(TRIGGER, revision="8ba1ac4", priority=3)
+
+    accepted = machine.accept(trigger, T0)
+
+    waiting = timedelta(seconds=150)
+    subject = Subject("", "ctx", "dev", "delivery", "carts", "s1", "8ba1ac4")
+    assert (None, trigger, APPLIED) == (accepted.before, accepted.command, accepted.outcome)
+    assert (
+        LiveSequence(
+            subject=subject,
+            place=1,
+            accepted_serial=1,
+            lane="dev",
+            priority=3,
+            definition=machine.definition,
+            depth=0,
+            data=trigger.data,
+            accepted_at=T0,
+            serial=1,
+            at=T0,
+            timeout=waiting,
+            deadline=T0 + waiting,
+        )
+        == accepted.state
+    )
+
+
+def test_the_events_of_a_sequence_are_numbered_without_a_gap() -> None:
+    """Each has the serial after that of the one before it (R24)."""
+    alone = Alone(TaskDefinition("build"), TaskDefinition("test"))
+    alone.start()
+    alone.finish()
+    alone.finish()
+
+    assert list(range(1, len(alone.events) + 1)) == [event.serial for event in alone.events]
+
+
+def test_an_abort_tells_who_asked_for_it() -> None:
+    """Actor, reason and request are in the event and in the record (R22)."""
+    alone = Alone()
+    alone.start()
+
+    alone.tell(AbortSequence("ctx", actor="ann", reason="wrong tag", request_id="r1"))
+
+    assert isinstance(alone.state, LiveSequence)
+    assert Control("ann", "wrong tag", "r1") == alone.state.abort
+
+
 def test_two_sequences_have_no_task_id_in_common() -> None:
     """Reports name only a task, so the tasks of a host's sequences have ids of their own (R13)."""
     machine = Alone().machine
@@ -250,6 +306,7 @@ def test_what_is_for_another_sequence_is_refused(command: Any, code: str, is_sta
         with pytest.raises(CommandRejected) as refused:
             alone.last.raise_if_rejected()
         assert refused.value.command is command
+        assert f"rejected {refused.value.code.value}" == code
         assert "other" in str(refused.value) or "prod" in str(refused.value)
     else:
         alone.last.raise_if_rejected()
@@ -286,6 +343,9 @@ def test_an_end_absorbs_every_command(command: Any, code: str) -> None:
     alone.finish(result="fail")
 
     assert word(alone.tell(command, 1e6).outcome) == code
+    if code.startswith("rejected"):
+        said = Rejected(RejectedCode.ALREADY_ENDED, "Sequence 's1' has ended.")
+        assert (said, command) == (alone.last.outcome, alone.last.command)
     assert word(alone.finish().outcome) == "late"
     assert isinstance(alone.state, EndedSequence)
 
@@ -331,10 +391,15 @@ def test_what_is_no_record_is_refused(state: Any) -> None:
     """Only the state of a sequence can be decided on."""
     machine = Alone().machine
 
-    with pytest.raises(InvalidValue, match="state: must be the record of a sequence"):
-        machine.decide(state, CheckDeadlines(), T0)
-    with pytest.raises(InvalidValue, match="state: must be the record of a sequence"):
-        machine.start(state, T0)
+    for act in (
+        lambda: machine.decide(state, CheckDeadlines(), T0),
+        lambda: machine.start(state, T0),
+    ):
+        with pytest.raises(
+            InvalidValue, match="state: must be the record of a sequence"
+        ) as refused:
+            act()
+        assert refused.value.value is state
 
 
 @pytest.mark.parametrize("command", [TRIGGER, None, "abort"])
@@ -342,11 +407,13 @@ def test_what_is_no_command_for_one_sequence_is_refused(command: Any) -> None:
     """A trigger is for `accept`; what is no command at all is for nobody."""
     alone = Alone()
 
-    with pytest.raises(InvalidValue, match="command: must be a command for one sequence"):
+    with pytest.raises(InvalidValue, match="command: must be a command for one seq") as refused:
         alone.tell(command)
+    assert refused.value.value is command
     if command is not TRIGGER:
-        with pytest.raises(InvalidValue, match="command: must be"):
+        with pytest.raises(InvalidValue, match="command: must be a TriggerSequence") as refused:
             alone.machine.accept(command, T0)
+        assert refused.value.value is command
 
 
 @pytest.mark.parametrize(
@@ -367,6 +434,14 @@ def test_what_cannot_be_run_is_not_accepted(trigger: TriggerSequence, code: str)
     assert decision.next_deadline is None
     with pytest.raises(CommandRejected):
         decision.raise_if_rejected()
+
+
+def test_a_machine_says_what_it_runs() -> None:
+    """A trigger for another definition is refused with the name of this one (R8)."""
+    decision = Alone().machine.accept(attrs.evolve(TRIGGER, sequence="other"), T0)
+
+    message = "This machine runs 'delivery', not 'other'."
+    assert Rejected(RejectedCode.UNKNOWN_SEQUENCE, message) == decision.outcome
 
 
 @pytest.mark.parametrize(
@@ -427,9 +502,11 @@ def test_an_abort_waits_for_the_task_until_its_grace_is_over(
     alone.tell(AbortSequence("ctx"))
     again = word(alone.tell(AbortSequence("ctx")).outcome)
     paused = word(alone.tell(PauseSequence("ctx")).outcome)
-    resumed = word(alone.tell(ResumeSequence("ctx")).outcome)
+    aborting = alone.tell(ResumeSequence("ctx")).outcome
+    resumed = word(aborting)
     alone.tell(AbortSequence("ctx", force=True) if force else CheckDeadlines(), seconds)
 
+    assert aborting == Rejected(RejectedCode.ABORTING, "Sequence 's1' is being aborted.")
     assert (again, paused, resumed) == (
         "already_aborting",
         "rejected aborting",

@@ -2,14 +2,25 @@
 
 import pytest
 
-from sequencectl import Bounds, Phase, Result, Status, TaskTriggered, thaw
+from sequencectl import (
+    Bounds,
+    Phase,
+    Rejected,
+    RejectedCode,
+    Result,
+    Status,
+    TaskTriggered,
+    thaw,
+)
 from sequencectl.events import (
     SequenceFinished,
     TaskFinished,
     TaskFinishReported,
     TaskStartReported,
     TaskTimedOut,
+    derived_id,
 )
+from sequencectl.outcomes import APPLIED
 from tests.support import Host
 
 TWO_TASKS = {"dev": {"delivery": ["deploy", "test"]}}
@@ -50,6 +61,77 @@ def test_the_input_of_a_task_is_built_from_everything_before_it() -> None:
         "status": "succeeded",
         **scope,
     } == second
+
+
+@pytest.mark.parametrize(
+    ("task", "data", "own"),
+    [
+        ("deploy", {}, {"deploy": None}),
+        ("deploy", {"deploy": {"a": 1}}, {"deploy": {"a": 1}}),
+        ("deploy", {"message": "hello"}, {"deploy": None, "message": ""}),
+        ("message", {}, {"message": ""}),
+    ],
+)
+def test_a_task_without_properties_erases_nothing(
+    task: str, data: dict[str, object], own: dict[str, object]
+) -> None:
+    """It finds what the data has under its name, else null; a message is emptied (R14)."""
+    host = Host({"dev": {"delivery": [task]}})
+
+    host.trigger("a", data=data)
+
+    scope = {"project": "sockshop", "stage": "dev", "service": "carts"}
+    assert {**own, **scope} == thaw(host.of(TaskTriggered)[0].input)
+
+
+def test_what_is_told_of_a_task_names_it() -> None:
+    """Each event has the name of its task; those that make one due have its number too (R9)."""
+    host = Host({"dev": {"delivery": ["deploy", {"name": "test", "triggeredAfter": "1m"}]}})
+    host.trigger("a")
+    host.start("a")
+    host.finish("a")
+    host.until(60)
+
+    told = [
+        (type(event).__name__, event.task, getattr(event, "index", None))
+        for event in host.events
+        if hasattr(event, "task")
+    ]
+    assert [
+        ("TaskTriggered", "deploy", 0),
+        ("TaskStartReported", "deploy", None),
+        ("TaskFinishReported", "deploy", None),
+        ("TaskFinished", "deploy", None),
+        ("TaskScheduled", "test", 1),
+        ("TaskTriggered", "test", 1),
+    ] == told
+
+
+def test_the_id_of_a_task_is_derived_from_the_event_that_triggers_it() -> None:
+    """Whoever decides or replays it gives it the same id, and no other task has it (R9)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a")
+    host.finish("a")
+
+    made = host.of(TaskTriggered)
+    derived = [derived_id("sockshop", event.serial, "task of a") for event in made]
+    assert derived == [event.task_id for event in made]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [({"labels": {"v": "1"}}, {"v": "1"}), ({"labels": "v"}, {}), ({"labels": None}, {}), ({}, {})],
+)
+def test_an_end_carries_the_labels_if_they_are_some(
+    data: dict[str, object], expected: dict[str, str]
+) -> None:
+    """Labels are a map by name; anything else under that key is none (R24)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a", data=data)
+
+    host.finish("a", "fail")
+
+    assert expected == thaw(host.of(SequenceFinished)[0].labels)
 
 
 @pytest.mark.parametrize(
@@ -176,6 +258,18 @@ def test_a_report_id_counts_once_while_its_task_is_in_flight() -> None:
     assert task_id != host.task_id("a")
 
 
+def test_a_finish_that_is_sent_again_counts_once() -> None:
+    """While another executor is awaited, the same finish is a duplicate (R11)."""
+    host = one_task(2)
+    codes = []
+    for report_id in ("r1", "r1", "r2"):
+        host.finish("a", report_id=report_id)
+        codes.append(host.code)
+
+    assert ["applied", "duplicate", "applied"] == codes
+    assert ["r1", "r2"] == [event.report_id for event in host.of(TaskFinishReported)]
+
+
 def test_reports_for_unknown_tasks_change_nothing() -> None:
     """A report that names no task of a known sequence is told so (R13)."""
     host = Host(TWO_TASKS)
@@ -188,11 +282,12 @@ def test_reports_for_unknown_tasks_change_nothing() -> None:
     assert "unknown_task" == other.code
 
 
-def test_the_worst_of_several_executors_is_the_task_s_result() -> None:
+@pytest.mark.parametrize("results", [("warning", "pass"), ("pass", "warning")])
+def test_the_worst_of_several_executors_is_the_task_s_result(results: tuple[str, str]) -> None:
     """One event says that the task is over, with the worst result and the last message (R12)."""
     host = one_task(2)
-    host.finish("a", "warning", source="x", message="slow")
-    host.finish("a", "pass", source="y")
+    host.finish("a", results[0], source="x", message="slow")
+    host.finish("a", results[1], source="y")
 
     event = host.of(TaskFinished)[0]
     assert (Result.WARNING, Status.SUCCEEDED, "slow") == (event.result, event.status, event.message)
@@ -230,7 +325,7 @@ def test_a_finish_over_a_bound_counts_as_errored(
 
 def test_what_merges_within_the_bound_is_kept() -> None:
     """The input bound is on what results make together, not on the sum of their sizes (R33)."""
-    host = bounded(input_size=130)
+    host = bounded(input_size=108)
     host.start("a", "x")
     host.start("a", "y")
     host.finish("a", source="x", data={"k": "v" * 100})
@@ -256,13 +351,18 @@ def test_echoing_executors_cannot_grow_a_list_without_end() -> None:
 def test_a_trigger_over_a_bound_is_refused() -> None:
     """The data of a trigger is measured in bytes and in levels (R33)."""
     host = Host(TWO_TASKS, bounds=Bounds(payload_size=50, payload_depth=2))
-    codes = []
-    for data in ({"x": "y" * 50}, {"x": {"y": {}}}, {"x": {"y": 1}}):
-        host.trigger("a", data=data)
-        codes.append(host.code)
+    outcomes = [
+        host.trigger("a", data=data).outcome
+        for data in ({"x": "y" * 43}, {"x": {"y": {}}}, {"x": {"y": "z" * 36}})
+    ]
 
-    too_large = "rejected payload_too_large"
-    assert [too_large, too_large, "applied"] == codes
+    assert [
+        Rejected(
+            RejectedCode.PAYLOAD_TOO_LARGE, "The payload has 51 bytes, at most 50 are accepted."
+        ),
+        Rejected(RejectedCode.PAYLOAD_TOO_LARGE, "The data has 3 levels, at most 2 are accepted."),
+        APPLIED,
+    ] == outcomes
 
 
 def test_one_source_too_many_is_not_counted() -> None:
@@ -278,8 +378,19 @@ def test_one_source_too_many_is_not_counted() -> None:
 
     assert ["too_many_sources", "applied"] == codes
     assert "deploy" == seen
+    assert [False, True] == [event.counted for event in host.of(TaskFinishReported)]
     assert (Phase.FINISHED, Result.FAIL) == (host.phase("a"), host.record("a").result)
     assert "More than 1 sources reported on task deploy." == host.record("a").message
+
+
+def test_as_many_sources_as_there_may_be_are_all_counted() -> None:
+    """A source that was heard of is known, however many there are (R33)."""
+    host = bounded(sources=1)
+    host.start("a", "x")
+
+    host.finish("a", source="x")
+
+    assert ("test", Result.PASS) == (host.task("a"), host.record("a").result)
 
 
 def test_reports_beyond_their_bound_are_not_remembered() -> None:

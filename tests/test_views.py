@@ -2,9 +2,20 @@
 
 import pytest
 
-from sequencectl import Phase, QueuePolicy, TimeoutPolicy, UnknownContext, UnknownSequence
+from sequencectl import (
+    Explanation,
+    Phase,
+    QueuePolicy,
+    Result,
+    Subject,
+    TimeoutPolicy,
+    UnknownContext,
+    UnknownSequence,
+)
+from sequencectl.events import SequenceAborted, SequenceTimedOut
 from sequencectl.facts import DeadlineKind
-from tests.support import Host, instant
+from sequencectl.views import SequenceStatus
+from tests.support import T0, Host, instant
 
 TWO_TASKS = {"dev": {"delivery": ["deploy", "test"]}}
 
@@ -50,6 +61,80 @@ def test_a_holder_of_an_overlapping_lane_is_named() -> None:
     assert (("a", Phase.RUNNING),) == host.plane.explain(host.state, "c").holders
 
 
+def test_a_service_waits_for_who_holds_the_whole_stage() -> None:
+    """The holder of the stage's own lane is shown before those of the service's (R1, R32)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a")
+    host.plane = Host(TWO_TASKS, queueing=QueuePolicy(scope="service")).plane
+    host.trigger("b")
+
+    assert (("a", Phase.RUNNING),) == host.plane.explain(host.state, "b").holders
+
+
+def test_one_that_runs_tells_its_task_and_its_deadline() -> None:
+    """Who waits, and what keeps others from starting, is nothing to a holder (R32)."""
+    host = Host(TWO_TASKS, queueing=QueuePolicy(limit=2))
+    host.trigger("a", service="")
+    host.at(9).trigger("b")
+    host.trigger("urgent", priority=5)
+    host.freeze(actor="ann")
+
+    assert Explanation(
+        Subject("sockshop", "a", "dev", "delivery", "", "a"),
+        Phase.RUNNING,
+        T0,
+        Result.PASS,
+        task="deploy",
+        can_force=True,
+        deadline=instant(180),
+        deadline_kind=DeadlineKind.REACTION,
+    ) == host.plane.explain(host.state, "a")
+    assert explained(host, "a") == (
+        "delivery in stage dev is running since 2026-01-01T09:00:00+00:00, in task deploy. "
+        "Its reaction deadline is at 2026-01-01T09:03:00+00:00."
+    )
+    assert "The lane is held by a (running), b (running)." in explained(host, "urgent")
+
+
+@pytest.mark.parametrize("scope", [{}, {"stage": "dev"}])
+@pytest.mark.parametrize(
+    ("actor", "reason", "said"),
+    [
+        ("", "", "Paused."),
+        ("ann", "", "Paused by ann."),
+        ("", "lunch", "Paused (lunch)."),
+        ("ann", "lunch", "Paused by ann (lunch)."),
+    ],
+)
+def test_a_pause_is_told_as_far_as_it_is_known(
+    scope: dict[str, str], actor: str, reason: str, said: str
+) -> None:
+    """Who paused a context, or a stage of it, and why, if they said so (R18, R32)."""
+    host = Host(TWO_TASKS)
+    host.freeze()
+    host.trigger("a")
+    host.pause("a", actor=actor, reason=reason, **scope)
+
+    assert explained(host, "a") == (
+        "delivery of carts in stage dev is paused since 2026-01-01T09:00:00+00:00, "
+        f"with 0 waiting ahead of it. {said} The stage is frozen."
+    )
+
+
+def test_an_abort_hides_the_pause_it_overtook() -> None:
+    """What is being aborted is not kept back by a pause any more (R22, R32)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a")
+    host.pause("a", actor="ann")
+    host.abort("a", actor="bob")
+
+    explanation = host.plane.explain(host.state, "a")
+
+    assert (Phase.ABORTING, None) == (explanation.phase, explanation.pause)
+    assert explanation.control is not None
+    assert "bob" == explanation.control.actor
+
+
 def test_who_paused_and_who_froze_is_told() -> None:
     """Actor and reason of a pause and of a freeze are in the explanation (R32)."""
     host = Host(TWO_TASKS)
@@ -88,7 +173,10 @@ def test_an_abort_tells_what_it_waits_for() -> None:
     ("act", "said"),
     [
         (lambda host: host.until(180), "Nobody reacted to task deploy in stage dev within 3m0s"),
-        (lambda host: host.abort("a", force=True, actor="ann"), "was aborted by ann."),
+        (
+            lambda host: host.abort("a", force=True, actor="ann"),
+            "with result fail. Sequence delivery in stage dev was aborted by ann.",
+        ),
         (lambda host: host.finish("a", "fail", message="no disk"), "with result fail. no disk"),
     ],
 )
@@ -101,6 +189,19 @@ def test_an_ended_one_tells_why(act: object, said: str) -> None:
 
     assert said in explained(host, "a")
     assert host.plane.explain(host.state, "a").phase.has_ended
+
+
+def test_the_cause_of_an_end_is_a_value_too() -> None:
+    """A program reads the actor, or the limit that was over, without its sentence (R32)."""
+    host = Host(TWO_TASKS, queueing=QueuePolicy(limit=2))
+    host.trigger("a")
+    host.trigger("b")
+    host.abort("a", force=True, actor="ann")
+    host.until(180)
+    aborted, timed_out = (host.plane.explain(host.state, each) for each in "ab")
+
+    assert (host.of(SequenceAborted)[0].control, None) == (aborted.control, aborted.limit)
+    assert (None, host.of(SequenceTimedOut)[0].explanation) == (timed_out.control, timed_out.limit)
 
 
 def test_a_superseded_one_names_its_successor() -> None:
@@ -198,6 +299,10 @@ def test_draining_is_visible() -> None:
     view = host.plane.delivery(host.state, "a")
     host.finish("a")
 
+    status = SequenceStatus(
+        "a", "dev", "carts", Phase.PAUSING, Result.PASS, "delivery paused", "deploy"
+    )
+    assert (status,) == view.sequences
     assert "a: delivery paused (waits for the task in flight)" == str(view)
     assert ("ann", "deploy") == (view.pauses[0].control.actor, view.sequences[0].task)
     assert "a: delivery paused" == str(host.plane.delivery(host.state, "a"))
@@ -211,6 +316,7 @@ def test_open_tasks_are_the_events_that_triggered_them() -> None:
     for sequence_id, service in (("a", "carts"), ("b", ""), ("c", "")):
         host.trigger(sequence_id, service=service)
     host.start("a", "helm")
+    host.start("a", "jmeter")
     host.pause("c")
     host.finish("c")
 
@@ -218,7 +324,7 @@ def test_open_tasks_are_the_events_that_triggered_them() -> None:
 
     assert [host.task_id("a"), host.task_id("b")] == [task.triggered.task_id for task in tasks]
     assert "Task deploy of delivery of carts in stage dev was triggered at" in str(tasks[0])
-    assert str(tasks[0]).endswith("; heard of: helm.")
+    assert str(tasks[0]).endswith("; heard of: helm, jmeter.")
     assert str(tasks[1]).endswith("; nobody has reacted.")
     assert all(task.triggered in host.events for task in tasks)
 

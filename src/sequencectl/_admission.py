@@ -77,7 +77,7 @@ def accept(
     depth: int = 0,
 ) -> None:
     """Put a sequence in line, held if a pause covers it; a place of None is its serial (R19)."""
-    serial, now, _ = draft.stamp(subject)
+    serial, now, subject = draft.stamp(subject)
     waiting = draft.timeouts.waiting_for(definition.timeouts)
     lane = draft.queueing.lane(subject.stage, subject.service)
     draft.record(
@@ -113,14 +113,11 @@ def touch_open_lines(draft: Draft, stages: Iterable[str]) -> None:
     It looks at one line of each stage, unless there are such lanes: after the end of a freeze, or
     because limits were raised.
     """
-    index, touched = draft.state.index, set()
+    touched: set[str] = set()
     for stage in stages:
         if draft.state.freeze_of(stage) is not None:
             continue
-        open_lanes = set(_open_lanes(draft, stage))
-        if open_lanes and index.queue(stage).head is not None:
-            open_lanes.add(stage)  # the services' lines are filled together with the stage's own
-        touched |= open_lanes
+        touched.update(_open_lanes(draft, stage))
     draft.touched.update(dict.fromkeys(sorted(touched)))
 
 

@@ -103,9 +103,10 @@ def _abort(draft: Draft, command: AbortSequence) -> Outcome:
 
 def _targets(draft: Draft, command: AbortSequence) -> tuple[LiveSequence, ...] | Rejected:
     """Return what an abort addresses, at least one, or why it is refused (R22)."""
-    if command.context is None:
-        return _target(draft, command.sequence_id or "")
+    if command.sequence_id is not None:
+        return _target(draft, command.sequence_id)
     context, stage = command.context, command.stage
+    assert context is not None
     refused = _nothing_live(draft, context)
     if refused is not None:
         return refused

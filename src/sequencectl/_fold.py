@@ -61,7 +61,7 @@ def fold(record: SequenceRecord | None, event: SequenceEvent) -> SequenceRecord:
     if record is None or (record.subject is not event.subject and record.subject != event.subject):
         raise ReplayError(f"{event!r} is about another sequence than {record!r}")
     phase = _rulebook.next_phase(record.phase, type(event))
-    assert isinstance(record, LiveSequence), "no row of the rulebook leaves an ended phase"
+    assert isinstance(record, LiveSequence)  # no row of the rulebook leaves an ended phase
     if phase.has_ended:
         return _ended(record, cast("Ending", event), phase)
     return _gone_on(record, cast("SequenceStep", event), phase)

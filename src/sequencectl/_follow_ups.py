@@ -4,6 +4,8 @@ R33).
 
 from __future__ import annotations
 
+from itertools import islice
+
 import attrs
 
 from sequencectl._admission import accept, admit
@@ -92,8 +94,7 @@ def _forget(draft: Draft) -> None:
     excess = len(state.index.ended_contexts) - bounds.retain
     if excess <= 0:
         return
-    oldest = zip(range(excess), state.index.ended_contexts, strict=False)
-    contexts = tuple(context for _, (_, context) in oldest)
+    contexts = tuple(context for _, context in islice(state.index.ended_contexts, excess))
     sequence_ids = tuple(
         record.sequence_id for context in contexts for record in state.of_context(context)
     )

@@ -122,7 +122,7 @@ class Index:
         was, now = part_of(before), part_of(after)
         if was is not now:
             record = before if isinstance(before, LiveSequence) else after
-            assert isinstance(record, LiveSequence), "only a live one takes part in a lane"
+            assert isinstance(record, LiveSequence)  # only a live one takes part in a lane
             entry = entry_of(record)
             new.queues, new.stages, new.lines = self._moved(record, entry, was, now)
             new.namesakes = self._namesakes(record, entry, was, now)

@@ -65,7 +65,7 @@ def _queues(
     namesakes: defaultdict[Names, list[Entry]] = defaultdict(list)
     for record in records:
         entry, part = entry_of(record), part_of(record)
-        assert part is not None, "a live one takes part in a lane"
+        assert part is not None  # a live one takes part in a lane
         parts[record.lane][part].append(entry)
         if part in IN_LINE:
             namesakes[names_of(record)].append(entry)

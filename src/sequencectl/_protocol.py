@@ -305,7 +305,7 @@ def _due(without: AbstractSet[str]) -> Conversation[list[str]]:
     return [project for project in due if project not in without]
 
 
-def _agenda(passed_over: int = 0) -> Conversation[tuple[Appointment, ...]]:
+def _agenda(passed_over: int) -> Conversation[tuple[Appointment, ...]]:
     """Read the agenda so far that something is left if so many projects are passed over."""
     reply = yield ReadAgenda(_BATCH + 2 * passed_over)  # a project may be listed twice
     assert isinstance(reply, Sequence)

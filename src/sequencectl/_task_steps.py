@@ -150,7 +150,7 @@ def _limits(timeouts: TimeoutPolicy, task: TaskDefinition) -> ResolvedTimeouts:
     try:
         return timeouts.for_task(task.name, task.timeouts)
     except PolicyError:
-        return timeouts.for_task(task.name, None)
+        return timeouts.for_task(task.name)
 
 
 def _report_start(

@@ -41,15 +41,39 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "_scratch": ("tests/test_scratch.py",),
     "_line": ("tests/test_persistent.py", "tests/test_stage_queue.py", "tests/test_admission.py"),
     "_index": ("tests/test_index.py", "tests/test_views.py", "tests/test_deadlines.py"),
-    "_fold": ("tests/test_machine.py", "tests/test_tasks.py", "tests/test_deadlines.py"),
-    "_task_steps": ("tests/test_tasks.py", "tests/test_deadlines.py", "tests/test_machine.py"),
-    "_admission": ("tests/test_admission.py", "tests/test_commands.py"),
-    "_controls": ("tests/test_controls.py", "tests/test_commands.py"),
-    "_follow_ups": ("tests/test_follow_ups.py",),
+    "_fold": (
+        "tests/test_fold.py", "tests/test_tasks.py", "tests/test_machine.py",
+        "tests/test_deadlines.py",
+    ),
+    "_task_steps": (
+        "tests/test_tasks.py", "tests/test_deadlines.py", "tests/test_controls.py",
+        "tests/test_machine.py",
+    ),
+    "_admission": ("tests/test_admission.py", "tests/test_follow_ups.py", "tests/test_index.py"),
+    "_controls": ("tests/test_controls.py", "tests/test_admission.py", "tests/test_follow_ups.py"),
+    "_follow_ups": ("tests/test_follow_ups.py", "tests/test_controls.py"),
+    "_steps": (
+        "tests/test_controls.py", "tests/test_deadlines.py", "tests/test_fold.py",
+        "tests/test_tasks.py",
+    ),
+    "_draft": (
+        "tests/test_control_plane.py", "tests/test_deadlines.py", "tests/test_controls.py",
+        "tests/test_follow_ups.py",
+    ),
+    "_evolution": (
+        "tests/test_evolution.py", "tests/test_control_plane.py", "tests/test_follow_ups.py",
+        "tests/test_controls.py",
+    ),
+    "_indexing": ("tests/test_index.py", "tests/test_admission.py"),
+    "machine": ("tests/test_machine.py",),
+    "control_plane": (
+        "tests/test_control_plane.py", "tests/test_deadlines.py", "tests/test_views.py",
+    ),
+    "_protocol": ("tests/test_controller.py",),
     "_documents": ("tests/wire/test_strictness.py", "tests/wire/test_schemas.py"),
     "_decoding": ("tests/wire/test_strictness.py", "tests/wire/test_round_trip.py"),
     "_stored": ("tests/wire/test_consistency.py", "tests/wire/test_strictness.py"),
-}
+}  # fmt: skip
 """The modules without side effects, and the tests that belong to each."""
 
 DEEPER: Final = "\n__import__('sys').setrecursionlimit(4_000)\n"
