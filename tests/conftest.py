@@ -16,6 +16,15 @@ settings.register_profile("ci", _UNTIMED, derandomize=True, database=None, print
 settings.register_profile(
     "defects", settings.get_profile("ci"), phases=(Phase.explicit, Phase.generate)
 )
+# `mutation` tries few examples, since thousands of mutants meet them all, and does not mind that
+# mutmut runs every test twice in one process.
+settings.register_profile(
+    "mutation",
+    settings.get_profile("defects"),
+    max_examples=15,
+    stateful_step_count=30,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],
+)
 settings.register_profile("deep", _UNTIMED, max_examples=5_000, stateful_step_count=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -327,6 +328,37 @@ class TestReading:
         assert where == caught.value.where
         assert str(caught.value).startswith(f"{where}: must be")
 
+    @pytest.mark.parametrize(
+        ("event", "said"),
+        [
+            ([], "event: must be a CloudEvent (a mapping), got []"),
+            (trigger(specversion=None), "specversion: must be '1.0', got None"),
+            (trigger(specversion="0.3"), "specversion: must be '1.0', got '0.3'"),
+            (trigger(id=None), "id: must be 1 to 200 printable ASCII characters, got None"),
+            (trigger(id=7), "id: must be 1 to 200 printable ASCII characters, got 7"),
+            (
+                finish(type="sh.keptn.event.a b.finished"),
+                "type: must be 1 to 63 letters, digits, '-' or '_', got 'a b'",
+            ),
+            (
+                trigger(data={"a": {1}}),
+                "data.a: must be JSON: an object, array, text, number or null, got {1}",
+            ),
+        ],
+    )
+    def test_the_error_says_what_would_be_permitted(self, event: Any, said: str) -> None:
+        """Somebody has to find the program that sent it: attribute, rule and value are told."""
+        with pytest.raises(InvalidValue) as caught:
+            from_cloudevent(event)
+
+        assert said == str(caught.value)
+
+    def test_a_message_that_is_no_text_is_shown(self) -> None:
+        """The finish that takes its place says which value could not be used."""
+        actual = heard(data={"result": "pass", "message": ["no"]}).message
+
+        assert "The result cannot be used: data.message: must be a text, got ('no',)" == actual
+
 
 ODD = st.one_of(
     st.none(),
@@ -518,6 +550,7 @@ class TestWriting:
         """Whatever ends a sequence, Keptn hears a finish with the words of R24."""
         subject = told().events[0].subject
         about: Any = {"serial": 9, "at": instant(0), "subject": subject, "message": "why"}
+        about |= {"labels": freeze({"build": "7"})}
         late = told()
         late.until(180)
         explanation = late.of(e.TaskTimedOut)[0].explanation
@@ -532,7 +565,7 @@ class TestWriting:
         ]
 
         for event, result, status in endings:
-            data = {"result": result, "status": status, "message": "why"}
+            data = {"result": result, "status": status, "message": "why", "labels": {"build": "7"}}
             expected = envelope("dev.delivery.finished", "00:00.000", data, triggeredid="s1")
             assert expected == {key: sent(event)[key] for key in sent(event) if key != "id"}
 
@@ -546,6 +579,12 @@ class TestWriting:
 
         assert 4 == len(set(ids))
 
+    def test_an_id_is_the_same_in_every_version(self) -> None:
+        """What an older version emitted and a newer one emits again is one event to all."""
+        actual = sent(told().events[1])["id"]
+
+        assert "72c27510-76fe-93d2-a195-fc5573976917" == actual
+
     def test_time_is_written_in_utc(self) -> None:
         """With milliseconds and a Z, whatever zone an instant is in."""
         zone = timezone(timedelta(hours=5, minutes=30))
@@ -553,6 +592,19 @@ class TestWriting:
 
         assert refused(now=now)["time"] == "2025-12-31T19:32:03.456Z"
         assert sent(attrs.evolve(told().events[1], at=now))["time"] == "2025-12-31T19:32:03.456Z"
+
+    @pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows has no such setting")
+    def test_time_is_written_in_utc_wherever_the_host_is(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The zone of the machine is nobody's business."""
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", "IST-5:30")
+            time.tzset()
+            actual = sent(told().events[1])["time"]
+        time.tzset()
+
+        assert "2026-01-01T09:00:00.000Z" == actual
 
     def test_the_scope_wins_and_what_is_empty_is_left_out(self) -> None:
         """Whatever the payload says, an event is about its subject (R14)."""
@@ -567,12 +619,16 @@ class TestWriting:
     @pytest.mark.parametrize("source", ["", "é", "x" * 201, 7, None])
     def test_a_source_must_be_one_that_can_be_read(self, source: Any) -> None:
         """Our own events must be valid, and readable by ourselves."""
-        with pytest.raises(InvalidValue, match="source: must be 1 to 200 printable ASCII"):
+        said = f"source: must be 1 to 200 printable ASCII characters, got {source!r:.80}"
+        with pytest.raises(InvalidValue) as caught:
             to_cloudevent(told().events[1], source=source)
+
+        assert str(caught.value).startswith(said)
 
     def test_only_events_can_be_written(self) -> None:
         """A command, say, is a mistake of the program."""
-        with pytest.raises(InvalidValue, match="event: must be one of the events"):
+        said = r"^event: must be one of the events of sequencectl, got CheckDeadlines\(limit=500\)$"
+        with pytest.raises(InvalidValue, match=said):
             to_cloudevent(c.CheckDeadlines(), source="here")  # type: ignore[arg-type]
 
 
@@ -604,6 +660,7 @@ class TestRefusal:
         """A trigger that is delivered twice is refused twice, with one answer."""
         other = TriggerSequence("s1", stage="dev", sequence="delivery", data={"labels": 7})
 
+        assert "f56cd00e-a663-d1b1-c5a6-938394eb0d16" == refused()["id"]
         assert refused()["id"] == refused(now=instant(99))["id"]
         assert refused()["id"] != refused(code=RejectedCode.QUEUE_FULL)["id"]
         assert refused()["id"] != refused(other)["id"]

@@ -241,6 +241,33 @@ def test_an_abort_names_a_context_or_a_sequence(arguments: dict[str, Any], where
     assert refused.value.where == where
 
 
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (
+            lambda: AbortSequence("c", sequence_id="s"),
+            "context, sequence_id: exactly one of the two must be given, got ('c', 's')",
+        ),
+        (
+            lambda: AbortSequence(sequence_id="s", stage="dev"),
+            "stage: narrows a context and must not be given here, got 'dev'",
+        ),
+        (
+            lambda: FINISHED("t", message="\ud800"),
+            "message: must be text that UTF-8 can carry, got '\\ud800'",
+        ),
+        (lambda: AbortSequence("c", force=1), "force: must be True or False, got 1"),  # type: ignore[arg-type] # the mistake under test
+        (lambda: CheckDeadlines(0), "limit: must be an int of at least 1, got 0"),
+    ],
+)
+def test_a_refusal_says_what_would_be_permitted(make: Callable[[], object], said: str) -> None:
+    """Whoever called the host's interface is told the argument, the rule and the value."""
+    with pytest.raises(InvalidValue) as refused:
+        make()
+
+    assert said == str(refused.value)
+
+
 def test_a_task_builds_its_own_reports() -> None:
     """What an executor answers is made from the event it was asked with (R9, R13)."""
     host = Host({"dev": {"delivery": ["deploy"]}})

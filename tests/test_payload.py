@@ -25,6 +25,7 @@ from sequencectl.payload import (
     merge,
     step,
     thaw,
+    with_scalars,
     without,
 )
 from tests.strategies import json_keys, json_scalars, payloads
@@ -144,6 +145,7 @@ def test_the_size_is_that_of_the_json_text(data: dict[str, Any]) -> None:
     [
         ({}, 1),
         ({"a": 1}, 1),
+        ({"a": "text"}, 1),
         ({"a": {}}, 2),
         ({"a": []}, 2),
         ({"a": [[1], 2]}, 3),
@@ -166,6 +168,15 @@ def test_a_merged_value_knows_its_size_and_depth(
     again = freeze(thaw(merged))
 
     assert (again.size, again.depth) == (merged.size, merged.depth)
+
+
+def test_hash_and_measures_are_kept() -> None:
+    """A value that is a key in many tables, or is merged again and again, is gone through once."""
+    frozen = freeze({"a": [1, {"b": "text"}]})
+    found = hash(frozen), (frozen.size, frozen.depth)
+
+    assert found == (frozen._hash, frozen._measured)
+    assert 100 == len({hash(freeze({"a": number})) for number in range(100)})
 
 
 @pytest.mark.parametrize("data", [None, {}, EMPTY, MappingProxyType({})])
@@ -250,11 +261,43 @@ def test_what_is_not_json_is_refused_with_its_path(
     assert where == caught.value.where
 
 
+LONE: Any = "\ud800"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"a": LONE}, "data.a: must not hold lone surrogates, got '\\ud800'"),
+        ({LONE: 1}, "data['\\ud800']: must not hold lone surrogates, got '\\ud800'"),
+        ({1: 2}, "data[1]: must have a text for a key, got 1"),
+        ({"a": float("nan")}, "data.a: must be a finite number, got nan"),
+        ({"a": [10**4300]}, "data.a[0]: must have at most 4300 digits, got <int: repr raised"),
+        (
+            {"a": UserDict({"b": {None}})},
+            "data.a.b: must be JSON: an object, array, text, number or null, got {None}",
+        ),
+        ({"k": nested(HARD_DEPTH)}, "must nest at most 200 levels deep, got {'k': 1}"),
+        ({"a": range(2)}, "data.a: must be JSON: an object, array, text, number or null, got r"),
+        ({"a": [[0] * HARD_VALUES]}, "data.a[0]: must hold at most 1000000 values in all, got [0,"),
+    ],
+)
+def test_the_error_shows_the_value_and_says_what_would_be_permitted(data: Any, said: str) -> None:
+    """Whoever reads it need not look for the data: path, problem and value are in one line."""
+    with pytest.raises(PayloadError) as caught:
+        freeze(data)
+
+    assert said in str(caught.value)
+
+
 @pytest.mark.parametrize("value", [[1], "text", 1, True, [("a", 1)]])
 def test_only_an_object_is_a_payload(value: object) -> None:
     """The outermost value has names for its parts; the path starts where the caller says."""
-    with pytest.raises(PayloadError, match=r"^labels: must be an object \(a mapping\), got"):
+    with pytest.raises(
+        PayloadError, match=r"^labels: must be an object \(a mapping\), got"
+    ) as caught:
         freeze(value, where="labels")  # type: ignore[arg-type] # the mistake under test
+
+    assert value is caught.value.value
 
 
 def test_the_largest_integers_can_be_printed() -> None:
@@ -283,13 +326,29 @@ def test_nesting_has_a_hard_limit_and_everything_works_below_it(kind: type) -> N
         freeze({"k": nested(HARD_DEPTH, kind=kind)})
 
 
-def test_a_frozen_map_inside_counts_with_its_levels() -> None:
-    """Wrapping what is frozen already does not get around the limit."""
-    deepest = freeze({"k": nested(HARD_DEPTH - 1)})
+@pytest.mark.parametrize("kind", [UserDict, freeze])
+def test_levels_count_whatever_they_are_made_of(kind: Any) -> None:
+    """Wrapping what is frozen already, or what is no dict, does not get around the limit."""
+    deepest = kind({"k": nested(HARD_DEPTH - 2)})
+    just = freeze({"wrapped": deepest})
+
+    assert HARD_DEPTH == just.depth
+    with pytest.raises(PayloadError, match="at most 200 levels") as caught:
+        freeze({"wrapped": [deepest]})
+    assert caught.value.where.startswith("data.wrapped[0]")
+
+
+@pytest.mark.parametrize("kind", [list, UserDict])
+def test_the_path_leads_to_what_is_too_deep(kind: Any) -> None:
+    """It names every level that was passed."""
+    value: Any = 1
+    for _ in range(HARD_DEPTH):
+        value = kind({"k": value} if kind is UserDict else [value])
+    key = ".k" if kind is UserDict else "[0]"
 
     with pytest.raises(PayloadError, match="at most 200 levels") as caught:
-        freeze({"wrapped": deepest})
-    assert caught.value.where == "data.wrapped"
+        freeze({"a": value})
+    assert "data.a" + key * (HARD_DEPTH - 1) == caught.value.where
 
 
 def test_shared_lists_cannot_stand_for_endless_data() -> None:
@@ -300,6 +359,24 @@ def test_shared_lists_cannot_stand_for_endless_data() -> None:
 
     with pytest.raises(PayloadError, match=f"at most {HARD_VALUES} values"):
         freeze({"a": shared})
+
+
+@pytest.mark.parametrize(
+    ("data", "is_too_much"),
+    [
+        ({"a": [0] * (HARD_VALUES - 1)}, False),
+        ({"a": [0] * HARD_VALUES}, True),
+        ({"a": [0] * 500_000, "b": [0] * (HARD_VALUES - 500_001)}, True),
+        ({"a": [0] * 500_000, "b": freeze({"a": [0] * 500_000})}, False),
+    ],
+)
+def test_values_are_counted_over_the_whole_payload(data: Any, is_too_much: bool) -> None:
+    """Keys and entries at any place; of what is frozen already, which is shared, the outermost."""
+    if is_too_much:
+        with pytest.raises(PayloadError, match=f"at most {HARD_VALUES} values"):
+            freeze(data)
+    else:
+        assert data.keys() == freeze(data).keys()
 
 
 @given(payloads())
@@ -523,3 +600,14 @@ def test_a_payload_without_some_keys() -> None:
     assert ["b", "a"] == list(without(data, {"result", "status"}))
     assert data == without(data, ())
     assert EMPTY is without(data, data.keys())
+
+
+def test_texts_take_the_places_of_keys() -> None:
+    """Whatever stood there, in the order of the base; without any, the base stays as it was."""
+    base = freeze({"b": [1], "stage": {"deep": 1}, "a": 2})
+    actual = with_scalars(base, {"stage": "dev", "message": None})
+
+    assert [("b", (1,)), ("stage", "dev"), ("a", 2), ("message", None)] == list(actual.items())
+    assert freeze(thaw(actual)) == actual
+    assert base == with_scalars(base, {})
+    assert (2, 1) == (with_scalars(EMPTY, {}).size, with_scalars(EMPTY, {}).depth)

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from itertools import chain
 from math import log
 from typing import Any
 
@@ -130,7 +131,7 @@ def test_thousands_come_and_go_in_any_order(added: str, removed: str) -> None:
 
 
 @pytest.mark.parametrize("make", [OrderedSet, one_by_one])
-@pytest.mark.parametrize("size", [0, 1, 32, 33, 1_024, 1_025, 5_000])
+@pytest.mark.parametrize("size", [0, 1, 32, 33, 1_024, 1_025, 5_000, 20_000])
 def test_the_height_grows_with_the_logarithm(
     size: int, make: Callable[[Iterable[int]], OrderedSet[int]]
 ) -> None:
@@ -138,6 +139,28 @@ def test_the_height_grows_with_the_logarithm(
     found = make(range(size))
 
     assert height(found) == next(levels for levels in range(1, 9) if size <= 32**levels)
+
+
+@pytest.mark.parametrize("is_left_first", [True, False])
+@pytest.mark.parametrize("size", [64, 2_048])
+def test_neighbours_that_fit_into_one_are_joined(size: int, is_left_first: bool) -> None:
+    """Two full halves that are emptied to a half are as flat as a set made of what is left."""
+    quarter = size // 4
+    ends = [range(quarter), range(3 * quarter, size)]
+    found = OrderedSet(range(size))
+    for number in chain(*(ends if is_left_first else reversed(ends))):
+        assert height(found) == height(OrderedSet(range(size)))
+        found = found.remove(number)
+
+    assert height(OrderedSet(range(size // 2))) == height(found)
+    assert list(range(quarter, 3 * quarter)) == list(found)
+
+
+def test_what_is_full_and_grows_inside_becomes_two_halves() -> None:
+    """Both then have room for as many again."""
+    tree: Any = OrderedSet(range(0, 64, 2)).add(1)._tree
+
+    assert [16, 17] == [len(leaf) for leaf in tree.children]
 
 
 @given(st.data(), st.integers(0, 3 * MANY), st.integers(1, 5))
@@ -167,10 +190,10 @@ def test_an_exchange_is_a_removal_and_an_addition(
 ) -> None:
     """Both at once leave what one after the other leaves, also of what is not or is there."""
     items = set(range(0, 2 * size, 2))
+    actual = OrderedSet(items).exchange(old, new)
 
-    assert expected_of((items - {old}) | ({new} if new is not None else set())) == all_of(
-        OrderedSet(items).exchange(old, new)
-    )
+    assert expected_of((items - {old}) | ({new} if new is not None else set())) == all_of(actual)
+    assert height(actual) <= most_levels(size)
 
 
 def test_an_item_is_found_as_the_object_the_set_has() -> None:
@@ -197,12 +220,22 @@ def test_equality_is_by_items(items: list[int], guests: set[int]) -> None:
     assert found.add(max(items, default=0) + 1) != expected
 
 
-def test_what_changes_nothing_returns_the_same_set() -> None:
-    """Adding what is there and removing what is not costs no copy."""
-    found = OrderedSet([1, 3])
+def test_sets_of_other_items_hash_otherwise() -> None:
+    """A table of sets does not become a list."""
+    hashes = {hash(OrderedSet(range(size))) for size in range(100)}
 
-    assert found.add(3) is found
-    assert found.remove(2) is found
+    assert 100 == len(hashes)
+
+
+@pytest.mark.parametrize("size", [1, 2, 32, 33, 1_000])
+def test_what_changes_nothing_returns_the_same_set(size: int) -> None:
+    """Adding what is there and removing what is not costs no copy."""
+    found = OrderedSet(range(0, 2 * size, 2))
+
+    assert found.add(2 * size - 2) is found
+    assert found.remove(2 * size - 1) is found
+    assert found.exchange(1, 1) is found
+    assert found.exchange(None, None) is found
     assert OrderedSet[int]().remove(2) == OrderedSet()
 
 

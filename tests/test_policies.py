@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -349,3 +350,68 @@ def test_a_bound_is_a_whole_number(name: str) -> None:
         with pytest.raises(PolicyError, match=f"^{name}: must be an int") as caught:
             Bounds(**{name: value})  # type: ignore[arg-type] # the mistake under test
         assert value == caught.value.value
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (
+            lambda: TimeoutPolicy(total=5),  # type: ignore[arg-type] # the mistake under test
+            "total: must be a timedelta or a text such as '90s', got 5",
+        ),
+        (
+            lambda: TaskTimeouts(reaction="0s"),
+            "reaction: must be more than zero and at most 36500 days; None means no limit,"
+            " got '0s'",
+        ),
+        (
+            lambda: TimeoutPolicy(clock_skew=-MINUTE),
+            f"clock_skew: must be a duration of zero or more, got {-MINUTE!r}",
+        ),
+        (lambda: TimeoutPolicy(clock_skew=""), "clock_skew: is empty; "),
+        (
+            lambda: TimeoutPolicy(tasks={"test": DAY}),  # type: ignore[dict-item] # the same
+            f"tasks: must map names to TaskTimeouts, got ('test', {DAY!r})",
+        ),
+        (
+            lambda: TimeoutPolicy(tasks=5),  # type: ignore[arg-type] # the same
+            "tasks: must map names to TaskTimeouts, got 5",
+        ),
+        (
+            lambda: TimeoutPolicy(completion=None),
+            "completion: must be a limit; only TimeoutPolicy.unbounded() may do without, got None",
+        ),
+        (
+            lambda: QueuePolicy(mode="fifo"),
+            "mode: must be one of queue, latest_only, reject_when_busy, got 'fifo'",
+        ),
+        (lambda: QueuePolicy(scope=""), "scope: must be one of stage, service, got ''"),
+        (lambda: QueuePolicy(limit=0), "limit: must be an int of at least 1, got 0"),
+        (
+            lambda: QueuePolicy(stages={"dev": QueuePolicy(stages={"dev": QueuePolicy(limit=7)})}),
+            "stages['dev']: must not have stages of its own, got QueuePolicy(limit=1,",
+        ),
+        (
+            lambda: Bounds(payload_depth=101),
+            "payload_depth: must be an int from 1 to 100, got 101",
+        ),
+    ],
+)
+def test_a_refusal_names_the_argument_and_what_is_permitted(
+    make: Callable[[], object], said: str
+) -> None:
+    """Whoever configures a controller reads one sentence, with the value that was given."""
+    with pytest.raises(PolicyError) as caught:
+        make()
+
+    assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize("skew", [timedelta(0), LONGEST_TIMEOUT])
+def test_the_clock_skew_may_be_nothing_or_all_there_is(skew: timedelta) -> None:
+    """Zero believes the host's clock always; the longest one never forgets an instant (R29)."""
+    policy = TimeoutPolicy(clock_skew=skew)
+
+    assert skew == policy.clock_skew
+    with pytest.raises(PolicyError, match="clock_skew"):
+        TimeoutPolicy(clock_skew=LONGEST_TIMEOUT + timedelta(microseconds=1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import attrs
@@ -59,8 +60,8 @@ def test_a_scratch_copy_is_what_evolve_makes(cls: type) -> None:
     value = values()[cls]
     before = {field.name: getattr(value, field.name) for field in attrs.fields(cls)}
 
-    for field in attrs.fields(cls):
-        new = SCRATCHES[cls](value)
+    for scratch, field in product((SCRATCHES[cls], scratch_of(cls)), attrs.fields(cls)):
+        new = scratch(value)
         setattr(new, field.name, "another")
         new.__class__ = cls
         assert type(new) is cls
@@ -104,16 +105,16 @@ def test_a_maker_makes_what_the_class_makes(cls: type) -> None:
     fields = attrs.fields(cls)
     given = {field.name: f"the {field.name}" for field in fields}
     needed = {name: given[name] for name in given if getattr(fields, name).default is attrs.NOTHING}
-    make = MAKERS[cls]
 
-    made = [make(**given), make(*given.values()), make(**needed), make(*needed.values())]
+    for make in (MAKERS[cls], maker_of(cls)):
+        made = [make(**given), make(*given.values()), make(**needed), make(*needed.values())]
 
-    assert [cls(**given)] * 2 + [cls(**needed)] * 2 == made
-    assert {cls} == {type(value) for value in made}
-    with pytest.raises(TypeError, match=r"missing|unexpected"):
-        make(**{**needed, "another": 1})
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        setattr(made[0], fields[0].name, "another")
+        assert [cls(**given)] * 2 + [cls(**needed)] * 2 == made
+        assert {cls} == {type(value) for value in made}
+        with pytest.raises(TypeError, match=r"missing|unexpected"):
+            make(**{**needed, "another": 1})
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            setattr(made[0], fields[0].name, "another")
 
 
 def test_what_a_maker_made_can_be_copied_and_pickled() -> None:
@@ -132,14 +133,18 @@ def test_every_event_that_a_decision_makes_often_has_a_maker() -> None:
     assert all(MAKERS[getattr(events, name)] is getattr(_making, name) for name in names)
 
 
-@attrs.frozen(weakref_slot=False)
-class Produced:
-    """A class with a factory, which a maker would not call."""
-
-    parts: list[int] = attrs.field(factory=list)
-
-
-def test_a_class_with_a_factory_has_no_maker() -> None:
-    """That shows when the maker is made."""
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"factory": list},
+        {"converter": int},
+        {"validator": attrs.validators.instance_of(int)},
+        {"converter": int, "validator": attrs.validators.instance_of(int)},
+        {"default": 0, "init": False},
+    ],
+)
+def test_what_attrs_does_with_a_value_no_maker_does(more: Any) -> None:
+    """A class that has more to do than to set its fields has none: that shows at once."""
+    cls = attrs.make_class("Busy", {"plain": attrs.field(), "busy": attrs.field(**more)})
     with pytest.raises(AssertionError):
-        maker_of(Produced)
+        maker_of(cls)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 from sequencectl.durations import format_duration
 from sequencectl.errors import DefinitionError
 from sequencectl.payload import EMPTY, freeze, thaw
-from sequencectl.policies import INHERIT, SequenceTimeouts, TaskTimeouts
+from sequencectl.policies import INHERIT, LONGEST_TIMEOUT, SequenceTimeouts, TaskTimeouts
 from sequencectl.results import Result, Status, worst
 from sequencectl.shipyard import (
     Finding,
@@ -230,6 +232,7 @@ def test_everything_that_may_be_left_out_has_its_default() -> None:
     assert ((), None, SequenceTimeouts()) == attrs.astuple(sequence, recurse=False)[2:]
     assert 3 * (TriggeredOn("c", "s"),) == shipyard.stages[2].sequences[1].triggered_on
     assert shipyard.name == ""
+    assert Shipyard.of({"dev": None}).name == ""
 
 
 def in_task(**keys: Any) -> dict[str, Any]:
@@ -262,6 +265,7 @@ SEQUENCE = "spec.stages[0].sequences[0]"
 TASK = f"{SEQUENCE}.tasks[0]"
 TRIGGER = f"{SEQUENCE}.triggeredOn[0]"
 NAME = "must be 1 to 63 letters, digits, '-' or '_'"
+PREDICATE = re.compile(r"(must|is|has|needs) ")  # so that path, problem and value are one sentence
 TWO_STAGES = {"stages": [{"name": "dev"}, {"name": "dev"}]}
 
 # what a shipyard says, the path to the mistake, the value shown, and what is wrong with it
@@ -403,6 +407,7 @@ def test_a_mistake_is_refused_with_path_and_value(
 
     assert (where, value) == (caught.value.where, caught.value.value)
     assert why in caught.value.problem
+    assert PREDICATE.match(caught.value.problem)
     assert caught.value.line is None
 
 
@@ -441,6 +446,7 @@ def test_a_mistake_in_the_short_form_is_refused_alike(stages: Any, where: str, w
 
     assert where == caught.value.where
     assert why in caught.value.problem
+    assert PREDICATE.match(caught.value.problem)
 
 
 ONE = (TaskDefinition("t"),)
@@ -486,6 +492,92 @@ def test_no_invalid_value_can_be_built(
         kind(**arguments)
 
     assert where == caught.value.where
+
+
+def in_lists(levels: int) -> dict[str, Any]:
+    """Properties that are so many levels deep."""
+    value: Any = 1
+    for _ in range(levels - 1):
+        value = [value]
+    return {"a": value}
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (
+            lambda: TaskDefinition("t", timeouts={}),  # type: ignore[arg-type] # the mistake
+            "timeouts: must be a TaskTimeouts, got {}",
+        ),
+        (
+            lambda: TaskDefinition("t", triggered_after=timedelta(-1)),
+            "triggeredAfter: must lie between zero and 36500 days, got datetime.timedelta(days=-1)",
+        ),
+        (
+            lambda: TaskDefinition("t", properties=in_lists(101)),
+            "properties: must have at most 100 levels, got {'a': [[[[",
+        ),
+        (
+            lambda: TaskDefinition("t", expects=[""]),
+            "expects[0]: must be a source: 1 to 200 printable ASCII characters, got ''",
+        ),
+        (
+            lambda: SequenceDefinition("s", list(ONE)),  # type: ignore[arg-type] # the same
+            "tasks: must be a tuple, got [TaskDefinition(name='t',",
+        ),
+        (lambda: SequenceDefinition("s", ()), "tasks: must not be empty, got ()"),
+        (
+            lambda: SequenceDefinition("s", ("t",)),  # type: ignore[arg-type] # the same
+            "tasks[0]: must be a TaskDefinition, got 't'",
+        ),
+        (
+            lambda: StageDefinition("a", (EVALUATION,) * 2),
+            "sequences[1].name: must not occur twice, got 'evaluation'",
+        ),
+        (
+            lambda: TriggeredOn("a", "s", 5),  # type: ignore[arg-type] # the same
+            "match: must map 'result' or '<task>.result' to a result, got 5",
+        ),
+        (
+            lambda: TriggeredOn("a", "s", (("result", "fail"), ("result", "pass"))),
+            "match.result: must not occur twice, got 'pass'",
+        ),
+        (
+            lambda: Shipyard.of({"dev": {"delivery": EVALUATION}}),
+            "dev.delivery.name: must be 'delivery', as its key is, got 'evaluation'",
+        ),
+        (
+            lambda: Shipyard.of({"dev": {"s": {"name": "s", "tasks": ["t"]}}}),
+            "dev.s.name: is an unknown key: the name is above, got 's'",
+        ),
+        (
+            lambda: Shipyard((StageDefinition("a"),), name="\n"),
+            "metadata.name: must be at most 200 printable characters, got '\\n'",
+        ),
+    ],
+)
+def test_a_value_says_what_it_refuses(make: Callable[[], object], said: str) -> None:
+    """R17: without a shipyard around it the path begins in the value itself."""
+    with pytest.raises(DefinitionError) as caught:
+        make()
+
+    assert str(caught.value).startswith(said)
+
+
+def test_what_is_just_permitted_is_accepted() -> None:
+    """R17: each limit belongs to what it permits."""
+    tasks = (
+        TaskDefinition("t" * 63, triggered_after=LONGEST_TIMEOUT, expects=1),
+        TaskDefinition("u", properties=in_lists(100), expects=["~" * 200]),
+    )
+    stages = tuple(
+        StageDefinition(f"s{at}", (SequenceDefinition("s", tasks, priority=priority),))
+        for at, priority in enumerate([1_000_000, -1_000_000])
+    )
+    shipyard = Shipyard(stages, name="n" * 200)
+
+    assert stages == shipyard.stages
+    assert tasks == shipyard.stages[0].sequences[0].tasks
 
 
 def test_definitions_are_values() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sequencectl import InvalidValue, StageQueue
+from sequencectl._line import EMPTY_LINE, Line, Part, entry_at
 
 IDS = st.sampled_from([f"s{number}" for number in range(12)])
 
@@ -230,6 +231,15 @@ def test_what_is_not_said_is_plain() -> None:
     assert (0, 1, "a") == queue.head
     assert queue.has_free_place()
     assert not queue.start("a").has_free_place()
+
+
+def test_a_line_tells_where_an_entry_stands() -> None:
+    """Every part can be told from the others, and from outside (R5, R18)."""
+    entries = [entry_at(name, place, 0) for place, name in enumerate("abcd")]
+    line = Line.of({part: [entry] for part, entry in zip(Part, entries, strict=False)})
+
+    assert [*Part, None] == [line.part_of(entry) for entry in entries]
+    assert EMPTY_LINE == Line.of(dict.fromkeys(Part, ()))
 
 
 def test_queues_are_equal_by_who_stands_where() -> None:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache, lru_cache, reduce
 from types import NoneType, UnionType
-from typing import Any, Final, NoReturn, TypeAlias, cast, get_args, get_origin
+from typing import Any, Final, NoReturn, TypeAlias, get_args, get_origin
 
 import attrs
 from cattrs import Converter
@@ -54,7 +54,6 @@ class _Refused(Exception):
     """A tree is not what it should be: `where` in it; the trail to it grows on the way out."""
 
     def __init__(self, value: object, problem: str, where: str = "") -> None:
-        super().__init__(problem)
         self.value = value
         self.problem = problem
         self.where = where
@@ -138,7 +137,8 @@ _WORDS: Final[Mapping[type, str]] = {
 
 def _json_type(kind: Any) -> type:
     if kind in {NoneType, bool, int, str}:
-        return cast("type", kind)
+        json_type: type = kind
+        return json_type
     if kind is timedelta:
         return int
     if kind is datetime or (isinstance(kind, type) and issubclass(kind, Enum)):
@@ -204,24 +204,23 @@ def _payload(tree: dict[str, Json]) -> FrozenMap:
         raise _Refused(error.value, error.problem, error.where) from None
 
 
-def _selector(tree: dict[str, Json]) -> tuple[tuple[str, str], ...]:
+def _selector(tree: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     for key, wanted in tree.items():
         if type(wanted) is not str or wanted not in _RESULTS:
             raise _Refused(wanted, f"must be one of {', '.join(_RESULTS)}", step("", key))
-    return tuple(cast("dict[str, str]", tree).items())
+    return tuple(tree.items())
 
 
 _RESULTS: Final = [result.value for result in Result]
 
 
-def _sources(tree: list[Json]) -> frozenset[str]:
+def _sources(tree: list[Any]) -> frozenset[str]:
     for source in tree:
         if type(source) is not str or not ID.fits(source):
             raise _Refused(source, ID.problem)
-    sources = cast("list[str]", tree)
-    if not sources or sources != sorted(set(sources)):
+    if not tree or tree != sorted(set(tree)):
         raise _Refused(tree, "must be sources in order, each once, at least one")
-    return frozenset(sources)
+    return frozenset(tree)
 
 
 _SCALARS: Final[Mapping[Any, _Read]] = {
@@ -281,15 +280,10 @@ def _class_reader(cls: type[attrs.AttrsInstance], converter: Converter, *tags: s
     fields = [field for field in attrs.fields(attrs.resolve_types(cls)) if field.init]
     names, faults = {field.name for field in fields}, FAULTS.get(cls)
     keys = names.union(tags)
-    build = make_dict_structure_fn(
-        cls,
-        converter,
-        _cattrs_detailed_validation=False,
-        **cast(
-            "dict[str, Any]",
-            {x.name: override(struct_hook=_field_hook(cls, x, converter)) for x in fields},
-        ),
-    )
+    hooks: dict[str, Any] = {
+        field.name: override(struct_hook=_field_hook(cls, field, converter)) for field in fields
+    }
+    build = make_dict_structure_fn(cls, converter, **hooks)
 
     def read(tree: dict[str, Json]) -> object:
         if tree.keys() != keys:

@@ -150,8 +150,8 @@ class _KeyTwice(Exception):
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     tree = dict(pairs)
     if len(tree) != len(pairs):
-        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise _KeyTwice(twice)
+        counted = Counter(name for name, _ in pairs)
+        raise _KeyTwice(next(name for name, count in counted.items() if count > 1))
     return tree
 
 

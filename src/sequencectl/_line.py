@@ -62,8 +62,8 @@ class Line:
 
     def part_of(self, entry: Entry) -> Part | None:
         """Return where an entry stands; None if it is not in this line."""
-        parts = zip(Part, (self._waiting, self._held, self._holding), strict=True)
-        return next((part for part, among in parts if entry in among), None)
+        parts = (self._waiting, self._held, self._holding)
+        return next((part for part in Part if entry in parts[part]), None)
 
     def has_free_place(self, *, limit: int, elsewhere: int) -> bool:
         """Whether fewer hold the lane, and those that overlap it, than may (R1)."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Any, Final, Generic, Protocol, TypeVar, cast, final
+from typing import Any, Final, Generic, Protocol, TypeVar, final
 
 from rpds import HashTrieMap as Map
 
@@ -96,9 +96,8 @@ def _removed(tree: _Tree[T], item: T) -> _Tree[T]:
     child, others = _removed(tree.children[at], item), tree.children
     if child is others[at]:
         return tree
-    if not _size(child):
-        others = others[:at] + others[at + 1 :]
-        return _Node(others) if others else ()
+    if not _size(child):  # if it was the only one, the node above drops this one likewise
+        return _Node(others[:at] + others[at + 1 :])
     changed = tree.with_child(at, child)
     left = min(at, len(others) - 2)  # the child and its neighbour
     joined = _joined(*changed.children[left : left + 2]) if left >= 0 else None
@@ -112,7 +111,7 @@ def _joined(left: _Tree[T], right: _Tree[T]) -> _Tree[T] | None:
     if isinstance(left, tuple) and isinstance(right, tuple):
         return left + right if len(left) + len(right) <= _WIDTH else None
     assert isinstance(left, _Node)
-    assert isinstance(right, _Node), "neighbours are of one height"
+    assert isinstance(right, _Node)  # neighbours are of one height
     if len(left.children) + len(right.children) > _WIDTH:
         return None
     return _Node(left.children + right.children)
@@ -171,10 +170,12 @@ class OrderedSet(Generic[T]):
 
     def exchange(self, old: T | None, new: T | None) -> OrderedSet[T]:
         """Return the set without `old` and with `new`; None stands for nothing."""
+        if old is None:
+            return self if new is None else self.add(new)
+        if new is None:
+            return self.remove(old)
         if old == new:
             return self
-        if old is None or new is None:
-            return self.remove(old) if old is not None else self.add(cast("T", new))
         tree = self._tree
         if not isinstance(tree, tuple):
             return self.remove(old).add(new)

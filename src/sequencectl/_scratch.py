@@ -11,7 +11,7 @@ makes, for every class they are used for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import attrs
 
@@ -26,7 +26,8 @@ def scratch_of(cls: type[T]) -> Callable[[T], Any]:
     """
     copies = [f"    new.{field.name} = old.{field.name}" for field in attrs.fields(cls)]
     lines = ["def made(old):", "    new = _new(_twin)", *copies, "    return new"]
-    return cast("Callable[[T], Any]", _compiled(lines, {"_twin": _twin_of(cls)}))
+    made: Callable[[T], Any] = _compiled(lines, {"_twin": _twin_of(cls)})
+    return made
 
 
 def maker_of(cls: type[T]) -> type[T]:
@@ -46,8 +47,8 @@ def maker_of(cls: type[T]) -> type[T]:
         "    new.__class__ = _cls",
         "    return new",
     ]
-    scope = {"_twin": _twin_of(cls), "_cls": cls, **defaults}
-    return cast("type[T]", _compiled(lines, scope))
+    made: type[T] = _compiled(lines, {"_twin": _twin_of(cls), "_cls": cls, **defaults})
+    return made
 
 
 def _twin_of(cls: type) -> type:
@@ -58,12 +59,11 @@ def _twin_of(cls: type) -> type:
     body = {
         "__slots__": vars(cls)["__slots__"],
         "__setattr__": object.__setattr__,  # the bases may be frozen
-        "__delattr__": object.__delattr__,
     }
     return type(f"_{cls.__name__}Twin", cls.__bases__, body)
 
 
-def _compiled(lines: list[str], scope: dict[str, Any]) -> object:
+def _compiled(lines: list[str], scope: dict[str, Any]) -> Any:
     scope["_new"] = object.__new__
     exec("\n".join(lines), scope)  # noqa: S102 - of field names alone, as attrs makes constructors
     return scope["made"]

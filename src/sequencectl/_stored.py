@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from types import UnionType
 from typing import Any, Final, NamedTuple, TypeAlias, final, get_args
 
@@ -85,11 +86,8 @@ class Rule(NamedTuple):
     problem: str
 
 
-def _printable(longest: int) -> Rule:
-    return Rule(
-        lambda text: len(text) <= longest and text.isprintable(),
-        f"must be at most {longest} printable characters",
-    )
+def _is_printable(longest: int, text: str) -> bool:
+    return len(text) <= longest and text.isprintable()
 
 
 ID: Final = Rule(
@@ -98,6 +96,9 @@ ID: Final = Rule(
 _NAME: Final = Rule(
     re.compile(r"[A-Za-z0-9_-]{1,63}").fullmatch, "must be 1 to 63 letters, digits, '-' or '_'"
 )
+_TEXT: Final = Rule(partial(_is_printable, 200), "must be at most 200 printable characters")
+_REASON: Final = Rule(partial(_is_printable, 1_000), "must be at most 1000 printable characters")
+_LANE: Final = Rule(partial(_is_printable, 264), "must be at most 264 printable characters")
 _COUNT: Final = Rule(
     lambda number: 0 <= number < 2**63, "must not be negative, nor have more than 63 bits"
 )
@@ -108,9 +109,9 @@ _RULES: Final[Mapping[str, Rule]] = {
     **dict.fromkeys(("source", "reacted", "report_id", "report_ids"), ID),
     **dict.fromkeys(("request_id", "request_ids"), ID),
     **dict.fromkeys(("stage", "freezes", "sequence", "task", "name"), _NAME),
-    **dict.fromkeys(("service", "actor", "revision"), _printable(200)),
-    "reason": _printable(1_000),
-    "lane": _printable(264),
+    **dict.fromkeys(("service", "actor", "revision"), _TEXT),
+    "reason": _REASON,
+    "lane": _LANE,
     **dict.fromkeys(("serial", "accepted_serial", "place", "number", "index", "depth"), _COUNT),
     **dict.fromkeys(("starts", "finishes", "requests_remembered", "limit"), _COUNT),
     "priority": _PRIORITY,

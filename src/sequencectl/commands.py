@@ -11,9 +11,10 @@ printable ASCII characters; `service`, `actor` and `revision` are up to 200 prin
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum
-from typing import Any, Final, TypeVar, cast, final
+from functools import partial
+from typing import Any, Final, TypeVar, final
 
 import attrs
 
@@ -25,25 +26,24 @@ _ID: Final = re.compile(r"[ -~]{1,200}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _PRIORITY_LIMIT: Final = 1_000_000
 _EnumT = TypeVar("_EnumT", bound=Enum)
-_Check = Callable[[object, "attrs.Attribute[Any]", Any], None]
 
 
-def _matches(pattern: re.Pattern[str], permitted: str) -> _Check:
-    def check(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if not isinstance(value, str) or pattern.fullmatch(value) is None:
-            raise InvalidValue(attribute.name, value, f"must be {permitted}")
+def _matches(
+    pattern: re.Pattern[str],
+    permitted: str,
+    _instance: object,
+    attribute: attrs.Attribute[Any],
+    value: object,
+) -> None:
+    if not isinstance(value, str) or pattern.fullmatch(value) is None:
+        raise InvalidValue(attribute.name, value, f"must be {permitted}")
 
-    return check
 
-
-def _printable(longest: int) -> _Check:
-    def check(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if not isinstance(value, str) or len(value) > longest or not value.isprintable():
-            raise InvalidValue(
-                attribute.name, value, f"must be at most {longest} printable characters"
-            )
-
-    return check
+def _printable(
+    longest: int, _instance: object, attribute: attrs.Attribute[Any], value: object
+) -> None:
+    if not isinstance(value, str) or len(value) > longest or not value.isprintable():
+        raise InvalidValue(attribute.name, value, f"must be at most {longest} printable characters")
 
 
 def _message(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -91,17 +91,18 @@ def _status(value: Status | str) -> Status:
 
 
 def _data(value: Mapping[str, object] | None) -> FrozenMap:
-    return freeze(value, where="data")
+    return freeze(value)
 
 
 def _context_or_own_id(value: str | None, command: Any) -> str:
-    return cast(str, command.sequence_id) if value is None else value
+    own_id: str = command.sequence_id
+    return own_id if value is None else value
 
 
-_is_id = _matches(_ID, "1 to 200 printable ASCII characters")
-_is_name = _matches(_NAME, "1 to 63 letters, digits, '-' or '_'")
-_is_text = _printable(200)
-_is_reason = _printable(1_000)
+_is_id = partial(_matches, _ID, "1 to 200 printable ASCII characters")
+_is_name = partial(_matches, _NAME, "1 to 63 letters, digits, '-' or '_'")
+_is_text = partial(_printable, 200)
+_is_reason = partial(_printable, 1_000)
 _optional = attrs.validators.optional
 
 

@@ -7,9 +7,10 @@ says where in the value the mistake is, in the words of Keptn's shipyard (``task
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
-from typing import Any, Final, TypeAlias, final
+from functools import partial
+from typing import Any, Final, final
 
 import attrs
 
@@ -18,8 +19,6 @@ from sequencectl.errors import DefinitionError, DurationError, PayloadError
 from sequencectl.payload import EMPTY, FrozenMap, freeze, step
 from sequencectl.policies import LONGEST_TIMEOUT, SequenceTimeouts, TaskTimeouts
 from sequencectl.results import Result
-
-_Check: TypeAlias = "Callable[[object, attrs.Attribute[Any], object], None]"
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _SOURCE: Final = re.compile(r"[ -~]{1,200}")
@@ -39,33 +38,36 @@ def _check_priority(_definition: object, field: attrs.Attribute[Any], value: obj
         raise DefinitionError(field.name, value, permitted)
 
 
-def _a(kind: type) -> _Check:
-    """Return a validator of one value of this type."""
-
-    def check(_definition: object, field: attrs.Attribute[Any], value: object) -> None:
-        if not isinstance(value, kind):
-            raise DefinitionError(field.name, value, f"must be a {kind.__name__}")
-
-    return check
+def _check_kind(
+    _definition: object, field: attrs.Attribute[Any], value: object, *, kind: type
+) -> None:
+    if not isinstance(value, kind):
+        raise DefinitionError(field.name, value, f"must be a {kind.__name__}")
 
 
-def each(kind: type[Any], where: str, *, least: int = 0, is_named: bool = False) -> _Check:
-    """Return a validator of a tuple of values of one type: so many at least, each name once."""
-
-    def check(_definition: object, _field: attrs.Attribute[Any], value: object) -> None:
-        if not isinstance(value, tuple):
-            raise DefinitionError(where, value, "must be a tuple")
-        if len(value) < least:
-            raise DefinitionError(where, value, "must not be empty")
-        names: set[str] = set()
-        for index, entry in enumerate(value):
-            if not isinstance(entry, kind):
-                raise DefinitionError(f"{where}[{index}]", entry, f"must be a {kind.__name__}")
-            if is_named and entry.name in names:
+def check_each(
+    _definition: object,
+    _field: attrs.Attribute[Any],
+    value: object,
+    *,
+    kind: type[Any],
+    where: str,
+    least: int = 0,
+    is_named: bool = False,
+) -> None:
+    """Validate a tuple of values of one type: so many at least, and each name once."""
+    if not isinstance(value, tuple):
+        raise DefinitionError(where, value, "must be a tuple")
+    if len(value) < least:
+        raise DefinitionError(where, value, "must not be empty")
+    names: set[str] = set()
+    for index, entry in enumerate(value):
+        if not isinstance(entry, kind):
+            raise DefinitionError(f"{where}[{index}]", entry, f"must be a {kind.__name__}")
+        if is_named:
+            if entry.name in names:
                 raise DefinitionError(f"{where}[{index}].name", entry.name, "must not occur twice")
-            names.add(getattr(entry, "name", ""))
-
-    return check
+            names.add(entry.name)
 
 
 def _read_delay(value: timedelta | str) -> timedelta:
@@ -145,7 +147,9 @@ class TaskDefinition:
     )
     properties: FrozenMap = attrs.field(default=EMPTY, kw_only=True, converter=_read_properties)
     timeouts: TaskTimeouts | None = attrs.field(
-        default=None, kw_only=True, validator=attrs.validators.optional(_a(TaskTimeouts))
+        default=None,
+        kw_only=True,
+        validator=attrs.validators.optional(partial(_check_kind, kind=TaskTimeouts)),
     )
     expects: int | frozenset[str] | None = attrs.field(
         default=None, kw_only=True, converter=_read_expects
@@ -192,14 +196,18 @@ class SequenceDefinition:
 
     name: str = attrs.field(validator=_check_name)
     tasks: tuple[TaskDefinition, ...] = attrs.field(
-        validator=each(TaskDefinition, "tasks", least=1)
+        validator=partial(check_each, kind=TaskDefinition, where="tasks", least=1)
     )
     triggered_on: tuple[TriggeredOn, ...] = attrs.field(
-        default=(), kw_only=True, validator=each(TriggeredOn, "triggeredOn")
+        default=(),
+        kw_only=True,
+        validator=partial(check_each, kind=TriggeredOn, where="triggeredOn"),
     )
     priority: int | None = attrs.field(default=None, kw_only=True, validator=_check_priority)
     timeouts: SequenceTimeouts = attrs.field(
-        default=SequenceTimeouts(), kw_only=True, validator=_a(SequenceTimeouts)
+        default=SequenceTimeouts(),
+        kw_only=True,
+        validator=partial(_check_kind, kind=SequenceTimeouts),
     )
 
 
@@ -211,5 +219,5 @@ class StageDefinition:
     name: str = attrs.field(validator=_check_name)
     sequences: tuple[SequenceDefinition, ...] = attrs.field(
         default=(),
-        validator=each(SequenceDefinition, "sequences", is_named=True),
+        validator=partial(check_each, kind=SequenceDefinition, where="sequences", is_named=True),
     )

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sized
 from functools import reduce
 from json.encoder import encode_basestring
 from math import isfinite
-from typing import Any, Final, NoReturn, TypeAlias, cast, final
+from typing import Any, Final, NoReturn, TypeAlias, final
 
 from sequencectl.errors import PayloadError, shown
 
@@ -129,7 +129,8 @@ def freeze(value: Mapping[str, object] | None, *, where: str = "data") -> Frozen
 
 def thaw(frozen: FrozenMap) -> dict[str, Any]:
     """Return `frozen` as plain dicts and lists, fresh ones each time and free to change."""
-    return cast("dict[str, Any]", _thawed(frozen))
+    thawed: dict[str, Any] = _thawed(frozen)
+    return thawed
 
 
 def merge(base: FrozenMap, later: FrozenMap) -> FrozenMap:
@@ -204,7 +205,7 @@ class _Freezer:
         if isinstance(value, int):
             if not -_INT_LIMIT < value < _INT_LIMIT:
                 raise self._refused(trail, value, "must have at most 4300 digits")
-            return value if type(value) is int else int.__int__(value)
+            return int.__int__(value)
         if isinstance(value, float):
             if not isfinite(value):
                 raise self._refused(trail, value, "must be a finite number")
@@ -295,7 +296,7 @@ def _measure(value: FrozenJson) -> tuple[int, int]:
             size += inner_size + 1
             depth = max(depth, inner_depth)
         return max(size, 1) + 1, depth + 1
-    return (4 if value is None or value is True else 5 if value is False else len(repr(value))), 0
+    return len(repr(value)), 0  # None, True and False are as long as null, true and false
 
 
 EMPTY: Final = _of({})

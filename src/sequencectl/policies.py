@@ -8,10 +8,11 @@ Every mistake is a `PolicyError` that names the argument.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from enum import Enum
-from typing import Any, Final, TypeAlias, TypeVar, cast, final
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar, final
 
 import attrs
 
@@ -52,22 +53,23 @@ def _limit(value: object) -> timedelta:
     return limit
 
 
-def _read(value: _GivenTimeout) -> Timeout:
-    """Read a limit, or leave it to the validator, which knows the name of the argument."""
+def _read(value: _GivenTimeout) -> _GivenTimeout:
+    """Read a limit; None, and what is none, is left to the validator, which knows the argument."""
     try:
-        return None if value is None else _limit(value)
+        return _limit(value)
     except DurationError:
-        return cast("Timeout", value)
+        return value
 
 
 def _check(_policy: object, field: attrs.Attribute[Any], value: object) -> None:
     try:
-        _limit(timedelta(1) if value is None else value)
+        if value is not None:
+            _limit(value)
     except DurationError as error:
         raise PolicyError(field.name, value, error.problem) from None
 
 
-def _read_own(value: _GivenTimeout | Inherit) -> Timeout | Inherit:
+def _read_own(value: _GivenTimeout | Inherit) -> _GivenTimeout | Inherit:
     return value if isinstance(value, Inherit) else _read(value)
 
 
@@ -218,7 +220,7 @@ class TimeoutPolicy:
         if completion is None and not self.is_unbounded:
             raise PolicyError(
                 f"completion of task {name}" if name else "completion",
-                completion,
+                None,
                 "must be a limit; only TimeoutPolicy.unbounded() may do without",
             )
         return ResolvedTimeouts(reaction, completion)
@@ -273,20 +275,16 @@ def _read_stages(
     return stages
 
 
-def _whole(
-    least: int, most: int | None = None
-) -> Callable[[object, attrs.Attribute[Any], object], None]:
-    permitted = f"of at least {least}" if most is None else f"from {least} to {most}"
-
-    def check(_policy: object, field: attrs.Attribute[Any], value: object) -> None:
-        if type(value) is not int or value < least or (most is not None and value > most):
-            raise PolicyError(field.name, value, f"must be an int {permitted}")
-
-    return check
+def _check_whole(
+    least: int, most: int | None, _policy: object, field: attrs.Attribute[Any], value: object
+) -> None:
+    if type(value) is not int or value < least or (most is not None and value > most):
+        permitted = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise PolicyError(field.name, value, f"must be an int {permitted}")
 
 
-_at_least_0 = _whole(0)
-_at_least_1 = _whole(1)
+_at_least_0: Final = partial(_check_whole, 0, None)
+_at_least_1: Final = partial(_check_whole, 1, None)
 
 
 @final
@@ -332,7 +330,7 @@ class Bounds:
     """
 
     payload_size: int = attrs.field(default=65_536, validator=_at_least_1)
-    payload_depth: int = attrs.field(default=32, validator=_whole(1, 100))
+    payload_depth: int = attrs.field(default=32, validator=partial(_check_whole, 1, 100))
     input_size: int = attrs.field(default=1_048_576, validator=_at_least_1)
     retain: int = attrs.field(default=200, validator=_at_least_0)
     remember: int = attrs.field(default=10_000, validator=_at_least_0)

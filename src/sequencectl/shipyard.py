@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 import attrs
@@ -21,7 +22,7 @@ from sequencectl.definitions import (
     StageDefinition,
     TaskDefinition,
     TriggeredOn,
-    each,
+    check_each,
 )
 from sequencectl.errors import DefinitionError
 from sequencectl.payload import step
@@ -103,7 +104,9 @@ class Shipyard:
     """The stages of a project in their order, at least one; raises `DefinitionError` (R17)."""
 
     stages: tuple[StageDefinition, ...] = attrs.field(
-        validator=each(StageDefinition, "spec.stages", least=1, is_named=True),
+        validator=partial(
+            check_each, kind=StageDefinition, where="spec.stages", least=1, is_named=True
+        ),
     )
     name: str = attrs.field(default="", kw_only=True, validator=_check_title)
     _stages: dict[str, StageDefinition] = attrs.field(init=False, eq=False, repr=False)

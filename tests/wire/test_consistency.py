@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
 
 from sequencectl import serialization as z
 from sequencectl.errors import DecodeError
+from sequencectl.facts import Control, Subject
 from tests.wire.documents import HEADER, WHOLES, chosen, rows
 from tests.wire.story import EVENTS, STATE
 from tests.wire.trees import at, read_or_refused, tree_of, with_value
@@ -17,74 +20,94 @@ RUN: Final = {"name": "deploy", "result": "pass", "task_id": "t"}
 OTHER: Final = {"name": "test", "result": "pass", "task_id": "t"}
 CONTROL: Final = {"actor": "", "reason": "", "request_id": None, "requests_remembered": 0}
 PAUSE: Final = {"at": INSTANT, "control": CONTROL, "stage": "dev"}
+NINE: Final = datetime(2026, 1, 1, 9, tzinfo=UTC)
+SUBJECT: Final = Subject("sock shop", "of running", "dev", "delivery", "orders", "running")
+PREDICATE: Final = re.compile("(must|does not|place, accepted serial and serial must) [a-z]")
 
-FAULTS: Final[list[tuple[str, dict[str, Any], str]]] = [
-    ("record-waiting", {"phase": "finished"}, "phase"),
-    ("record-waiting", {"subject.context": ""}, "subject.context"),
-    ("record-waiting", {"subject.sequence_id": ""}, "subject.sequence_id"),
-    ("record-waiting", {"place": 0}, "place"),
-    ("record-waiting", {"place": 2}, "place"),
-    ("record-waiting", {"serial": 0}, "place"),
-    ("record-waiting", {"lane": "prod"}, "lane"),
-    ("record-waiting", {"lane": "dev/orders"}, "lane"),
-    ("record-waiting", {"definition.name": "other"}, "definition.name"),
-    ("record-waiting", {"started_at": INSTANT}, "started_at"),
-    ("record-waiting", {"phase": "running"}, "started_at"),
-    ("record-waiting", {"due_at": INSTANT}, "due_at"),
-    ("record-waiting", {"timeout": None}, "deadline"),
-    ("record-waiting", {"phase": "held"}, "deadline"),
-    ("record-waiting", {"time_left": 1}, "time_left"),
-    ("record-waiting", {"abort": CONTROL}, "abort"),
-    ("record-waiting", {"runs": [RUN]}, "runs"),
-    ("record-running", {"started_at": None}, "started_at"),
-    ("record-running", {"due_at": INSTANT}, "due_at"),
-    ("record-running", {"phase": "aborting"}, "abort"),
-    ("record-running", {"phase": "paused", "deadline": None}, "task"),
-    ("record-running", {"task.triggered.subject.service": "orders"}, "task.triggered.subject"),
-    ("record-running", {"task.triggered.index": 1}, "task.triggered.index"),
-    ("record-running", {"task.triggered.task": "test"}, "runs"),
-    ("record-running", {"task.triggered.expects": 0}, "task.triggered.expects"),
-    ("record-running", {"runs": [RUN, OTHER], "task.triggered.index": 2}, "runs"),
-    ("record-paused", {"deadline": INSTANT}, "deadline"),
-    ("record-scheduled", {"runs": [OTHER]}, "runs"),
-    ("record-scheduled", {"runs": [RUN, OTHER, RUN]}, "runs"),
-    ("record-aborting", {"abort": None}, "abort"),
-    ("record-finished", {"phase": "running"}, "phase"),
-    ("record-finished", {"subject.stage": ""}, "subject.stage"),
-    ("record-finished", {"serial": 1}, "place"),
-    ("header", {"ledger.at": None}, "ledger.at"),
-    ("header", {"ledger.serial": 0}, "ledger.at"),
-    ("header", {"ledger.request_ids": ["a", "b", "a"]}, "ledger.request_ids"),
-    ("header", {"contexts": {"c": {"pauses": [], "resumed": None}}}, "contexts.c.pauses"),
-    ("header", {"contexts": {"c": {"pauses": [PAUSE] * 2, "resumed": None}}}, "contexts.c.pauses"),
-    ("event-SequenceStarted-1", {"serial": 0}, "serial"),
-    ("event-SequenceStarted-1", {"deadline": None}, "deadline"),
-    ("event-SequenceTriggered-1", {"timeout": None}, "deadline"),
-    ("event-SequenceTriggered-1", {"place": 2}, "place"),
-    ("event-SequenceTriggered-1", {"lane": "staging"}, "lane"),
-    ("event-SequenceAbortRequested-1", {"timeout": None}, "deadline"),
-    ("event-TaskTriggered-1", {"expects": 0}, "expects"),
-    ("event-TaskTriggered-1", {"reaction_deadline": None}, "reaction_deadline"),
-    ("event-TaskTriggered-1", {"completion_timeout": None}, "completion_deadline"),
-    ("event-ContextPaused-1", {"subject.context": ""}, "subject.context"),
-    ("event-ContextResumed-1", {"subject.context": ""}, "subject.context"),
-    ("event-StageFrozen-1", {"subject.stage": ""}, "subject.stage"),
-    ("event-StageUnfrozen-1", {"subject.stage": ""}, "subject.stage"),
-    ("event-FollowUpRefused-1", {"subject.sequence_id": ""}, "subject.sequence_id"),
+FAULTS: Final[list[tuple[str, dict[str, Any], str, Any]]] = [
+    ("record-waiting", {"phase": "finished"}, "phase", "finished"),
+    ("record-waiting", {"subject.context": ""}, "subject.context", ""),
+    ("record-waiting", {"subject.sequence_id": ""}, "subject.sequence_id", ""),
+    ("record-waiting", {"place": 0}, "place", (0, 1, 1)),
+    ("record-waiting", {"place": 2}, "place", (2, 1, 1)),
+    ("record-waiting", {"serial": 0}, "place", (1, 1, 0)),
+    ("record-waiting", {"lane": "prod"}, "lane", "prod"),
+    ("record-waiting", {"lane": "dev/orders"}, "lane", "dev/orders"),
+    ("record-waiting", {"definition.name": "other"}, "definition.name", "other"),
+    ("record-waiting", {"started_at": INSTANT}, "started_at", NINE),
+    ("record-waiting", {"phase": "running"}, "started_at", None),
+    ("record-waiting", {"due_at": INSTANT}, "due_at", NINE),
+    ("record-waiting", {"timeout": None}, "deadline", datetime(2026, 3, 1, 0, 59, 50, 1, UTC)),
+    ("record-waiting", {"phase": "held"}, "deadline", datetime(2026, 3, 1, 0, 59, 50, 1, UTC)),
+    ("record-waiting", {"time_left": 1}, "time_left", timedelta(microseconds=1)),
+    ("record-waiting", {"abort": CONTROL}, "abort", Control()),
+    ("record-waiting", {"runs": [RUN]}, "runs", ["deploy"]),
+    ("record-running", {"started_at": None}, "started_at", None),
+    ("record-running", {"due_at": INSTANT}, "due_at", NINE),
+    ("record-running", {"phase": "aborting"}, "abort", None),
+    ("record-running", {"phase": "paused", "deadline": None}, "task", "deploy"),
+    ("record-running", {"task.triggered.subject.service": "orders"},
+     "task.triggered.subject", SUBJECT),
+    ("record-running", {"task.triggered.index": 1}, "task.triggered.index", 1),
+    ("record-running", {"task.triggered.task": "test"}, "runs", ["test"]),
+    ("record-running", {"task.triggered.expects": 0}, "task.triggered.expects", 0),
+    ("record-running", {"runs": [RUN, OTHER], "task.triggered.index": 2},
+     "runs", ["deploy", "test", "deploy"]),
+    ("record-paused", {"deadline": INSTANT}, "deadline", NINE),
+    ("record-scheduled", {"runs": [OTHER]}, "runs", ["test"]),
+    ("record-scheduled", {"runs": [RUN, OTHER, RUN]}, "runs", ["deploy", "test", "deploy"]),
+    ("record-aborting", {"abort": None}, "abort", None),
+    ("record-finished", {"phase": "running"}, "phase", "running"),
+    ("record-finished", {"subject.stage": ""}, "subject.stage", ""),
+    ("record-finished", {"serial": 1}, "place", (33, 33, 1)),
+    ("header", {"ledger.at": None}, "ledger.at", None),
+    ("header", {"ledger.serial": 0}, "ledger.at", datetime(2026, 3, 1, 0, 0, 56, 66, UTC)),
+    ("header", {"ledger.request_ids": ["a", "b", "a"]}, "ledger.request_ids", ("a", "b", "a")),
+    ("header", {"contexts": {"c": {"pauses": [], "resumed": None}}}, "contexts.c.pauses", []),
+    ("header", {"contexts": {"c": {"pauses": [PAUSE] * 2, "resumed": None}}},
+     "contexts.c.pauses", ["dev", "dev"]),
+    ("event-SequenceStarted-1", {"serial": 0}, "serial", 0),
+    ("event-SequenceStarted-1", {"deadline": None}, "deadline", None),
+    ("event-SequenceTriggered-1", {"timeout": None},
+     "deadline", datetime(2026, 3, 1, 0, 59, 50, 1, UTC)),
+    ("event-SequenceTriggered-1", {"place": 2}, "place", (2, 1, 1)),
+    ("event-SequenceTriggered-1", {"lane": "staging"}, "lane", "staging"),
+    ("event-SequenceAbortRequested-1", {"timeout": None},
+     "deadline", datetime(2026, 3, 1, 1, 0, 21, 32, UTC)),
+    ("event-TaskTriggered-1", {"expects": 0}, "expects", 0),
+    ("event-TaskTriggered-1", {"reaction_deadline": None}, "reaction_deadline", None),
+    ("event-TaskTriggered-1", {"completion_timeout": None},
+     "completion_deadline", datetime(2026, 3, 1, 1, 59, 56, 8, UTC)),
+    ("event-ContextPaused-1", {"subject.context": ""}, "subject.context", ""),
+    ("event-ContextResumed-1", {"subject.context": ""}, "subject.context", ""),
+    ("event-StageFrozen-1", {"subject.stage": ""}, "subject.stage", ""),
+    ("event-StageUnfrozen-1", {"subject.stage": ""}, "subject.stage", ""),
+    ("event-FollowUpRefused-1", {"subject.sequence_id": ""}, "subject.sequence_id", ""),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "changes", "where"), FAULTS)
-def test_what_cannot_be_is_refused(name: str, changes: dict[str, Any], where: str) -> None:
+@pytest.mark.parametrize(("name", "changes", "where", "value"), FAULTS)
+def test_what_cannot_be_is_refused(
+    name: str, changes: dict[str, Any], where: str, value: Any
+) -> None:
     """A phase without what belongs to it, a limit without its deadline, a task out of its order."""
     kind = name.partition("-")[0]
     tree = tree_of(chosen()[name])
-    for path, value in changes.items():
-        tree = with_value(tree, (kind, *path.split(".")), value)
+    for path, other in changes.items():
+        tree = with_value(tree, (kind, *path.split(".")), other)
     error = read_or_refused(chosen()[name], tree)
 
     assert error is not None
-    assert f"{kind}.{where}" == error.where
+    assert (f"{kind}.{where}", value) == (error.where, error.value)
+    assert PREDICATE.match(error.problem)
+
+
+def test_what_is_just_possible_is_read() -> None:
+    """A task may expect a single source."""
+    document = chosen()["event-TaskTriggered-1"]
+    tree = with_value(tree_of(document), ("event", "expects"), 1)
+
+    assert read_or_refused(document, tree) is None
 
 
 # ---------------------------------------------------------------- parts that do not fit
@@ -137,6 +160,13 @@ BETWEEN: Final[list[tuple[dict[tuple[str | int, ...], Any], str]]] = [
         "task_id",
     ),
     ({(*HEAD, "ledger", "serial"): 0, (*HEAD, "ledger", "at"): None}, "header"),
+    *[
+        (
+            {(*HEAD, "ledger", "serial"): 0, (*HEAD, "ledger", "at"): None, (*HEAD, none): {}},
+            "header",
+        )
+        for none in ("contexts", "freezes")
+    ],
 ]
 
 
@@ -153,6 +183,8 @@ def test_parts_that_do_not_belong_together_are_refused(
     assert error is not None
     assert error.where.endswith(where)
     assert error.where.startswith(("records[", "header"))
+    assert PREDICATE.match(error.problem)
+    assert error.value is not None
 
 
 def test_rows_may_come_in_any_order() -> None:

@@ -114,8 +114,9 @@ def test_a_reader_of_schema_2_refuses_schema_3() -> None:
 def test_a_schema_that_does_not_exist_is_not_written(schema: Any) -> None:
     """A typing error in a deployment is heard of at once."""
     for document in chosen().values():
-        with pytest.raises(InvalidValue, match=r"^schema: must be an int from 1 to 1, got"):
+        with pytest.raises(InvalidValue) as caught:
             document.dump(document.value, schema=schema)
+        assert f"schema: must be an int from 1 to 1, got {schema!r}" == str(caught.value)
 
 
 @pytest.mark.parametrize("event", [b"null", b"[]", b"1", b"{}"])

@@ -14,7 +14,7 @@ import pytest
 import sequencectl as s
 from sequencectl import events as e
 from sequencectl import serialization as z
-from sequencectl._stored import rule_of
+from sequencectl._stored import ID, rule_of
 from sequencectl.errors import DecodeError
 from tests.wire.documents import PARTS, WHOLES, Document, chosen
 from tests.wire.trees import (
@@ -311,9 +311,9 @@ def test_a_stack_that_is_nearly_full_is_no_other_error() -> None:
         try:
             nested(free - left, lambda: z.load_command(raw))
         except DecodeError as error:
-            answers.add(error.where)
+            answers.add((error.where, error.problem, error.value is None))
 
-    assert "command" in answers
+    assert ("command", "must nest less deep", False) in answers
 
 
 # ---------------------------------------------------------------- rules
@@ -378,6 +378,8 @@ def test_every_text_and_number_has_a_rule() -> None:
         if field.type in plain and rule_of(field) is None
     }
 
+    assert rule_of(attrs.fields(z.Header).contexts) is ID
+    assert rule_of(attrs.fields(e.TaskTriggered).expects) is None
     assert len(classes) > 40
     assert {name for name in free if not name.endswith(".message")} == {
         "TimeoutExplanation.awaited"
