@@ -89,9 +89,10 @@ def _complain(sentence: str) -> int:
     return 1
 
 
-def _end() -> NoReturn:
+def program() -> NoReturn:
+    """Be the program ``sequencectl-controller``."""
     sys.exit(main())
 
 
 if __name__ == "__main__":
-    _end()
+    program()

@@ -121,27 +121,28 @@ class ProjectsApi:
 
     async def stages_of(self, project: Project) -> list[Document]:
         """Return how the stages of a project stand."""
+
+        def asked(plane: ControlPlane, state: ProjectState) -> list[Document]:
+            return [_stage(stage.name, state) for stage in plane.shipyard.stages]
+
+        return await self._host.ask(project.name, asked)
+
+    async def _with_services(self, project: Project) -> list[Document]:
+        """Return the stages of a project with its services, which are those of each stage."""
         triggered = await self._host.read(lambda journal: journal.services(project.name))
         created = {name: instant(at) for name, at in project.services.items()}
         services = [
             {"serviceName": name, "creationDate": at}
             for name, at in sorted({**triggered, **created}.items())
         ]
-
-        def asked(plane: ControlPlane, state: ProjectState) -> list[Document]:
-            return [
-                {**_stage(stage.name, state), "services": services}
-                for stage in plane.shipyard.stages
-            ]
-
-        return await self._host.ask(project.name, asked)
+        return [{**stage, "services": services} for stage in await self.stages_of(project)]
 
     def _project(self, request: Request) -> Project:
         return self._host.projects.get(request.path_params["project"])
 
     async def _stage(self, request: Request) -> Document:
         project, name = self._project(request), request.path_params["stage"]
-        stages = await self.stages_of(project)
+        stages = await self._with_services(project)
         found = next((stage for stage in stages if stage["stageName"] == name), None)
         if found is None:
             raise Refusal(404, f"project {project.name} has no stage {name!r}")
@@ -153,7 +154,7 @@ class ProjectsApi:
             "creationDate": instant(project.created_at),
             "shipyard": project.shipyard,
             "shipyardVersion": _VERSION,
-            "stages": await self.stages_of(project),
+            "stages": await self._with_services(project),
         }
 
 

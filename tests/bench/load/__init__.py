@@ -1,0 +1,1 @@
+"""The reference controller under load: writers that wait for answers, and clients that follow."""
