@@ -39,11 +39,14 @@ PROGRAMS = os.path.join(VENV, "Scripts" if os.name == "nt" else "bin")
 USAGE = """usage: python3 dev.py VERB [-- ARGUMENTS]
 
   demo [ARGUMENTS]     play the user stories on a real shipyard
+  demo --serve         serve the reference controller, with executors, and play them there
+  cli [ARGUMENTS]      the command line of the reference controller
   test [-- ARGUMENTS]  all tests with branch coverage, or pytest with these arguments
   lint                 style, format and import contracts
   types                mypy, strict
   docs                 build the documentation, warnings are errors
   bench [ARGUMENTS]    measure; with --write, renew docs/performance.md
+  load [ARGUMENTS]     the reference controller under load: writers, and clients of its stream
   peers [ARGUMENTS]    measure ours beside other libraries
   defects [ARGUMENTS]  seed known defects; the tests must catch each of them
   explore [ARGUMENTS]  every state of small worlds, slice by slice
@@ -80,7 +83,14 @@ def module(name, *arguments):
 
 
 def demo(arguments):
+    if "--serve" in arguments:
+        rest = [argument for argument in arguments if argument != "--serve"]
+        return [module("examples.controller.demo", *rest)]
     return [module("examples.demo", *arguments)]
+
+
+def cli(arguments):
+    return [module("examples.controller.cli", *arguments)]
 
 
 def test(arguments):
@@ -112,6 +122,10 @@ def docs(_arguments):
 
 def bench(arguments):
     return [module("tests.bench", *arguments)]
+
+
+def load(arguments):
+    return [module("tests.bench.load", *arguments)]
 
 
 def peers(arguments):
@@ -177,11 +191,13 @@ Verb = collections.namedtuple("Verb", "job layers takes_arguments")
 PACKAGE = ("build", "run")
 VERBS = {
     "demo": Verb(demo, PACKAGE + ("demo",), True),
+    "cli": Verb(cli, PACKAGE + ("demo", "controller"), True),
     "test": Verb(test, PACKAGE + ("demo", "controller", "test"), True),
     "lint": Verb(lint, PACKAGE + ("lint",), False),
     "types": Verb(types, PACKAGE + ("demo", "controller", "test", "types"), False),
     "docs": Verb(docs, PACKAGE + ("demo", "controller", "test", "docs"), False),
     "bench": Verb(bench, PACKAGE + ("demo", "controller", "test"), True),
+    "load": Verb(load, PACKAGE + ("demo", "controller", "test"), True),
     "peers": Verb(peers, PACKAGE + ("demo", "controller", "test", "peers"), True),
     "defects": Verb(defects, PACKAGE + ("demo", "controller", "test"), True),
     "fuzz": Verb(fuzz, PACKAGE + ("demo", "controller", "test"), True),
@@ -192,6 +208,7 @@ VERBS = {
 }
 # What an argument of a verb needs on top.
 MORE_LAYERS = {
+    ("demo", "--serve"): ("controller",),
     ("bench", "--write"): ("bench",),
     ("deep", "fuzz"): ("fuzz",),
     ("deep", "mutation"): ("mutation",),

@@ -89,10 +89,10 @@ def _complain(sentence: str) -> int:
     return 1
 
 
-def program() -> NoReturn:
+def run() -> NoReturn:
     """Be the program ``sequencectl-controller``."""
     sys.exit(main())
 
 
 if __name__ == "__main__":
-    program()
+    run()

@@ -1,0 +1,130 @@
+"""Verbs that show what runs, and why it does not: the list of contexts, and explanations."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import click
+
+from examples.controller.cli.answers import Refused
+from examples.controller.cli.client import Json
+from examples.controller.cli.completing import project_names, service_names, stage_names
+from examples.controller.cli.finding import Found, find, find_sequence, projects_of
+from examples.controller.cli.session import Session, verb
+from examples.controller.cli.story import sequences
+from examples.controller.cli.text import clock
+from examples.controller.cli.watching import HEADINGS, Watch, rows_of
+
+STATES: Final = ("triggered", "waiting", "started", "paused", "finished", "timedOut", "aborted")
+
+
+@click.command("sequence")
+@click.option("--project", "-p", shell_complete=project_names, help="The project.")
+@click.option("--keptn-context", "-c", "keptnContext", help="These contexts: one, or C1,C2.")
+@click.option("--name", help="Sequences of this name.")
+@click.option("--state", type=click.Choice(STATES), help="Contexts in this state.")
+@click.option("--stage", shell_complete=stage_names, help="What has come to this stage.")
+@click.option("--service", shell_complete=service_names, help="Deliveries of this service.")
+@click.option("--page-size", type=click.IntRange(1, 100), default=10, show_default=True)
+@click.option("--all", "is_all", is_flag=True, help="All pages, and not only the newest.")
+@click.option("--watch", is_flag=True, help="Follow them until all of them are over.")
+@verb
+def get_sequence(
+    session: Session,
+    *,
+    project: str | None,
+    page_size: int,
+    is_all: bool,
+    watch: bool,
+    **filters: str | None,
+) -> None:
+    """Show what was triggered in a project, the newest first."""
+    path = ("v1", "sequence", project or _only_project(session))
+
+    def read() -> Json:
+        pages = session.client.pages(*path, pageSize=page_size, **filters)
+        page = next(pages)
+        for another in pages if is_all else ():
+            page = another | {"states": [*page["states"], *another["states"]]}
+        return page
+
+    if not watch:
+        page = read()
+        session.answer_table(page, HEADINGS, rows_of(page.get("states") or []))
+        return
+    watching = Watch(
+        client=session.client,
+        project=path[-1],
+        read=lambda: list(read().get("states") or ()),
+        printer=session.printer,
+        room=sys.maxsize if is_all else page_size,
+        is_silent=session.is_json,
+    )
+    states = watching.run()
+    if session.is_json:
+        session.printer.json({"states": states, "totalCount": len(states)})
+    watching.judge()
+
+
+@click.command("explain")
+@click.argument("known", metavar="[ID]", required=False)
+@click.option("--project", "-p", shell_complete=project_names, help="Its project.")
+@click.option("--keptn-context", "-c", "context", help="The Keptn context.")
+@click.option("--stage", "-s", shell_complete=stage_names, help="In this stage alone.")
+@verb
+def explain(
+    session: Session,
+    *,
+    known: str | None,
+    project: str | None,
+    context: str | None,
+    stage: str | None,
+) -> None:
+    """Say how the sequences of a context stand and why, or the one sequence of this ID."""
+    if (known is None) == (context is None):
+        raise click.UsageError("Give either an ID or --keptn-context.")
+    found = _found(session, known or context or "", project, is_context=context is not None)
+    lines = [
+        _explanation(found.detail, each)
+        for each in sequences(found.detail)
+        if stage in {None, each.get("stage")} and known in {None, found.context, each.get("id")}
+    ]
+    controls = found.detail.get("controls") or ()
+    session.answer(found.detail, *lines, *map(_control, controls))
+
+
+def _found(session: Session, known: str, project: str | None, *, is_context: bool) -> Found:
+    """Return the context of this id or, unless a context is asked for, that of this sequence."""
+    try:
+        return find(session.client, known, project)
+    except Refused:
+        if is_context:
+            raise
+    return find_sequence(session.client, known, project)
+
+
+def _explanation(detail: Json, sequence: Json) -> str:
+    """Return the explanation of a sequence; one that is forgotten has but its end."""
+    explanations = detail.get("explanations") or {}
+    if explanation := explanations.get(sequence.get("id")):
+        return str(explanation.get("text"))
+    named = f"{sequence.get('name')} in stage {sequence.get('stage')}"
+    ended = f"{sequence.get('phase')} with result {sequence.get('result')}"
+    return f"{named}: {ended}. {sequence.get('message') or ''}".rstrip()
+
+
+def _control(control: Json) -> str:
+    """Return who controlled the context, how, when and why."""
+    stage = f" in stage {control['stage']}" if control.get("stage") else ""
+    actor = f" by {control['actor']}" if control.get("actor") else ""
+    reason = f" ({control['reason']})" if control.get("reason") else ""
+    when = clock(control.get("at"), with_date=True)
+    return f"{when} UTC: {control.get('kind')}{stage}{actor}{reason}"
+
+
+def _only_project(session: Session) -> str:
+    projects = projects_of(session.client)
+    if len(projects) != 1:
+        raise click.UsageError("Say with --project which project.")
+    return projects[0]

@@ -1,0 +1,181 @@
+"""The executor itself: it looks which tasks are open and works on all of them at once.
+
+The list of open tasks is the only truth. What is in it and not known yet is begun; what is no
+longer in it is dropped, whoever ended it. A stream, if there is one, only says when to look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, final
+
+import attrs
+
+from examples.executor.api import Api, Away, Refused, pause_after
+from examples.executor.behaviour import Behaviour, Json, described, finished, started
+
+LOOK: Final = 5.0
+"""So many seconds lie between two looks, if no stream says that something has changed."""
+
+APPLIED: Final = "applied"
+
+
+@attrs.define(eq=False)
+class Job:
+    """Work on one task; nobody stops it any more once it reports its end."""
+
+    task: Json
+    project: str
+    number: int
+    is_ending: bool = False
+    runner: asyncio.Task[None] | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it still works."""
+        return self.runner is not None and not self.runner.done()
+
+
+@final
+@attrs.define(eq=False)
+class Executor:
+    """Works on the open tasks of one name in these projects, or in all there are."""
+
+    api: Api
+    behaviour: Behaviour
+    say: Callable[[str], None]
+    complain: Callable[[str], None]
+    projects: tuple[str, ...] = ()
+    interval: float | None = None
+    """So many seconds lie between two looks, and no stream is followed; None: follow streams."""
+    is_once: bool = False
+    _jobs: dict[str, Job] = attrs.field(factory=dict)
+    _count: int = 0
+    _done: int = 0
+    _listeners: dict[str, asyncio.Task[None]] = attrs.field(factory=dict)
+    _wake: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Look and work without end, or until all is done if it is to be done once."""
+        failures = 0
+        try:
+            while True:
+                try:
+                    await self.look()
+                except (Away, Refused) as error:
+                    failures += 1
+                    if failures == 1:
+                        self.complain(f"the controller gives no list: {error}; trying again")
+                    await self.api.sleep(pause_after(failures))
+                    continue
+                if failures:
+                    self.complain("the controller answers again")
+                    failures = 0
+                if self.is_once and self._done and not self._jobs:
+                    return
+                await self._rest()
+        finally:
+            await self.stop()
+
+    async def look(self) -> None:
+        """Begin what is open and unknown, drop what is no longer open."""
+        projects = self.projects or tuple(await self.api.projects())
+        found: dict[str, Job] = {}
+        for project in projects:
+            for task in await self.api.open_tasks(self.behaviour.event_type, project):
+                found[str(task.get("id"))] = Job(task, project, 0)
+        for task_id in self._jobs.keys() - found.keys():
+            await self._drop(task_id)
+        for task_id, job in found.items():
+            if task_id not in self._jobs:
+                self._begin(task_id, job)
+        self._listen(projects)
+
+    async def settle(self) -> None:
+        """Wait until all work is done."""
+        await asyncio.gather(*(job.runner for job in self._jobs.values() if job.runner))
+
+    async def stop(self) -> None:
+        """Stop all work at once."""
+        runners = [job.runner for job in self._jobs.values() if job.runner is not None]
+        runners += self._listeners.values()
+        for runner in runners:
+            runner.cancel()
+        await asyncio.gather(*runners, return_exceptions=True)
+
+    def _begin(self, task_id: str, job: Job) -> None:
+        self._count += 1
+        job.number = self._count
+        self._jobs[task_id] = job
+        job.runner = asyncio.create_task(self._work(job))
+
+    async def _drop(self, task_id: str) -> None:
+        """Forget a task that is no longer open, and stop if work on it is not over."""
+        job = self._jobs[task_id]
+        if job.is_live and job.is_ending:
+            return
+        if job.is_live:
+            if await self.api.is_open(self.behaviour.event_type, job.project, task_id):
+                return
+            if job.runner is not None:
+                job.runner.cancel()
+            self.say(f"stopped: {described(job.task)}, which is no longer open")
+        del self._jobs[task_id]
+        self._done += 1
+
+    async def _work(self, job: Job) -> None:
+        behaviour = self.behaviour
+        if behaviour.is_silent:
+            self.say(f"silent: {described(job.task)}")
+            return
+        await self.api.sleep(behaviour.slow)
+        if not await self._report(job, "started", started(job.task, behaviour)):
+            return
+        if behaviour.never_finishes:
+            return
+        await self.api.sleep(behaviour.duration)
+        job.is_ending = True
+        result = behaviour.result_of(job.number)
+        await self._report(job, f"finished with {result}", finished(job.task, behaviour, result))
+        self._wake.set()
+
+    async def _report(self, job: Job, words: str, event: Json) -> bool:
+        """Say what came of a report; return whether the controller took it, be it as a repeat."""
+        try:
+            outcome = await self.api.report(event)
+        except Refused as error:
+            self.complain(f"the report on {described(job.task)} was refused: {error}")
+            return False
+        unchanged = "" if outcome == APPLIED else f", which is {outcome}"
+        self.say(f"{words}: {described(job.task)}{unchanged}")
+        return True
+
+    async def _rest(self) -> None:
+        """Wait until it is time to look again."""
+        if self.interval is not None:
+            await self.api.sleep(self.interval)
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), LOOK)
+        self._wake.clear()
+
+    def _listen(self, projects: tuple[str, ...]) -> None:
+        """Follow the streams of exactly these projects."""
+        wanted = set(projects) if self.interval is None else set()
+        for project in self._listeners.keys() - wanted:
+            self._listeners.pop(project).cancel()
+        for project in wanted - self._listeners.keys():
+            self._listeners[project] = asyncio.create_task(self._follow(project))
+
+    async def _follow(self, project: str) -> None:
+        """Wake up whenever the stream of a project says something; connect again for ever."""
+        failures = 0
+        while True:
+            with suppress(Away):
+                async for _ in self.api.wake_ups(project):
+                    failures = 0
+                    self._wake.set()
+            failures += 1
+            await self.api.sleep(pause_after(failures))

@@ -1,0 +1,218 @@
+"""The command line against the controller, and the demo that serves, as the processes they are."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.controller.process import PATIENCE, ROOT, SHIPYARD, Client, Controller, until
+
+SECRET = "open sesame"  # noqa: S105 - nobody else has it
+CARTS = ("--project=sockshop", "--service=carts")
+CONTEXT = re.compile(r"ID of Keptn context: (\S+)")
+
+
+class Terminal:
+    """Types commands of the command line."""
+
+    def __init__(self, url: str, token: str = SECRET) -> None:
+        self._environment = {
+            **os.environ, "SEQUENCECTL_ENDPOINT": url, "SEQUENCECTL_TOKEN": token, "TERM": "dumb",
+        }  # fmt: skip
+
+    def type(self, *words: str) -> tuple[int, str, str]:
+        """Run a command; return its exit status and what it printed on stdout and stderr."""
+        done = subprocess.run(
+            [sys.executable, "-m", "examples.controller.cli", *words],
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def says(self, *words: str) -> str:
+        """What a command prints that succeeds."""
+        status, said, complaint = self.type(*words)
+        assert (0, "") == (status, complaint)
+        return said
+
+
+@pytest.fixture(scope="module")
+def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
+    """A controller with a token."""
+    folder = tmp_path_factory.mktemp("served")
+    with Controller(folder, "--reaction", "1h", token=SECRET) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def terminal(controller: Controller, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
+    """A terminal in which the project was created."""
+    shipyard = tmp_path_factory.mktemp("shipyard") / "shipyard.yaml"
+    shipyard.write_text(SHIPYARD)
+    terminal = Terminal(controller.url)
+    terminal.says("create", "project", "sockshop", f"--shipyard={shipyard}")
+    terminal.says("create", "service", "carts", "--project=sockshop")
+    return terminal
+
+
+@pytest.fixture
+def client(controller: Controller, terminal: Terminal) -> Iterator[Client]:
+    """A client, for what executors do."""
+    with controller.client() as client:
+        yield client
+
+
+def test_the_third_story_is_that_of_the_proposal(terminal: Terminal, client: Client) -> None:
+    """Trigger, pause, resume, abort: the lines that the proposal shows, and what they lead to."""
+    image = "docker.io/keptnexamples/carts"
+    said = terminal.says("trigger", "delivery", *CARTS, f"--image={image}", "--tag=0.11.1")
+    (context,) = CONTEXT.findall(said)
+    about = f"--keptn-context={context}"
+    resume = f"sequencectl-cli resume sequence --keptn-context={context}"
+
+    assert f" the service carts in project sockshop in version {image}:0.11.1\n" in said
+    paused, how_to_resume = terminal.says("pause", "sequence", about).splitlines()
+    assert "The current sequence execution is paused." == paused
+    assert f"To resume the sequence execution, execute: {resume}" == how_to_resume
+    assert "delivery paused" == client.state(context)["statusLine"]
+    assert "The sequence execution resumes.\n" == terminal.says("resume", "sequence", about)
+    assert "The sequence execution is aborted.\n" in terminal.says("abort", "sequence", about)
+    tasks = {each["shkeptncontext"]: each for each in client.open_tasks("deployment")}
+    client.finish(tasks[context])
+    assert "delivery aborted" == client.state(context)["statusLine"]
+    assert image in client.state(context)["stages"][0]["image"]
+
+
+def test_the_second_delivery_waits_and_says_for_whom(terminal: Terminal, client: Client) -> None:
+    """The first story: the stage is held, and `explain` names who holds it."""
+    first, second = (
+        CONTEXT.findall(terminal.says("trigger", "delivery", *CARTS, "--image=carts:1"))[0]
+        for _ in range(2)
+    )
+    said = terminal.says("explain", f"--keptn-context={second}")
+    listed = terminal.says("get", "sequence", "--project=sockshop", "--state=waiting")
+    for context in (second, first):
+        terminal.says("abort", "sequence", f"--keptn-context={context}", "--force")
+
+    assert "with 0 waiting ahead of it. The lane is held by " in said
+    assert second in listed
+    assert first not in listed
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (0, ("get", "project")),
+        (1, ("get", "project", "nobody")),
+        (1, ("pause", "sequence", "--project=sockshop", "--keptn-context=nobody")),
+        (1, ("trigger", "delivery", "--project=sockshop", "--service=none", "--image=x")),
+        (2, ("pause", "sequence")),
+        (2, ("destroy", "everything")),
+    ],
+)
+def test_the_exit_status_says_what_became_of_it(
+    terminal: Terminal, status: int, words: tuple[str, ...]
+) -> None:
+    """One sentence on stderr unless it was done."""
+    seen, _, complaint = terminal.type(*words)
+
+    assert status == seen
+    assert bool(status) == bool(complaint)
+    assert complaint.count("\n") <= 1
+
+
+def test_nobody_there_is_three_and_a_wrong_token_four(controller: Controller) -> None:
+    """What a script must tell apart."""
+    nobody, _, _ = Terminal("http://127.0.0.1:1").type("get", "project")
+    stranger, _, complaint = Terminal(controller.url, "close sesame").type("get", "project")
+
+    assert (3, 4) == (nobody, stranger)
+    assert "token" in complaint
+
+
+def test_a_watched_delivery_that_fails_is_five(terminal: Terminal, client: Client) -> None:
+    """And its lines tell how it went, also to whoever only reads the end."""
+    about = ("trigger", "delivery", *CARTS, "--image=carts:9", "--watch")
+    with subprocess.Popen(
+        [sys.executable, "-m", "examples.controller.cli", *about],
+        cwd=ROOT,
+        env=terminal._environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as watching:
+        (task,) = until(lambda: client.open_tasks("deployment"))
+        client.finish(task, "fail")
+        said, complaint = watching.communicate(timeout=PATIENCE)
+
+    assert 5 == watching.returncode
+    assert "dev.delivery finished with result fail" in said
+    assert "not ended well" in complaint
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """What the demo that serves prints, without serving on."""
+    data = tmp_path_factory.mktemp("demo")
+    command = [sys.executable, "-m", "examples.controller.demo", "--port", "0", "--exit"]
+    return subprocess.run(
+        [*command, "--duration", "0.2", "--data", str(data)],
+        cwd=ROOT, capture_output=True, text=True, timeout=3 * PATIENCE, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"^Serving on http://127\.0\.0\.1:\d+$",
+        r"^delivery of carts in stage dev is waiting .* The lane is held by .* \(running\)\.$",
+        r" delivery finished \(dev: succeeded, staging: succeeded, production: succeeded\)$",
+        r" Nobody reacted to task get-action in stage production within 8s; it was terminated\.$",
+        r"^The current sequence execution is paused\.$",
+        r"^The sequence execution resumes\.$",
+        r"^The sequence execution is aborted\.$",
+        r" delivery aborted \(.*: aborted\)$",
+        r"python3 dev\.py cli trigger delivery ",
+    ],
+)
+def test_the_demo_that_serves_plays_the_stories(
+    played: subprocess.CompletedProcess[str], line: str
+) -> None:
+    """By way of the command line, with executors as processes; then it says what to try."""
+    assert (0, "") == (played.returncode, played.stderr)
+    assert re.search(line, played.stdout, re.MULTILINE)
+
+
+def test_the_demo_serves_until_it_is_ended(tmp_path: Path) -> None:
+    """Ctrl-C ends the controller and the executors, too."""
+    command = [sys.executable, "-m", "examples.controller.demo", "--port", "0", "--no-stories"]
+    with subprocess.Popen(
+        [*command, "--data", str(tmp_path)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as serving:  # fmt: skip
+        assert serving.stdout is not None
+        line = serving.stdout.readline()
+        url = line.removeprefix("Serving on ").strip()
+        with Client(base_url=url, timeout=PATIENCE) as client:
+            until(lambda: client.get("/v1/project").json()["totalCount"])
+            client.trigger("c1").raise_for_status()
+            until(lambda: client.state("c1")["sequences"][0]["tasks"][0]["executors"])
+        serving.send_signal(signal.SIGINT)
+        said, complaint = serving.communicate(timeout=PATIENCE)
+
+    assert (0, "") == (serving.returncode, complaint)
+    assert said.endswith("Stopped.\n")
+    with pytest.raises(ProcessLookupError):
+        os.killpg(serving.pid, 0)
