@@ -57,6 +57,7 @@ USAGE = """usage: python3 dev.py VERB [-- ARGUMENTS]
   deep simulation      the simulation with 100 000 seeds
   deep fuzz            the same documents, damaged by atheris where that leads to new branches
   deep mutation [M]    mutmut over the modules M, or over all of its table
+  deep budget [LAYER]  each layer on each layer's own defect: none but that layer may catch it
   lock                 make requirements/*.txt afresh from requirements/*.in
 """
 
@@ -155,6 +156,7 @@ DEEP = {
     "simulation": ("sequencectl.testing.simulation", "--seeds=100000"),
     "fuzz": ("tests.fuzz.guided",),
     "mutation": ("tests.mutation",),
+    "budget": ("tests.defects.budget",),
 }
 
 
@@ -189,6 +191,7 @@ def lock(_arguments):
 Verb = collections.namedtuple("Verb", "job layers takes_arguments")
 
 PACKAGE = ("build", "run")
+EVERY_CHECK = ("demo", "controller", "test", "lint", "types", "docs")
 VERBS = {
     "demo": Verb(demo, PACKAGE + ("demo",), True),
     "cli": Verb(cli, PACKAGE + ("demo", "controller"), True),
@@ -199,7 +202,7 @@ VERBS = {
     "bench": Verb(bench, PACKAGE + ("demo", "controller", "test"), True),
     "load": Verb(load, PACKAGE + ("demo", "controller", "test"), True),
     "peers": Verb(peers, PACKAGE + ("demo", "controller", "test", "peers"), True),
-    "defects": Verb(defects, PACKAGE + ("demo", "controller", "test"), True),
+    "defects": Verb(defects, PACKAGE + EVERY_CHECK, True),
     "fuzz": Verb(fuzz, PACKAGE + ("demo", "controller", "test"), True),
     "simulate": Verb(simulate, PACKAGE + ("demo", "controller", "test"), True),
     "explore": Verb(explore, PACKAGE + ("demo", "controller", "test"), True),
@@ -212,6 +215,7 @@ MORE_LAYERS = {
     ("bench", "--write"): ("bench",),
     ("deep", "fuzz"): ("fuzz",),
     ("deep", "mutation"): ("mutation",),
+    ("deep", "budget"): ("lint", "types", "docs"),
 }
 
 

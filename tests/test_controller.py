@@ -458,6 +458,23 @@ def test_a_project_without_a_plane_is_skipped() -> None:
         world.another(planes).handle("p", trigger("b"))
 
 
+def test_a_project_that_others_keep_committing_to_is_skipped() -> None:
+    """Contention in one project is no error of the check; it comes back a little later (R31)."""
+    world = World()
+    controller = world.another(settle=timedelta(0))
+    controller.handle("p", trigger("a"))
+    world.clock.advance(60 * MINUTE)
+
+    def refuse() -> None:
+        raise Conflict("p", base=2, found=7)
+
+    world.store.before_commit = refuse
+    checked = controller.check_deadlines()
+
+    assert ((), [Contention]) == (checked.projects, [*map(type, checked.skipped.values())])
+    assert world.clock.now() + timedelta(seconds=5) == checked.arm
+
+
 def test_an_agenda_that_lags_behind_does_not_spin() -> None:
     """A project listed as due that has nothing to do is asked once, and again a little later."""
     world = World()

@@ -204,6 +204,7 @@ def test_total_stands_while_paused_and_sums_up_every_pause() -> None:
         host.task_id("a"),
     )
     assert "Sequence delivery in stage dev was not over within 1m40s" in event.message
+    assert (instant(470), instant(570)) == (event.explanation.since, event.explanation.deadline)
 
 
 def test_total_runs_on_through_a_pause_that_never_drained() -> None:
@@ -318,6 +319,16 @@ def test_at_one_instant_the_earlier_place_is_taken_first() -> None:
     host.at(180).check()
 
     assert ["a", "b"] == [event.subject.sequence_id for event in host.of(TaskTimedOut)]
+
+
+def test_of_two_limits_at_one_instant_the_task_s_own_is_told() -> None:
+    """Of several limits of one sequence the first in `DeadlineKind` ends it, and says so (R28)."""
+    host = Host(ONE_TASK, timeouts=TimeoutPolicy(reaction="100s", total="100s"))
+    host.trigger("a")
+
+    host.until(100)
+
+    assert [DeadlineKind.REACTION] == [x.explanation.kind for x in host.of(SequenceTimedOut)]
 
 
 def test_a_check_takes_at_most_its_limit_and_leaves_the_rest_due() -> None:

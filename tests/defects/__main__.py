@@ -119,7 +119,10 @@ def main(arguments: Sequence[str], *, root: Path = ROOT) -> int:
         return 2
     oracle: Oracle | None = options.oracle
     named = sorted({test for defect in defects for test in defect.tests})
-    problem = baseline_problem(root, named if oracle is None else [oracle.test])
+    runs = dict.fromkeys(defect.run for defect in defects if defect.run)
+    problem = (
+        baseline_problem(root, [oracle.test]) if oracle else baseline_problem(root, named, runs)
+    )
     if problem:
         print(problem)
         return 1

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +18,10 @@ from typing import Any
 
 import attrs
 
-COPIED = ("src", "tests", "examples", "docs", "pyproject.toml", "README.md", "dev.py")
+COPIED = (
+    "src", "tests", "examples", "docs", "requirements",
+    "pyproject.toml", "README.md", "CHANGELOG.md", "dev.py",
+)  # fmt: skip
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "_build", ".*")
 NAIVE_MODEL = "tests/properties/test_naive_model.py"
 EXPLORATION = "tests/exploration/test_slices.py"
@@ -46,7 +49,10 @@ class MalformedDefectError(Exception):
 
 @attrs.frozen
 class Defect:
-    """One way to break the library, and the tests that must each notice."""
+    """One way to break the repository, and the tests, or else the program, that must notice.
+
+    `only` is the name of the layer that is the only one to notice (see ``layers``).
+    """
 
     name: str
     rule: str
@@ -55,6 +61,8 @@ class Defect:
     old: str
     new: str
     tests: tuple[str, ...]
+    run: tuple[str, ...]
+    only: str | None
     naive_model: bool | None
     exploration: bool | None
 
@@ -83,10 +91,12 @@ def read_defect(path: Path, root: Path) -> Defect:
     problem = _problem_in(fields) or _problem_with_text(fields, root)
     if problem:
         raise MalformedDefectError(path, problem)
-    tests = fields.pop("test")
+    tests = fields.pop("test", [])
     return Defect(
         name=path.stem,
         tests=(tests,) if isinstance(tests, str) else tuple(tests),
+        run=tuple(fields.pop("run", ())),
+        only=fields.pop("only", None),
         **{claim: fields.pop(claim, None) for claim in CLAIMS},
         **fields,
     )
@@ -94,21 +104,29 @@ def read_defect(path: Path, root: Path) -> Defect:
 
 def _problem_in(fields: dict[str, Any]) -> str:
     texts = ("rule", "title", "file", "old", "new")
-    missing = [key for key in (*texts, "test") if key not in fields]
-    unknown = sorted(fields.keys() - {*texts, "test", *CLAIMS})
+    by = [key for key in ("test", "run") if key in fields]
+    missing = [key for key in texts if key not in fields] + ([] if by else ["test"])
+    unknown = sorted(fields.keys() - {*texts, "test", "run", "only", *CLAIMS})
     if missing or unknown:
         return "; ".join(
             [f"missing key {key}" for key in missing] + [f"unknown key {key}" for key in unknown]
         )
+    if len(by) > 1:
+        return "either test or run, not both"
     wrong = [key for key in texts if not isinstance(fields[key], str)]
-    tests = fields["test"]
-    ids = tests if isinstance(tests, list) else [tests]
-    if not ids or not all(isinstance(node, str) and node for node in ids):
-        wrong.append("test")
+    given = fields[by[0]]
+    words = [given] if by == ["test"] and isinstance(given, str) else given
+    if not _are_texts(words):
+        wrong += by
     wrong += [claim for claim in CLAIMS if not isinstance(fields.get(claim, True), bool)]
+    wrong += [] if isinstance(fields.get("only", ""), str) else ["only"]
     if wrong:
         return f"wrong type or empty: {', '.join(wrong)}"
     return "old and new are the same" if fields["old"] == fields["new"] else ""
+
+
+def _are_texts(given: object) -> bool:
+    return isinstance(given, list) and bool(given) and all(isinstance(x, str) and x for x in given)
 
 
 def _problem_with_text(fields: dict[str, Any], root: Path) -> str:
@@ -120,8 +138,8 @@ def _problem_with_text(fields: dict[str, Any], root: Path) -> str:
 
 
 @contextmanager
-def copy_of(root: Path, defect: Defect | None = None) -> Iterator[Path]:
-    """A throw-away copy of the tree, with the defect in it."""
+def copy_of(root: Path, *defects: Defect) -> Iterator[Path]:
+    """A throw-away copy of the tree, with these defects in it."""
     with TemporaryDirectory(prefix="sequencectl-defect-") as folder:
         # Resolved: the tests compare paths, and a temporary folder may lie behind a link.
         copy = Path(folder).resolve()
@@ -130,23 +148,28 @@ def copy_of(root: Path, defect: Defect | None = None) -> Iterator[Path]:
                 shutil.copytree(root / name, copy / name, ignore=NOT_COPIED)
             elif (root / name).exists():
                 shutil.copy2(root / name, copy / name)
-        if defect is not None:
+        for defect in defects:
             path = copy / defect.file
             text = path.read_text(encoding="utf-8")
             path.write_text(text.replace(defect.old, defect.new), encoding="utf-8")
         yield copy
 
 
-def run_python(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Python in the copy, with the copy's own library and the same examples every time."""
-    command = [sys.executable, *arguments]
+def environment_of(copy: Path, **settings: str) -> dict[str, str]:
+    """The environment in which the copy's own library comes first, and nothing is left behind."""
     inherited = {key: text for key, text in os.environ.items() if key != "PYTEST_ADDOPTS"}
-    environment = {
+    return {
         **inherited,
         "PYTHONPATH": str(copy / "src"),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "HYPOTHESIS_PROFILE": "defects",
+        **settings,
     }
+
+
+def run_python(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in the copy, with the copy's own library and the same examples every time."""
+    command = [sys.executable, *arguments]
+    environment = environment_of(copy, HYPOTHESIS_PROFILE="defects")
     try:
         return subprocess.run(
             command,
@@ -168,29 +191,31 @@ def run_tests(copy: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[s
     return run_python(copy, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests)
 
 
-def baseline_problem(root: Path, tests: Sequence[str]) -> str:
-    """Why nothing can be learnt from these tests on this tree; empty if they pass on a copy."""
+def baseline_problem(root: Path, tests: Sequence[str], runs: Iterable[tuple[str, ...]] = ()) -> str:
+    """Why nothing can be learnt from these on this tree; empty if all pass on a copy."""
     with copy_of(root) as copy:
         seen = run_python(copy, "-c", "import sequencectl; print(sequencectl.__file__)")
         imported = Path(seen.stdout.strip())
         if seen.returncode != 0 or not imported.is_relative_to(copy / "src"):
             return f"the copy does not import its own library but:\n{seen.stdout}"
-        done = run_tests(copy, tests)
-    if done.returncode == 0:
-        return ""
-    return f"the tests do not pass on the unchanged tree:\n{done.stdout}"
+        if tests and (done := run_tests(copy, tests)).returncode:
+            return f"the tests do not pass on the unchanged tree:\n{done.stdout}"
+        for run in runs:
+            if (done := run_python(copy, *run)).returncode:
+                return f"{' '.join(run)} fails on the unchanged tree:\n{done.stdout}"
+    return ""
 
 
 def seed(root: Path, defect: Defect, tests: Sequence[str]) -> Verdict:
-    """Seed one defect in a copy and see whether each of the tests fails there.
+    """Seed one defect in a copy and see whether each of the tests, or else its `run`, fails there.
 
-    Only pytest's status 1 (tests failed) counts: a tree that no longer imports shows nothing.
+    Only status 1 counts, of pytest as of others: a tree that no longer imports shows nothing.
     """
     begin = time.perf_counter()
     reason = output = ""
     with copy_of(root, defect) as copy:
-        for test in tests:
-            done = run_tests(copy, [test])
+        for test in tests or (" ".join(defect.run),):
+            done = run_tests(copy, [test]) if tests else run_python(copy, *defect.run)
             if done.returncode != TESTS_FAILED:
                 status = _STATUSES.get(done.returncode, f"exit status {done.returncode}")
                 reason, output = f"{test}: {status}", done.stdout

@@ -110,6 +110,22 @@ def test_a_defect_counts_as_missed_unless_every_named_test_fails(
     assert out.endswith("0 of 3 defects caught\n")
 
 
+def test_a_program_may_catch_what_no_test_does(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It passes on the unchanged tree and fails with the defect; one that fails anyway is told."""
+    asked = "from sequencectl.lane import may_start; assert not may_start(1)"
+    write_defect(root, "right", test=None, run=["-c", asked])
+    write_defect(root, "wrong", test=None, run=["-c", "raise SystemExit(1)"])
+
+    statuses = [main([name], root=root) for name in ("right", "wrong")]
+
+    out = capsys.readouterr().out
+    assert [0, 1] == statuses
+    assert "1 of 1 defects caught" in out
+    assert "-c raise SystemExit(1) fails on the unchanged tree:" in out
+
+
 def test_nothing_is_seeded_while_the_unchanged_tree_fails(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -173,6 +189,10 @@ def test_an_oracle_must_catch_enough(
         ({"rule": 1}, "wrong type or empty: rule"),
         ({"test": [], "naive_model": "yes"}, "wrong type or empty: test, naive_model"),
         ({"new": "holders < LIMIT"}, "old and new are the same"),
+        ({"run": ["-c", "0"]}, "either test or run, not both"),
+        ({"test": None, "run": "-c"}, "wrong type or empty: run"),
+        ({"test": None}, "missing key test"),
+        ({"only": 1}, "wrong type or empty: only"),
     ],
 )
 def test_a_malformed_defect_names_its_file_and_the_mistake(

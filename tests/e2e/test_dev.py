@@ -17,6 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 dev: Any = importlib.import_module("dev")  # Any: it has no annotations, see there
 run = dev.run  # the real one, where a fixture records instead
+DEEP = "deep needs one of: budget, exploration, fuzz, hypothesis, mutation, simulation"
 OLD_PYTHONS = ("python2.7", "python3.6", "python3.7", "python3.8", "python3.9", "python3.10")
 
 
@@ -86,8 +87,8 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         ([], "a verb is missing"),
         (["tset"], "no such verb: tset"),
         (["lint", "src"], "lint takes no arguments"),
-        (["deep"], "deep needs one of: exploration, fuzz, hypothesis, mutation, simulation"),
-        (["deep", "sea"], "deep needs one of: exploration, fuzz, hypothesis, mutation, simulation"),
+        (["deep"], DEEP),
+        (["deep", "sea"], DEEP),
     ],
 )
 def test_wrong_usage_is_explained_and_exits_2(
@@ -116,9 +117,10 @@ def test_wrong_usage_is_explained_and_exits_2(
         ("defects R1 --naive", "python -m tests.defects R1 --naive"),
         ("fuzz --seed 7", "python -m tests.fuzz --seed 7"),
         ("deep fuzz --seconds 60", "python -m tests.fuzz.guided --seconds 60"),
+        ("deep budget wire --together", "python -m tests.defects.budget wire --together"),
         ("deep mutation payload", "python -m tests.mutation payload"),
         ("explore --limit 9", "python -m tests.exploration --limit 9"),
-        ("deep exploration requests", "python -m tests.exploration --more=1 requests"),
+        ("deep exploration requests", "python -m tests.exploration --deep requests"),
         ("deep hypothesis -x", "python -m pytest --hypothesis-profile=deep tests/properties -x"),
         (
             "deep simulation --faults race",

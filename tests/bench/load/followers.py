@@ -11,6 +11,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 READERS = 3
@@ -33,6 +34,9 @@ class Follower:
         """Read the stream until it ends."""
         reader, writer = await asyncio.open_connection(host, port, limit=2**24)
         writer.write(LINES)
+        status = await reader.readline()
+        if not status.startswith(b"HTTP/1.1 200 "):
+            raise ConnectionError(f"a client is not served: {status.decode().strip()}")
         while line := await reader.readline():
             self.size += len(line)
             if line.startswith(b"id: "):
@@ -48,22 +52,26 @@ async def follow(host: str, port: int, count: int) -> None:
     """Follow with so many clients, and print what they heard."""
     followers = [Follower(reads=number < READERS) for number in range(count)]
     tasks = [asyncio.create_task(follower.follow(host, port)) for follower in followers]
-    await until(lambda: all(follower.serial >= 0 for follower in followers))
+    await until(tasks, lambda: all(follower.serial >= 0 for follower in followers))
     print("ready", flush=True)
     begin = time.monotonic()
     loop = asyncio.get_running_loop()
     serial = int(await loop.run_in_executor(None, sys.stdin.readline))
     seconds = time.monotonic() - begin
-    await until(lambda: all(follower.serial >= serial for follower in followers))
+    await until(tasks, lambda: all(follower.serial >= serial for follower in followers))
     print(json.dumps(heard(followers, seconds)), flush=True)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def until(holds: Any) -> None:
-    """Look again and again until something holds."""
+async def until(tasks: list[asyncio.Task[None]], holds: Callable[[], bool]) -> None:
+    """Look again and again until something holds; raise what ended a client's stream."""
     while not holds():
+        for task in tasks:
+            if task.done():
+                task.result()
+                raise ConnectionError("a stream has come to its end")
         await asyncio.sleep(0.05)
 
 
