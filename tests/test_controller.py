@@ -152,6 +152,27 @@ def test_the_first_event_of_a_project_is_published() -> None:
     assert [1] == world.published()
 
 
+def test_what_others_keep_adding_is_left_to_them() -> None:
+    """A command is answered once its own events are out, however much is committed behind them:
+    else a host in a busy project would publish for ever (duty 6).
+    """
+    world = World()
+    world.controller.handle("p", trigger("a"))
+    other = world.another()
+    own = world.sink.emit
+
+    def emit(project: str, events: Sequence[Event]) -> None:
+        own(project, events)
+        if len(world.published()) < 40:
+            known = f"of another {len(world.published())}"
+            world.store.inner.commit(PLANE.decide(other.state("p"), trigger(known), world.clock.now()))
+
+    world.sink.emit = emit  # type: ignore[method-assign]
+    handled = world.controller.handle("p", trigger("b"))
+
+    assert handled.decision.state.serial == world.published()[-1]
+
+
 def test_every_project_has_a_plane_of_its_own() -> None:
     """A function of the project says by which plane it is decided, from its first command."""
     world = World()
