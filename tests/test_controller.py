@@ -164,8 +164,8 @@ def test_what_others_keep_adding_is_left_to_them() -> None:
     def emit(project: str, events: Sequence[Event]) -> None:
         own(project, events)
         if len(world.published()) < 40:
-            known = f"of another {len(world.published())}"
-            world.store.inner.commit(PLANE.decide(other.state("p"), trigger(known), world.clock.now()))
+            command = trigger(f"of another {len(world.published())}")
+            world.store.inner.commit(PLANE.decide(other.state("p"), command, world.clock.now()))
 
     world.sink.emit = emit  # type: ignore[method-assign]
     handled = world.controller.handle("p", trigger("b"))
