@@ -153,6 +153,21 @@ def test_a_raised_limit_takes_effect_in_every_lane() -> None:
     assert [Phase.RUNNING] * 3 + [Phase.WAITING] * 3 + [Phase.RUNNING] * 3 == started
 
 
+@pytest.mark.parametrize(("frozen", "other"), [("dev", "prod"), ("prod", "dev")])
+def test_a_frozen_stage_does_not_keep_the_others_back(frozen: str, other: str) -> None:
+    """Each stage is looked at, before or after one that admits nobody (R3, R7)."""
+    host = Host({"dev": {"delivery": ["deploy"]}, "prod": {"delivery": ["deploy"]}})
+    for stage in (frozen, other):
+        host.trigger(f"{stage}-1", stage=stage)
+        host.trigger(f"{stage}-2", stage=stage)
+    host.freeze(frozen)
+    host.plane = ControlPlane(host.plane.shipyard, queueing=QueuePolicy(limit=2))
+
+    host.check()
+
+    assert [Phase.WAITING, Phase.RUNNING] == [host.phase(f"{x}-2") for x in (frozen, other)]
+
+
 def test_a_raised_limit_passes_a_line_that_stays_full() -> None:
     """Who waits for the whole stage waits for all services, and keeps none back (R1, R3)."""
     by_service, by_stage = (QueuePolicy(scope=scope) for scope in ("service", "stage"))
