@@ -74,6 +74,18 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/test_control_plane.py", "tests/test_deadlines.py", "tests/test_views.py",
     ),
     "_protocol": ("tests/test_controller.py",),
+    "state": (
+        "tests/test_evolution.py", "tests/test_admission.py", "tests/test_control_plane.py",
+        "tests/test_controls.py",
+    ),
+    "_recorder": (
+        "tests/test_control_plane.py", "tests/test_machine.py", "tests/test_deadlines.py",
+    ),
+    "_reports": ("tests/test_tasks.py",),
+    "_rulebook": ("tests/test_rulebook.py",),
+    "shipyard_yaml": ("tests/test_shipyard_yaml.py",),
+    "serialization": ("tests/wire",),
+    "_encoding": ("tests/wire/test_golden.py", "tests/wire/test_round_trip.py"),
     "_documents": ("tests/wire/test_documents.py", "tests/wire/test_schemas.py"),
     "_decoding": (
         "tests/wire/test_decoding.py", "tests/wire/test_sharing.py",

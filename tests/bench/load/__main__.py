@@ -61,15 +61,18 @@ def run(controller: Controller, client: Client, options: argparse.Namespace) -> 
         used = (_cpu(controller.pid) - cpu) / seconds
         serial = client.get("/v1/sequence/load", params={"pageSize": "1"}).json()
         heard = _told(process, serial["states"][0]["serial"])
+        problems = [*_lost(client, writers), *_untold(writers, heard.pop("contexts"))]
+        begin = time.monotonic()
+        status, _ = controller.stop()
+        ended = time.monotonic() - begin
     latencies = sorted(each for writer in writers for each in writer.latencies)
     print(f"{len(latencies)} commands in {seconds:.1f} s, {len(latencies) / seconds:.0f} a second")
     for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("worst", 1.0)):
         at = min(int(len(latencies) * share), len(latencies) - 1)
         print(f"  answered within {latencies[at] * 1e3:7.1f} ms ({name})")
     print(f"controller: {used:.0%} of a processor; clients: {heard.pop('cpu'):.0%}")
-    contexts = heard.pop("contexts")
     print("streams: " + ", ".join(f"{value} {name}" for name, value in heard.items()))
-    problems = [*_lost(client, writers), *_untold(writers, contexts)]
+    print(f"ended with status {status} in {ended:.2f} s, its streams being open")
     for problem in problems[:10]:
         print(f"LOST: {problem}")
     print("nothing lost" if not problems else f"{len(problems)} problems")
