@@ -237,6 +237,21 @@ def test_an_expected_source_that_started_twice_has_to_finish_twice() -> None:
     assert (Phase.RUNNING, Phase.FINISHED) == (seen, host.phase("a"))
 
 
+def test_a_report_after_the_end_of_its_sequence_is_late() -> None:
+    """Nothing of an ended sequence changes, and whoever reports is told why (R13)."""
+    host = one_task()
+    task = host.of(TaskTriggered)[0]
+    host.finish("a")
+    ended = host.state
+
+    host.tell(task.finished(source="b", result="fail"))
+    finish = host.code
+    host.tell(task.started(source="b"))
+
+    assert ("late", "late") == (finish, host.code)
+    assert ended is host.state
+
+
 def test_a_report_id_counts_once_while_its_task_is_in_flight() -> None:
     """The same report twice is a duplicate; after the task it is late (R11, R13)."""
     host = Host(TWO_TASKS)

@@ -48,6 +48,31 @@ def test_a_waiting_one_knows_its_position_and_the_holder() -> None:
     assert "The lane is held by a (pausing)." in str(explanation)
 
 
+def test_of_several_pauses_the_widest_is_told() -> None:
+    """Whoever paused the whole delivery is who has to resume it, whatever was paused first (R18)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a")
+    host.pause("a", stage="dev", actor="ann")
+    host.pause("a", actor="bob")
+
+    pause = host.plane.explain(host.state, "a").pause
+
+    assert pause is not None
+    assert (None, "bob") == (pause.stage, pause.control.actor)
+
+
+def test_the_lanes_of_a_stage_are_those_with_somebody_in_them() -> None:
+    """By name; a stage in which nobody is has none, nor has one that nobody knows (R1)."""
+    host = Host({**TWO_TASKS, "prod": {}}, queueing=QueuePolicy(scope="service"))
+    for sequence_id, service in (("a", "orders"), ("b", "carts"), ("c", "carts")):
+        host.trigger(sequence_id, service=service)
+    lanes = host.state.lanes("dev")
+    host.abort("a", force=True)
+
+    assert (("dev/carts", "dev/orders"), ("dev/carts",)) == (lanes, host.state.lanes("dev"))
+    assert ((), ()) == (host.state.lanes("prod"), host.state.lanes("nowhere"))
+
+
 def test_a_holder_of_an_overlapping_lane_is_named() -> None:
     """A lane named under another scope can hold one back, and is shown (R1, R32)."""
     host = Host(TWO_TASKS, queueing=QueuePolicy(scope="service"))

@@ -76,11 +76,9 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "_protocol": ("tests/test_controller.py",),
     "state": (
         "tests/test_evolution.py", "tests/test_admission.py", "tests/test_control_plane.py",
-        "tests/test_controls.py",
+        "tests/test_controls.py", "tests/test_views.py",
     ),
-    "_recorder": (
-        "tests/test_control_plane.py", "tests/test_machine.py", "tests/test_deadlines.py",
-    ),
+    "_recorder": ("tests/test_recorder.py",),
     "_reports": ("tests/test_tasks.py",),
     "_rulebook": ("tests/test_rulebook.py",),
     "shipyard_yaml": ("tests/test_shipyard_yaml.py",),
