@@ -239,7 +239,7 @@ def test_an_expected_source_that_started_twice_has_to_finish_twice() -> None:
 
 def test_a_report_after_the_end_of_its_sequence_is_late() -> None:
     """Nothing of an ended sequence changes, and whoever reports is told why (R13)."""
-    host = one_task()
+    host = one_task(1)
     task = host.of(TaskTriggered)[0]
     host.finish("a")
     ended = host.state

@@ -49,7 +49,7 @@ def test_a_waiting_one_knows_its_position_and_the_holder() -> None:
 
 
 def test_of_several_pauses_the_widest_is_told() -> None:
-    """Whoever paused the whole delivery is who has to resume it, whatever was paused first (R18)."""
+    """Whoever paused the whole delivery has to resume it, whatever was paused first (R18)."""
     host = Host(TWO_TASKS)
     host.trigger("a")
     host.pause("a", stage="dev", actor="ann")
