@@ -200,3 +200,42 @@ def fits(route: str, path: str) -> bool:
     parts, given = route.split("/"), path.partition("?")[0].split("/")
     pairs = zip(parts, given, strict=False)
     return len(parts) == len(given) and all(a == b or a.startswith("{") for a, b in pairs)
+
+
+def test_the_document_of_the_routes_is_complete(client: Client) -> None:
+    """Every reference leads somewhere, every operation has a name, a summary and its parameters."""
+    document = client.get("/openapi.json").json()
+    operations = [each for methods in document["paths"].values() for each in methods.values()]
+    references = {f"#/components/{kind}/{name}" for kind, parts in document["components"].items()
+                  for name in parts}  # fmt: skip
+
+    assert set(references_in(document["paths"])) <= references
+    assert len(operations) == len({each["operationId"] for each in operations})
+    assert all(each["summary"].endswith(".") for each in operations)
+    assert [] == [
+        path
+        for path, methods in document["paths"].items()
+        for each in methods.values()
+        if path.count("{") != sum(part["in"] == "path" for part in each["parameters"])
+    ]
+
+
+def references_in(part: Any) -> list[str]:
+    """Every reference in a part of a document."""
+    if isinstance(part, dict):
+        own = [part["$ref"]] if "$ref" in part else []
+        return own + [each for value in part.values() for each in references_in(value)]
+    if isinstance(part, list):
+        return [each for value in part for each in references_in(value)]
+    return []
+
+
+def test_counters_are_served_as_prometheus_reads_them(client: Client) -> None:
+    """Commands by kind and answer, what was published, who follows."""
+    client.trigger("counted")
+    answer = client.get("/metrics")
+
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    counted = 'sequencectl_commands_total{answer="applied",kind="TriggerSequence"}'
+    assert any(line.startswith(counted) for line in answer.text.splitlines())
+    assert "sequencectl_streams 0.0" in answer.text
