@@ -21,8 +21,9 @@ KEEP_ALIVE = 15.0
 class Project:
     """A project whose serial rises by hand; counts how often it is looked at."""
 
-    def __init__(self, serial: int = 10) -> None:
+    def __init__(self, serial: int = 10, *, slowness: float = 0.0) -> None:
         self.serial = serial
+        self.slowness = slowness
         self.looks = 0
         self.broadcaster = Broadcaster(
             self.gather, Metrics(), interval=INTERVAL, keep_alive=KEEP_ALIVE
@@ -34,9 +35,11 @@ class Project:
         if after == FROM_NOW_ON:
             return self.serial, {}
         self.looks += 1
-        if after > self.serial or self.serial - after > 100:
-            return self.serial, None
-        return self.serial, {"states": list(range(after + 1, self.serial + 1))}
+        serial = self.serial
+        await asyncio.sleep(self.slowness)  # what happens meanwhile is not in the answer
+        if after > serial or serial - after > 100:
+            return serial, None
+        return serial, {"states": list(range(after + 1, serial + 1))}
 
     def change(self) -> None:
         """Let something happen."""
@@ -114,6 +117,27 @@ def test_a_busy_project_is_told_in_a_few_messages_a_second() -> None:
     assert len(client.heard) <= 42
     assert min(gaps) >= INTERVAL * 0.999
     assert project.serial == client.heard[-1][1]
+
+
+@pytest.mark.parametrize("slowness", [0.01, 0.2, 0.7])
+def test_what_happens_while_a_project_is_looked_at_is_not_lost(slowness: float) -> None:
+    """Also the very last change is told, whenever it comes, and each once to who is up to date."""
+
+    async def program() -> tuple[Project, Client]:
+        project = Project(slowness=slowness)
+        client = Client(project)
+        await asyncio.sleep(1)
+        for number in range(60):
+            project.change()
+            await asyncio.sleep(0.03 * (number % 7))
+        await asyncio.sleep(3)
+        await client.leave()
+        return project, client
+
+    project, client = run(program())
+    told = [each for *_, data in client.heard for each in data.get("states", ())]
+
+    assert list(range(11, project.serial + 1)) == told
 
 
 def test_many_clients_cost_one_look_each_time() -> None:
