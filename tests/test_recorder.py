@@ -65,7 +65,8 @@ def test_an_instant_is_taken_in_utc(now: datetime) -> None:
     """Whatever the time zone it is given in."""
     taken = checked_instant(now.astimezone(timezone(timedelta(hours=2))))
 
-    assert (now, UTC) == (taken, taken.tzinfo)
+    assert now == taken
+    assert UTC is taken.tzinfo
     assert now is checked_instant(now)
 
 
@@ -88,3 +89,8 @@ def test_a_clock_that_is_a_little_behind_stands_still(behind: timedelta, believe
 
     assert (now if believed else NOON) == effective
     assert now == effective_instant(now, None, TimeoutPolicy(clock_skew=SKEW))
+
+
+def test_a_limit_counts_from_an_instant() -> None:
+    """Without a limit there is no deadline (R26)."""
+    assert (NOON + SKEW, None) == (after(NOON, SKEW), after(NOON, None))
