@@ -10,6 +10,7 @@ import pytest
 from sequencectl import InvalidValue, TimeoutPolicy
 from sequencectl._recorder import (
     LATEST_INSTANT,
+    after,
     checked_instant,
     checked_project,
     effective_instant,
