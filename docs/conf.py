@@ -1,6 +1,13 @@
 """Configuration of Sphinx; the build treats warnings as errors (``python3 dev.py docs``)."""
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from docs import bridge_pictures
 
 project = "sequencectl"
 author = "the sequencectl authors"
@@ -19,3 +26,8 @@ html_title = f"sequencectl {release}"
 default_role = "py:obj"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "undoc-members": True, "show-inheritance": True}
+
+
+def setup(app: Any) -> None:
+    """Make the pictures of the Bridge before the pages are read."""
+    app.connect("builder-inited", lambda _app: bridge_pictures.make_pictures())
