@@ -191,14 +191,14 @@ def lock(_arguments):
 Verb = collections.namedtuple("Verb", "job layers takes_arguments")
 
 PACKAGE = ("build", "run")
-EVERY_CHECK = ("demo", "controller", "test", "lint", "types", "docs")
+EVERY_CHECK = ("demo", "controller", "browser", "test", "lint", "types", "docs")
 VERBS = {
     "demo": Verb(demo, PACKAGE + ("demo",), True),
     "cli": Verb(cli, PACKAGE + ("demo", "controller"), True),
-    "test": Verb(test, PACKAGE + ("demo", "controller", "test"), True),
+    "test": Verb(test, PACKAGE + ("demo", "controller", "browser", "test"), True),
     "lint": Verb(lint, PACKAGE + ("lint",), False),
-    "types": Verb(types, PACKAGE + ("demo", "controller", "test", "types"), False),
-    "docs": Verb(docs, PACKAGE + ("demo", "controller", "test", "docs"), False),
+    "types": Verb(types, PACKAGE + ("demo", "controller", "browser", "test", "types"), False),
+    "docs": Verb(docs, PACKAGE + ("demo", "controller", "browser", "test", "docs"), False),
     "bench": Verb(bench, PACKAGE + ("demo", "controller", "test"), True),
     "load": Verb(load, PACKAGE + ("demo", "controller", "test"), True),
     "peers": Verb(peers, PACKAGE + ("demo", "controller", "test", "peers"), True),
@@ -215,7 +215,7 @@ MORE_LAYERS = {
     ("bench", "--write"): ("bench",),
     ("deep", "fuzz"): ("fuzz",),
     ("deep", "mutation"): ("mutation",),
-    ("deep", "budget"): ("lint", "types", "docs"),
+    ("deep", "budget"): ("browser", "lint", "types", "docs"),
 }
 
 
