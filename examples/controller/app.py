@@ -19,13 +19,14 @@ from examples.controller.api_events import EventsApi
 from examples.controller.api_projects import ProjectsApi
 from examples.controller.api_sequences import SequencesApi, changes
 from examples.controller.host import Host
+from examples.controller.page import PATHS, Page
 from examples.controller.settings import Settings
 from examples.controller.stream import Broadcaster, Message
 from sequencectl.ports import Clock
 
 VERSION: Final = "0.1.0"
 PREFIXES: Final = ("/api", "/controlPlane")
-OPEN: Final = frozenset({"/healthz"})
+OPEN: Final = frozenset({"/healthz"}) | PATHS
 """What is answered without a token."""
 
 
@@ -56,7 +57,10 @@ class Controller:
         self._sequences = SequencesApi(self.host, self._projects, self.broadcaster)
         self._events = EventsApi(self.host)
         app = Starlette(
-            routes=[Route(path, serve, methods=[method]) for method, path, serve in self._table()],
+            routes=[
+                *(Route(path, serve, methods=[method]) for method, path, serve in self._table()),
+                *Page().routes(),
+            ],
             exception_handlers=HANDLERS,
         )
         self.app = _Prefixes(_Token(app, settings.token))

@@ -80,8 +80,9 @@ def controller(data: Path, port: int) -> Iterator[str]:
         line = started.stdout.readline().strip() if is_there else ""
         if not line.startswith("Serving on "):
             raise WentWrong("the controller could not be started")
-        print(line, flush=True)
-        yield line.removeprefix("Serving on ")
+        url = line.removeprefix("Serving on ")
+        print(f"The Bridge: {url}/bridge/\n{line}", flush=True)
+        yield url
 
 
 @contextmanager
@@ -197,6 +198,8 @@ def _tell(sentence: str) -> None:
 
 def _say_what_to_try(url: str) -> None:
     print(f"""
+The Bridge: {url}/bridge/
+
 Serving on {url} until Ctrl-C. To try, in another terminal:
 
   export SEQUENCECTL_ENDPOINT={url}

@@ -81,7 +81,8 @@ SCHEMAS: Final[Mapping[str, Document]] = {
             "name": _TEXT, "state": _TEXT, "image": _TEXT, "latestEvent": _LATEST,
             "latestFailedEvent": _LATEST, "latestEvaluation": {"type": ["object", "null"]},
         })),
-        "statusLine": _TEXT, "draining": _FLAG, "live": _FLAG, "serial": _WHOLE, "can": _ANY,
+        "statusLine": _TEXT, "draining": _FLAG, "live": _FLAG, "first": _WHOLE, "serial": _WHOLE,
+        "can": _ANY,
         "paused": _list(_ANY), "sequences": _list(_ref("Sequence")),
     }),
     "Detail": {"allOf": [

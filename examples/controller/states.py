@@ -31,6 +31,7 @@ def state_of(document: Document) -> Document:
         "stages": [_stage(document, name) for name in document["stages"]],
         "statusLine": status_line(document, shown),
         "draining": any(each["phase"] in _DRAINING for each in _live(document)),
+        "first": document["first"],
         "serial": document["serial"],
         "live": bool(_live(document)),
         "can": _can(document),

@@ -158,7 +158,8 @@ class Executor:
             await self.api.sleep(self.interval)
             return
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), LOOK)
+            async with asyncio.timeout(LOOK):  # wait_for of Python 3.11 may lose a cancellation
+                await self._wake.wait()
         self._wake.clear()
 
     def _listen(self, projects: tuple[str, ...]) -> None:

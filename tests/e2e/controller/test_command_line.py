@@ -176,6 +176,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProc
 @pytest.mark.parametrize(
     "line",
     [
+        r"\AThe Bridge: http://127\.0\.0\.1:\d+/bridge/$",
         r"^Serving on http://127\.0\.0\.1:\d+$",
         r"^delivery of carts in stage dev is waiting .* The lane is held by .* \(running\)\.$",
         r" delivery finished \(dev: succeeded, staging: succeeded, production: succeeded\)$",
@@ -204,7 +205,7 @@ def test_the_demo_serves_until_it_is_ended(tmp_path: Path) -> None:
     ) as serving:  # fmt: skip
         assert serving.stdout is not None
         line = serving.stdout.readline()
-        url = line.removeprefix("Serving on ").strip()
+        url = line.strip().removeprefix("The Bridge: ").removesuffix("/bridge/")
         with Client(base_url=url, timeout=PATIENCE) as client:
             until(lambda: client.get("/v1/project").json()["totalCount"])
             client.trigger("c1").raise_for_status()
