@@ -169,6 +169,7 @@ def test_json_is_yaml(properties: dict[str, Any]) -> None:
         ("'5'", "5"),
         ('"\\u0041\\n"', "A\n"),
         ("|\n                  text\n", "text\n"),
+        (">\n                  one\n                  text\n", "one text\n"),
         ("[1, a]", [1, "a"]),
         ("{a: {b: []}}", {"a": {"b": []}}),
         ("=", "="),
@@ -187,56 +188,126 @@ TASK = "spec.stages[0].sequences[0].tasks[0]"
 
 # what is changed in SMALL, and the line, path, value and problem that must come of it
 MISTAKES: list[tuple[str, str, int, str, Any, str]] = [
-    ("0.2.2", "0.1.0", 1, "apiVersion", "spec.keptn.sh/0.1.0", "0.2.N"),
+    ("0.2.2", "0.1.0", 1, "apiVersion", "spec.keptn.sh/0.1.0", "must be 'spec.keptn.sh/0.2.N'"),
     ("kind: Shipyard\n", "", 1, "shipyard", ..., "must have the key 'kind'"),
-    ("name: small", "x-name: small", 3, "metadata", {"x-name": "small"}, "'name'"),
-    ("name: small", "title: x\n  name: small", 4, "metadata.title", "x", "unknown key"),
-    ("name: dev", "name: 0.2", 7, "spec.stages[0].name", 0.2, "must be 1 to 63"),
-    ("name: dev", "name: a b", 7, "spec.stages[0].name", "a b", "must be 1 to 63"),
-    ("name: dev", "name: dev\n    - name: dev", 8, "spec.stages[1].name", "dev", "occur twice"),
-    ("name: test", "title: test", 11, f"{TASK}.title", "test", "is an unknown key"),
+    (
+        "name: small",
+        "x-name: small",
+        3,
+        "metadata",
+        {"x-name": "small"},
+        "must have the key 'name'",
+    ),
+    (
+        "name: small",
+        "title: x\n  name: small",
+        4,
+        "metadata.title",
+        "x",
+        "is an unknown key; permitted are name",
+    ),
+    (
+        "name: dev",
+        "name: 0.2",
+        7,
+        "spec.stages[0].name",
+        0.2,
+        "must be 1 to 63 letters, digits, '-' or '_'",
+    ),
+    (
+        "name: dev",
+        "name: a b",
+        7,
+        "spec.stages[0].name",
+        "a b",
+        "must be 1 to 63 letters, digits, '-' or '_'",
+    ),
+    (
+        "name: dev",
+        "name: dev\n    - name: dev",
+        8,
+        "spec.stages[1].name",
+        "dev",
+        "must not occur twice",
+    ),
+    (
+        "name: test",
+        "title: test",
+        11,
+        f"{TASK}.title",
+        "test",
+        "is an unknown key; permitted are name, triggeredAfter, properties, timeouts, expects",
+    ),
     ("name: test", "x-name: test", 11, TASK, ..., "must have the key 'name'"),
-    ("strategy: direct", "strategy: .nan", 13, f"{TASK}.properties.strategy", ..., "finite"),
-    ("strategy: direct", "a b: -.inf", 13, f"{TASK}.properties['a b']", ..., "finite"),
-    ("strategy: direct", "- [1, .inf]", 12, f"{TASK}.properties", ..., "an object"),
+    (
+        "strategy: direct",
+        "strategy: .nan",
+        13,
+        f"{TASK}.properties.strategy",
+        ...,
+        "must be a finite number",
+    ),
+    (
+        "strategy: direct",
+        "a b: -.inf",
+        13,
+        f"{TASK}.properties['a b']",
+        ...,
+        "must be a finite number",
+    ),
+    (
+        "strategy: direct",
+        "- [1, .inf]",
+        12,
+        f"{TASK}.properties",
+        ...,
+        "must be an object (a mapping)",
+    ),
     (
         "strategy: direct",
         "a:\n                - {5: 6}",
         14,
         f"{TASK}.properties.a[0][5]",
         5,
-        "key",
+        "must have a text for a key",
     ),
-    ("strategy: direct", "a: b\n              expects: 0", 14, f"{TASK}.expects", 0, "at least 1"),
+    (
+        "strategy: direct",
+        "a: b\n              expects: 0",
+        14,
+        f"{TASK}.expects",
+        0,
+        "must be an int of at least 1, or a list of the sources that must finish",
+    ),
     (
         "properties:",
         "triggeredAfter: 15\n              properties:",
         12,
         f"{TASK}.triggeredAfter",
         15,
-        "d",
+        "must be a duration such as '90s'",
     ),
     # what YAML itself forbids, or what is forbidden in YAML
-    ("kind: Shipyard", "kind: Shipyard\nkind: Shipyard", 3, "kind", "kind", "a duplicate key"),
+    ("kind: Shipyard", "kind: Shipyard\nkind: Shipyard", 3, "kind", "kind", "is a duplicate key"),
     (
         "strategy: direct",
         "a: 1\n                'a': 2",
         14,
         f"{TASK}.properties.a",
         "a",
-        "duplicate",
+        "is a duplicate key",
     ),
     ("name: small", "<<: {name: small}", 4, "metadata", "<<", "must not use merge keys"),
-    ("name: small", "name: &a small", 4, "metadata.name", "a", "anchors and aliases"),
-    ("name: small", "? &a name\n  : small", 4, "metadata", "a", "anchors and aliases"),
-    ("name: small", "name: *a", 4, "metadata.name", "a", "anchors and aliases"),
+    ("name: small", "name: &a small", 4, "metadata.name", "a", "must not use anchors and aliases"),
+    ("name: small", "? &a name\n  : small", 4, "metadata", "a", "must not use anchors and aliases"),
+    ("name: small", "name: *a", 4, "metadata.name", "a", "must not use anchors and aliases"),
     (
         "name: small",
         "name: !!str small",
         4,
         "metadata.name",
         "tag:yaml.org,2002:str",
-        "not use tags",
+        "must not use tags",
     ),
     ("metadata:", "metadata: !own", 3, "metadata", "!own", "must not use tags"),
     (
@@ -244,25 +315,90 @@ MISTAKES: list[tuple[str, str, int, str, Any, str]] = [
         "? [a]\n                : 1",
         13,
         f"{TASK}.properties",
-        ...,
-        "scalars for keys",
+        "a list or a mapping",
+        "must have scalars for keys",
     ),
     (
         "strategy: direct",
         "? {a: 1}\n                : 1",
         13,
         f"{TASK}.properties",
-        ...,
-        "scalars for",
+        "a list or a mapping",
+        "must have scalars for keys",
     ),
-    ("name: small", "name: [small", 5, "shipyard", "spec:", "must be YAML"),
-    ("name: small", "name: 'small", 14, "shipyard", "", "must be YAML"),
-    ("name: small", "\tname: small", 4, "shipyard", "  \tname: small", "must be YAML"),
-    ("name: small", "name: sm\x07all", 4, "shipyard", "  name: sm\x07all", "must be YAML (special"),
-    ("name: small", 'name: "\\UFFFFFFFF"', 1, "shipyard", ..., "must be YAML"),
-    ("name: small", "name: %small", 4, "shipyard", "  name: %small", "must be YAML"),
-    ("name: small", "name: a: b", 4, "shipyard", "  name: a: b", "must be YAML"),
+    (
+        "name: small",
+        "name: [small",
+        5,
+        "shipyard",
+        "spec:",
+        "must be YAML (expected ',' or ']', but got ':')",
+    ),
+    (
+        "name: small",
+        "name: 'small",
+        14,
+        "shipyard",
+        "",
+        "must be YAML (found unexpected end of stream)",
+    ),
+    (
+        "name: small",
+        "\tname: small",
+        4,
+        "shipyard",
+        "  \tname: small",
+        "must be YAML (found character '\\t' that cannot start any token)",
+    ),
+    (
+        "name: small",
+        "name: sm\x07all",
+        4,
+        "shipyard",
+        "  name: sm\x07all",
+        "must be YAML (special characters are not allowed)",
+    ),
+    (
+        "name: small",
+        "name: %small",
+        4,
+        "shipyard",
+        "  name: %small",
+        "must be YAML (found character '%' that cannot start any token)",
+    ),
+    (
+        "name: small",
+        "name: a: b",
+        4,
+        "shipyard",
+        "  name: a: b",
+        "must be YAML (mapping values are not allowed here)",
+    ),
     ("kind: Shipyard", "kind: Shipyard\n---\na: b", 3, "shipyard", "---", "must be one document"),
+    (
+        "name: small",
+        "name: !!own small",
+        4,
+        "metadata.name",
+        "tag:yaml.org,2002:own",
+        "must not use tags",
+    ),
+    (
+        "name: small",
+        "name: {[a]: b}",
+        4,
+        "metadata.name",
+        "a list or a mapping",
+        "must have scalars for keys",
+    ),
+    (
+        "direct",
+        '"\\ud83d\\ude00 \\ud83d"',
+        13,
+        f"{TASK}.properties.strategy",
+        "😀 \ud83d",
+        "must not hold lone surrogates",
+    ),
     ("kind: Shipyard", "kind: Shipyard\n...\na: b", 4, "shipyard", "---", "must be one document"),
 ]
 
@@ -276,47 +412,87 @@ def test_a_mistake_has_its_line(
     with pytest.raises(DefinitionError) as caught:
         parse(SMALL.replace(old, new))
 
-    assert (line, where) == (caught.value.line, caught.value.where)
-    assert why in caught.value.problem
+    assert (line, where, why) == (caught.value.line, caught.value.where, caught.value.problem)
     if value is not ...:
         assert value == caught.value.value
     assert str(caught.value).startswith(f"line {line}: {where}: ")
 
 
+TOO_MANY_BYTES = f"must have at most {MAX_BYTES} bytes"
+TOO_DEEP = f"must nest at most {MAX_DEPTH} levels deep"
+TOO_MANY = f"must have at most {MAX_NODES} values in all"
+BAD_START = "must be YAML (found character '%' that cannot start any token)"
+TAG = "!" + "a" * 10_000
+
+
 @pytest.mark.parametrize(
-    ("text", "line", "why"),
+    ("text", "line", "where", "value", "problem"),
     [
-        ("", 1, "must not be empty"),
-        ("\n\n# nothing\n", 1, "must not be empty"),
-        (b"", 1, "must not be empty"),
-        ("\ufeff", 1, "must not be empty"),
-        ("--- ", 1, "must be a mapping"),
-        ("text", 1, "must be a mapping"),
-        ("\n\n- a\n", 3, "must be a mapping"),
-        (b"kind: Shipyard\nname: \xff", 2, "must be UTF-8"),
-        (SMALL.encode("utf-16"), 1, "must be UTF-8"),
-        ("kind: \ud800", 1, "must be UTF-8"),
-        (SMALL + " " * MAX_BYTES, None, f"at most {MAX_BYTES} bytes"),
-        (SMALL.encode() + b" " * MAX_BYTES, None, f"at most {MAX_BYTES} bytes"),
-        ("é" * (MAX_BYTES // 2 + 1), None, f"at most {MAX_BYTES} bytes"),
-        ("a\n" + "[" * MAX_BYTES, None, f"at most {MAX_BYTES} bytes"),
-        ("[" * (MAX_BYTES - 1), 1, f"at most {MAX_DEPTH} levels"),
-        ("{a: " * 1_000, 1, f"at most {MAX_DEPTH} levels"),
-        ("- " * 1_000, 1, f"at most {MAX_DEPTH} levels"),
-        ("- a\n" * MAX_NODES, MAX_NODES, f"at most {MAX_NODES} values"),
-        ("kind:\n  !" + "a" * (MAX_BYTES - 9), 2, "must not use tags"),
-        (f"kind: {'a' * 20_000}", 1, "must have the key 'apiVersion'"),
-        (None, None, "must be a text"),
-        (["kind: Shipyard"], None, "must be a text"),
+        ("", 1, "shipyard", None, "must not be empty"),
+        ("\n\n# nothing\n", 1, "shipyard", None, "must not be empty"),
+        (b"", 1, "shipyard", None, "must not be empty"),
+        ("\ufeff", 1, "shipyard", None, "must not be empty"),
+        ("--- ", 1, "shipyard", None, "must be a mapping"),
+        ("text", 1, "shipyard", "text", "must be a mapping"),
+        ("\n\n- a\n", 3, "shipyard", ["a"], "must be a mapping"),
+        ("&a text", 1, "shipyard", "a", "must not use anchors and aliases"),
+        (b"kind: Shipyard\nname: \xff", 2, "shipyard", b"\xff", "must be UTF-8"),
+        (b"\n\xe2\x82\n", 2, "shipyard", b"\xe2\x82", "must be UTF-8"),
+        (SMALL.encode("utf-16"), 1, "shipyard", b"\xff", "must be UTF-8"),
+        ("kind: \ud800", 1, "shipyard", b"\xed", "must be UTF-8"),
+        (SMALL + " " * MAX_BYTES, None, "shipyard", len(SMALL) + MAX_BYTES, TOO_MANY_BYTES),
+        (
+            SMALL.encode() + b" " * MAX_BYTES,
+            None,
+            "shipyard",
+            len(SMALL) + MAX_BYTES,
+            TOO_MANY_BYTES,
+        ),
+        ("é" * (MAX_BYTES // 2 + 1), None, "shipyard", MAX_BYTES + 2, TOO_MANY_BYTES),
+        ("a\n" + "[" * MAX_BYTES, None, "shipyard", MAX_BYTES + 2, TOO_MANY_BYTES),
+        ("[" * (MAX_BYTES - 1), 1, "[0]" * MAX_DEPTH, MAX_DEPTH + 1, TOO_DEEP),
+        ("{a: " * 1_000, 1, "a" + ".a" * (MAX_DEPTH - 1), MAX_DEPTH + 1, TOO_DEEP),
+        ("- " * 1_000, 1, "[0]" * MAX_DEPTH, MAX_DEPTH + 1, TOO_DEEP),
+        ("- a\n" * MAX_NODES, MAX_NODES, f"[{MAX_NODES - 1}]", MAX_NODES + 1, TOO_MANY),
+        ("kind:\n  !" + "a" * (MAX_BYTES - 9), 2, "shipyard", ..., "must not use tags"),
+        (f"\nkind: {TAG}\nname: x\n", 2, "shipyard", TAG, "must not use tags"),
+        (f"kind: {'a' * 20_000}", 1, "shipyard", ..., "must have the key 'apiVersion'"),
+        ("\ufeffa: %b\nc: d", 1, "shipyard", "a: %b", BAD_START),
+        ("a: %b\ufeff", 1, "shipyard", "a: %b\ufeff", BAD_START),
+        ("a: b\rc: %d", 2, "shipyard", ..., BAD_START),
+        (
+            "\na: \x07\nb: c\n",
+            2,
+            "shipyard",
+            "a: \x07",
+            "must be YAML (special characters are not allowed)",
+        ),
+        (None, None, "shipyard", None, "must be a text"),
+        (["kind: Shipyard"], None, "shipyard", ["kind: Shipyard"], "must be a text"),
     ],
 )
-def test_what_is_no_shipyard_at_all_is_refused(text: Any, line: int | None, why: str) -> None:
+def test_what_is_no_shipyard_at_all_is_refused(
+    *, text: Any, line: int | None, where: str, value: Any, problem: str
+) -> None:
     """Nothing, garbage and too much of anything give the same error; the size is checked first."""
     with pytest.raises(DefinitionError) as caught:
         parse(text)
 
-    assert line == caught.value.line
-    assert why in caught.value.problem
+    assert (line, where, problem) == (caught.value.line, caught.value.where, caught.value.problem)
+    if value is not ...:
+        assert value == caught.value.value
+
+
+def test_an_error_of_python_has_the_line_up_to_which_all_was_well() -> None:
+    """What the parser did not see coming is told in the words of Python."""
+    with pytest.raises(OverflowError) as said:
+        chr(0xFFFFFFFF)
+    with pytest.raises(DefinitionError) as caught:
+        parse(SMALL.replace("name: small", 'name: "\\UFFFFFFFF"'))
+
+    assert caught.value.line == 4
+    assert caught.value.value == '  name: "\\UFFFFFFFF"'
+    assert f"must be YAML ({said.value})" == caught.value.problem
 
 
 def test_a_whole_shipyard_of_many_stages_is_read() -> None:

@@ -23,7 +23,7 @@ from enum import Enum
 from functools import lru_cache
 from json.encoder import encode_basestring
 from types import NoneType, UnionType
-from typing import Any, Final, TypeAlias, cast, get_args, get_origin
+from typing import Any, Final, TypeAlias, get_args, get_origin
 
 import attrs
 from cattrs import Converter
@@ -53,7 +53,8 @@ _LONGEST: Final = 4_096  # of so many characters at most
 
 def writer_of(kind: Any) -> Write:
     """Return what writes values of type `kind` as canonical JSON text."""
-    return cast("Write", _CONVERTER.get_unstructure_hook(kind))
+    write: Write = _CONVERTER.get_unstructure_hook(kind)
+    return write
 
 
 def is_tagged(kind: Any) -> bool:
@@ -170,7 +171,8 @@ def _object_writer(cls: type[attrs.AttrsInstance], converter: Converter, called:
         parts[name] = f"{{{unless}write_{name}(value.{name})}}"
     template = ",".join(f'"{key}":{parts[key]}' for key in sorted(parts))
     exec(f"def write(value):\n    return f'{{{{{template}}}}}'", scope)  # noqa: S102 - of names alone
-    return cast("Write", scope["write"])
+    write: Write = scope["write"]
+    return write
 
 
 def _class_writer(cls: type[attrs.AttrsInstance], converter: Converter) -> Write:

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from operator import attrgetter
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import attrs
 
@@ -93,7 +93,8 @@ def dump_record(record: StoredRecord, *, schema: int = SCHEMA) -> bytes:
 
 def load_record(data: Bytes, *, limit: int = LIMIT) -> StoredRecord:
     """Return the record that `dump_record` wrote."""
-    return cast("StoredRecord", _load("record", data, limit))
+    record: StoredRecord = _load("record", data, limit)
+    return record
 
 
 def dump_changes(decision: Decision, *, schema: int = SCHEMA) -> tuple[Change, ...]:
@@ -124,7 +125,8 @@ def dump_header(state: ProjectState, *, schema: int = SCHEMA) -> bytes:
 
 def load_header(data: Bytes, *, limit: int = LIMIT_OF_MANY) -> Header:
     """Return the header that `dump_header` wrote."""
-    return cast("Header", _load("header", data, limit))
+    header: Header = _load("header", data, limit)
+    return header
 
 
 def restore_project(header: Header, records: Iterable[StoredRecord]) -> ProjectState:
@@ -137,7 +139,7 @@ def restore_project(header: Header, records: Iterable[StoredRecord]) -> ProjectS
     or one sequence, place or task in two rows.
     """
     seen: dict[object, object] = {}
-    rows = tuple([cast("StoredRecord", _shared(record, seen)) for record in records])
+    rows: tuple[StoredRecord, ...] = tuple([_shared(record, seen) for record in records])
     for fault in faults_between(header, rows):
         raise DecodeError(fault.where, fault.value, fault.problem)
     return restore(
@@ -161,13 +163,13 @@ def _parts_of(cls: type) -> Callable[[object], tuple[object, ...]] | None:
     return attrgetter(*(field.name for field in attrs.fields(cls))) if attrs.has(cls) else None
 
 
-def _shared(part: object, seen: dict[object, object]) -> object:
+def _shared(part: Any, seen: dict[object, object]) -> Any:
     """Return what equals `part` and consists of what was seen before, as far as it was."""
     cls: Any = type(part)
     if cls in _ALIKE:
         return seen.setdefault(part, part)
     if cls is tuple:
-        return tuple([_shared(inner, seen) for inner in cast("tuple[object, ...]", part)])
+        return tuple([_shared(inner, seen) for inner in part])
     parts_of = _parts_of(cls)
     return part if parts_of is None else cls(*[_shared(inner, seen) for inner in parts_of(part)])
 
@@ -186,7 +188,7 @@ def dump_project(state: ProjectState, *, schema: int = SCHEMA) -> bytes:
 
 def load_project(data: Bytes, *, limit: int = LIMIT_OF_MANY) -> ProjectState:
     """Return the project that `dump_project` wrote."""
-    snapshot = cast("Snapshot", _load("project", data, limit))
+    snapshot: Snapshot = _load("project", data, limit)
     return restore_project(snapshot.header, snapshot.records)
 
 
@@ -201,7 +203,8 @@ def dump_event(event: Event, *, schema: int = SCHEMA) -> bytes:
 
 def load_event(data: Bytes, *, limit: int = LIMIT) -> Event:
     """Return the event that `dump_event` wrote."""
-    return cast("Event", _load("event", data, limit))
+    event: Event = _load("event", data, limit)
+    return event
 
 
 def dump_events(events: Sequence[Event], *, schema: int = SCHEMA) -> bytes:
@@ -214,7 +217,8 @@ def dump_events(events: Sequence[Event], *, schema: int = SCHEMA) -> bytes:
 
 def load_events(data: Bytes, *, limit: int = LIMIT_OF_MANY) -> tuple[Event, ...]:
     """Return the events that `dump_events` wrote."""
-    return cast("tuple[Event, ...]", _load("events", data, limit))
+    events: tuple[Event, ...] = _load("events", data, limit)
+    return events
 
 
 def dump_command(command: Command, *, schema: int = SCHEMA) -> bytes:
@@ -225,7 +229,8 @@ def dump_command(command: Command, *, schema: int = SCHEMA) -> bytes:
 
 def load_command(data: Bytes, *, limit: int = LIMIT) -> Command:
     """Return the command that `dump_command` wrote."""
-    return cast("Command", _load("command", data, limit))
+    command: Command = _load("command", data, limit)
+    return command
 
 
 # ---------------------------------------------------------------- the way
@@ -246,7 +251,7 @@ def _dump(kind: str, value: object, schema: int) -> bytes:
     return write(kind, _writer(kind)(value), schema=schema)
 
 
-def _load(kind: str, data: Bytes, limit: int) -> object:
+def _load(kind: str, data: Bytes, limit: int) -> Any:
     return structured(read(kind, data, limit=limit), _KINDS[kind], kind)
 
 

@@ -40,6 +40,7 @@ MAX_NODES: Final = 50_000
 
 _INT: Final = re.compile(r"[-+]?[0-9]{1,4000}|0o[0-7]{1,4000}|0x[0-9a-fA-F]{1,3000}")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_PAIRS: Final = ("utf-16", "surrogatepass")
 _LONG_WORD: Final = re.compile(r"(?<!\S)\S{10000,}")
 _WORDS: Final[dict[str, object]] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -69,18 +70,18 @@ def parse(text: str | bytes) -> Shipyard:
 def _decoded(text: str | bytes) -> str:
     if not isinstance(text, str | bytes):
         raise DefinitionError("shipyard", text, "must be a text")
-    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    data = text.encode(errors="surrogatepass") if isinstance(text, str) else text
     if len(data) > MAX_BYTES:
         raise DefinitionError("shipyard", len(data), f"must have at most {MAX_BYTES} bytes")
     try:
         decoded = data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line = data[: error.start].count(b"\n") + 1
         wrong = data[error.start : error.end]
         raise DefinitionError("shipyard", wrong, "must be UTF-8", line=line) from None
     for word in _LONG_WORD.finditer(decoded):
         if "!" in word[0]:  # maybe a tag, and the parser takes minutes to find its end
-            line = decoded.count("\n", 0, word.start()) + 1
+            line = decoded[: word.start()].count("\n") + 1
             raise DefinitionError("shipyard", word[0], "must not use tags", line=line)
     return decoded
 
@@ -92,14 +93,13 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
         self._events = YAML(typ="safe", pure=True).parse(text)
-        self._lines = {"": 1}
+        self._lines: dict[str, int] = {}
         self._nodes = 0
+        self._read = 0
 
     def line_of(self, where: str) -> int:
-        """Return the line of the innermost part of this path that is in the text."""
-        while where not in self._lines:
-            where = where[: max(where.rfind("."), where.rfind("["), 0)]
-        return self._lines[where]
+        """Return the line of what is at this path, and that of the whole if nothing is."""
+        return self._lines.get(where, self._lines[""])
 
     def document(self) -> Any:
         """Return the one document of the text as plain data."""
@@ -117,14 +117,17 @@ class _Reader:
     def _next(self) -> Any:
         """Return the next event; whatever the parser stumbles over is a `DefinitionError`."""
         try:
-            return next(self._events)
+            event: Any = next(self._events)
         except Exception as error:  # noqa: BLE001 - it raises more than errors of its own
             mark = getattr(error, "problem_mark", None)
-            position = mark.index if mark else getattr(error, "position", 0)
-            line = mark.line + 1 if mark else self._text.count("\n", 0, position) + 1
-            found = self._text[self._text.rfind("\n", 0, position) + 1 :].partition("\n")[0]
+            position = mark.index if mark else getattr(error, "position", self._read)
+            before, after = self._text[:position], self._text[position:]
+            line = mark.line + 1 if mark else before.count("\n") + 1
+            found = before.rpartition("\n")[2] + after.partition("\n")[0]
             said = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
             raise DefinitionError("shipyard", found, f"must be YAML ({said})", line=line) from None
+        self._read = event.end_mark.index
+        return event
 
     def _node(self, event: Any, path: str, depth: int) -> Any:
         self._check(event, path, depth)
@@ -178,7 +181,7 @@ def _joined(text: str) -> str:
     """Return a quoted text with the pairs of surrogates joined that JSON writes as escapes."""
     if text.isascii():
         return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    return text.encode(*_PAIRS).decode(*_PAIRS)
 
 
 def _resolved(text: str) -> object:

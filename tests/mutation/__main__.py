@@ -83,10 +83,13 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "_rulebook": ("tests/test_rulebook.py",),
     "shipyard_yaml": ("tests/test_shipyard_yaml.py",),
     "serialization": (
-        "tests/wire/test_golden.py", "tests/wire/test_round_trip.py", "tests/wire/test_schemas.py",
-        "tests/wire/test_strictness.py",
+        "tests/wire/test_consistency.py", "tests/wire/test_golden.py",
+        "tests/wire/test_round_trip.py", "tests/wire/test_schemas.py",
+        "tests/wire/test_sharing.py", "tests/wire/test_strictness.py",
     ),
-    "_encoding": ("tests/wire/test_golden.py", "tests/wire/test_round_trip.py"),
+    "_encoding": (
+        "tests/wire/test_golden.py", "tests/wire/test_round_trip.py", "tests/wire/test_sharing.py",
+    ),
     "_documents": ("tests/wire/test_documents.py", "tests/wire/test_schemas.py"),
     "_decoding": (
         "tests/wire/test_decoding.py", "tests/wire/test_sharing.py",

@@ -7,11 +7,13 @@ import os
 import re
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final, get_args
 
 import pytest
 
+from sequencectl import _encoding, serialization
 from sequencectl import events as e
 from sequencectl.commands import Command
 from sequencectl.sequence import Phase
@@ -26,11 +28,14 @@ CHANGED: Final = (
     "a SchemaStep to STEPS in _documents.py, which makes it the schema before the newest."
 )
 FILES: Final = sorted(GOLDEN.glob("schema-*/*.json"))
+EAST: Final = datetime(2026, 1, 1, 9, tzinfo=timezone(timedelta(hours=3)))
 DIGEST: Final = """
 import hashlib
 from tests.wire.documents import chosen
+from sequencectl._encoding import instant_text
+from tests.wire.test_golden import EAST
 said = b"".join(document.dump(document.value) for document in chosen().values())
-print(hashlib.sha256(said).hexdigest())
+print(hashlib.sha256(said).hexdigest(), instant_text(EAST))
 """
 
 
@@ -46,6 +51,19 @@ def test_a_golden_file_is_written_and_read_as_ever(path: Path) -> None:
 
     assert path.read_bytes() == document.dump(document.value, schema=schema_of(path)), CHANGED
     assert document.value == document.load(path.read_bytes()), CHANGED
+
+
+@pytest.mark.parametrize("name", chosen())
+def test_every_document_is_written_by_a_writer_that_was_just_made(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No document depends on what was written before it."""
+    serialization._writer.cache_clear()
+    monkeypatch.setattr(_encoding, "_CONVERTER", _encoding._configured())
+    document = chosen()[name]
+
+    newest = GOLDEN / f"schema-{SCHEMA}" / f"{name}.json"
+    assert newest.read_bytes() == document.dump(document.value)
 
 
 def test_every_schema_has_its_golden_files() -> None:
@@ -77,8 +95,8 @@ def test_the_documentation_shows_what_is_written() -> None:
 
 
 @pytest.mark.parametrize("seed", ["0", "1"])
-def test_the_hash_seed_changes_no_byte(seed: str) -> None:
-    """Another process, whose sets and maps have another order, writes the same bytes."""
+def test_neither_hash_seed_nor_time_zone_changes_a_byte(seed: str) -> None:
+    """Another process, with another order of sets and another clock, writes the same bytes."""
     said = b"".join(document.dump(document.value) for document in chosen().values())
     path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
     digest = subprocess.check_output(
@@ -88,4 +106,4 @@ def test_the_hash_seed_changes_no_byte(seed: str) -> None:
         text=True,
     )
 
-    assert hashlib.sha256(said).hexdigest() == digest.strip()
+    assert f"{hashlib.sha256(said).hexdigest()} 2026-01-01T06:00:00.000000Z" == digest.strip()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 import pytest
 
+import sequencectl as s
 from sequencectl import serialization as z
 from sequencectl._decoding import structured
 from sequencectl._documents import Json, SchemaStep, canonical, read
@@ -117,6 +119,17 @@ def test_a_schema_that_does_not_exist_is_not_written(schema: Any) -> None:
         with pytest.raises(InvalidValue) as caught:
             document.dump(document.value, schema=schema)
         assert f"schema: must be an int from 1 to 1, got {schema!r}" == str(caught.value)
+
+
+def test_the_rows_of_a_decision_are_written_in_the_schema_that_is_asked() -> None:
+    """What `dump_changes` is told goes for each of its rows."""
+    plane = s.ControlPlane(s.Shipyard.of({"dev": {"delivery": ["deploy"]}}))
+    trigger = s.TriggerSequence("a", stage="dev", sequence="delivery", service="carts")
+    decision = plane.decide(plane.initial("sockshop"), trigger, datetime(2026, 1, 1, 9, tzinfo=UTC))
+
+    assert z.dump_changes(decision) == z.dump_changes(decision, schema=1)
+    with pytest.raises(InvalidValue, match=r"^schema: must be an int from 1 to 1, got 2"):
+        z.dump_changes(decision, schema=2)
 
 
 @pytest.mark.parametrize("event", [b"null", b"[]", b"1", b"{}"])

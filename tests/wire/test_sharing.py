@@ -53,6 +53,22 @@ class Value:
         self.text = text
 
 
+@pytest.mark.parametrize(
+    ("name", "is_kept"),
+    [
+        ("event-TaskTriggered-1", True),
+        ("event-TaskFinished-1", False),
+    ],
+)
+def test_what_is_written_often_is_kept(name: str, *, is_kept: bool) -> None:
+    """The text of a task in flight is the one of before; that of what is said once is made anew."""
+    event = PARTS[name].value
+    write = _encoding._configured().get_unstructure_hook(type(event))
+
+    assert write(event) == write(event)
+    assert is_kept == (write(event) is write(event))
+
+
 def test_a_writer_keeps_short_texts_and_few_of_them() -> None:
     """Nothing stays for ever: what is kept is let go when there is more, what is long at once."""
     write = _encoding._kept(lambda value: str(value.text))

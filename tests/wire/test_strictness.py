@@ -391,8 +391,12 @@ def test_only_its_own_values_are_written(name: str) -> None:
     """A mistake of the program is an `InvalidValue` at once, not a row that nobody can read."""
     dump = getattr(z, f"dump_{name}")
     for value in (None, "x", {}, [1], object()):
-        with pytest.raises(s.InvalidValue):
+        with pytest.raises(s.InvalidValue) as caught:
             dump(value)
+
+        assert {"header": "state", "project": "state"}.get(name, name) == caught.value.where
+        assert (1 if name == "events" and value == [1] else value) == caught.value.value
+        assert "must be what sequencectl makes, of the type that is asked" == caught.value.problem
 
 
 def test_documents_are_what_the_tests_take_them_for() -> None:
