@@ -59,9 +59,12 @@ class Pages:
             self.wrongs.append(f"console {kind}: {text}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser | None]:
-    """Debian's Chromium; None where there is none."""
+    """Debian's Chromium; None where there is none.
+
+    Not for longer than a module: Playwright keeps a loop running, beside which nobody can run one.
+    """
     if not CHROMIUM.exists():
         yield None
         return
