@@ -47,7 +47,7 @@ def error(status: int, message: str, *, reason: str = "") -> Response:
 def refused(_: Request, why: Exception) -> Response:
     """Answer an error of ours or of the library's."""
     if isinstance(why, Refusal):
-        return error(why.status, why.message, reason=why.reason)
+        return error(why.status, why.message)
     if isinstance(why, CommandRejected):
         status = 404 if why.code in _UNKNOWN else 400
         return error(status, why.message, reason=why.code.value)

@@ -6,7 +6,7 @@ Shows: pages by key, so that what is added meanwhile neither repeats nor hides a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -41,13 +41,13 @@ _IN_STAGE: Final = "EXISTS (SELECT 1 FROM json_each(document, '$.stages') WHERE 
 
 
 @final
+@attrs.frozen
 class Page:
     """Part of a list: its entries, how many there are in all, and where the next page begins."""
 
-    def __init__(self, entries: Iterable[Document], total: int, following: int) -> None:
-        self.entries = tuple(entries)
-        self.total = total
-        self.following = following
+    entries: tuple[Document, ...]
+    total: int
+    following: int
 
 
 @final
@@ -166,4 +166,4 @@ class JournalReader:
                 table.select.format(where=where), [*values, size + 1]
             ).fetchall()
         following = rows[size - 1][1] if len(rows) > size else 0
-        return Page((json.loads(row[0]) for row in rows[:size]), total, following)
+        return Page(tuple(json.loads(row[0]) for row in rows[:size]), total, following)

@@ -17,8 +17,8 @@ class Metrics:
     """Counters of one controller, in a registry of its own."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        about: dict[str, Any] = {"namespace": "sequencectl", "registry": self._registry}
+        self._counted = CollectorRegistry()
+        about: dict[str, Any] = {"namespace": "sequencectl", "registry": self._counted}
         self._commands = Counter(
             "commands", "Commands by kind and answer.", ("kind", "answer"), **about
         )
@@ -47,4 +47,4 @@ class Metrics:
 
     def text(self) -> bytes:
         """Return everything in the text format."""
-        return generate_latest(self._registry)
+        return generate_latest(self._counted)

@@ -35,11 +35,10 @@ _ID: Final = re.compile(r"[ -~]{1,200}")
 class Refusal(Exception):
     """A request that cannot be done: the status of the answer, and its sentence."""
 
-    def __init__(self, status: int, message: str, *, reason: str = "") -> None:
+    def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
-        self.reason = reason
 
 
 def wrong(where: str, value: object, permitted: str) -> Refusal:
