@@ -29,7 +29,7 @@ from sequencectl import (
     ReportTaskStarted,
     TriggerSequence,
 )
-from sequencectl.shipyard_yaml import parse
+from sequencectl.shipyard.yaml import parse
 
 PROJECT: Final = "sockshop"
 SHIPYARD: Final = Path(__file__).parents[1] / "examples" / "demo" / "sockshop.yaml"

@@ -6,14 +6,14 @@ committed, so that it can be read without a build; a test compares it with what 
 
 from pathlib import Path
 
-from sequencectl import _rulebook
-from sequencectl._rulebook import TRANSITIONS
+from sequencectl._sequence import rulebook
+from sequencectl._sequence.rulebook import TRANSITIONS
 from sequencectl.sequence import Phase
 
 TARGET = Path(__file__).parent / "state-machine.md"
 
 HEAD = """\
-<!-- Written by docs/state_machine_page.py from src/sequencectl/_rulebook.py: do not edit. -->
+<!-- Written by docs/state_machine_page.py from sequencectl/_sequence/rulebook.py: do not edit. -->
 
 # State machine
 """
@@ -56,7 +56,7 @@ def ends() -> str:
 
 def page() -> str:
     """The whole page: the theory as the module tells it, the table, the ends."""
-    _first_sentence, _, theory = (_rulebook.__doc__ or "").partition("\n\n")
+    _first_sentence, _, theory = (rulebook.__doc__ or "").partition("\n\n")
     return "\n".join([HEAD, theory.strip() + "\n", TABLE_HEAD, table(), ends()])
 
 

@@ -45,7 +45,7 @@ from sequencectl import (
     thaw,
 )
 from sequencectl.cloudevents import from_cloudevent, project_of, refusal, to_cloudevent
-from sequencectl.shipyard_yaml import parse
+from sequencectl.shipyard.yaml import parse
 
 CONTROLLER: Final = "shipyard-controller"
 PREFIX: Final = "sh.keptn.event."

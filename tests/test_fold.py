@@ -23,8 +23,7 @@ from sequencectl import (
     TimeoutPolicy,
     freeze,
 )
-from sequencectl._fold import fold
-from sequencectl.definitions import SequenceDefinition
+from sequencectl._sequence.fold import fold
 from sequencectl.events import (
     SequenceStarted,
     SequenceTriggered,
@@ -34,6 +33,7 @@ from sequencectl.events import (
 )
 from sequencectl.facts import Control, DeadlineKind, TimeoutExplanation
 from sequencectl.sequence import TaskOutcome
+from sequencectl.shipyard.definitions import SequenceDefinition
 from tests.support import T0, Host, instant
 
 ONE_TASK: Final = {"dev": {"delivery": ["deploy"]}}

@@ -17,8 +17,13 @@ import pytest
 import sequencectl
 
 ROOT: Final = Path(__file__).parents[1]
+PACKAGE: Final = Path(sequencectl.__file__).parent
 # the package `testing` is for tests: it has threads, chance and a loop
-SOURCES: Final = sorted(Path(sequencectl.__file__).parent.glob("*.py"))
+SOURCES: Final = [
+    path.relative_to(PACKAGE)
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if "testing" not in path.parts
+]
 IMPURE: Final = {
     "asyncio", "concurrent", "contextvars", "ctypes", "getpass", "glob", "io", "locale", "logging",
     "multiprocessing", "os", "pathlib", "platform", "queue", "random", "sched", "secrets", "select",
@@ -26,9 +31,9 @@ IMPURE: Final = {
     "tempfile", "threading", "time", "urllib", "uuid", "warnings", "zoneinfo",
 }  # fmt: skip
 RUN_TIME: Final = {"attrs", "cattrs", "rpds", "transitions"}
-ASKS_THE_CLOCK_PORT: Final = {"controller.py"}
-MAKES_FUNCTIONS: Final = {"_encoding.py", "_scratch.py"}
-OF_EXTRAS: Final = {"shipyard_yaml.py": {"ruamel"}}
+ASKS_THE_CLOCK_PORT: Final = {Path("controller.py")}
+MAKES_FUNCTIONS: Final = {Path("_wire/encoding.py"), Path("_scratch.py")}
+OF_EXTRAS: Final = {Path("shipyard/yaml.py"): {"ruamel"}}
 
 PLAY: Final = """
 import datetime as module
@@ -191,39 +196,39 @@ def test_an_import_loads_no_adapter_and_no_test_tool() -> None:
 
 def imported(path: Path) -> set[str]:
     """The top names of every module that a file imports, anywhere in it."""
-    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    nodes = list(ast.walk(ast.parse((PACKAGE / path).read_text(encoding="utf-8"))))
     plain = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
     froms = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
     return {name.partition(".")[0] for name in plain | froms}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SOURCES, ids=str)
 def test_a_module_imports_nothing_impure(path: Path) -> None:
     """Our modules import themselves, the run-time dependencies, and what is pure of the library."""
-    names = imported(path) - {"sequencectl"} - OF_EXTRAS.get(path.name, set())
+    names = imported(path) - {"sequencectl"} - OF_EXTRAS.get(path, set())
     foreign = names - RUN_TIME - sys.stdlib_module_names
 
     assert names & IMPURE == set()
     assert foreign - {"attr"} == set()
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SOURCES, ids=str)
 def test_a_module_calls_no_clock_and_no_builtin_with_effects(path: Path) -> None:
     """No module calls ``now()`` or its kin, nor ``open``, ``print``, ``input`` or ``exec``.
 
-    But for `_scratch` and `_encoding`, which make functions of field names, as attrs does.
+    But for `_scratch` and `_wire.encoding`, which make functions of field names, as attrs does.
     """
     calls = [
-        node.func for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        node.func for node in ast.walk(ast.parse((PACKAGE / path).read_text("utf-8")))
         if isinstance(node, ast.Call)
     ]  # fmt: skip
     methods = {func.attr for func in calls if isinstance(func, ast.Attribute)}
     functions = {func.id for func in calls if isinstance(func, ast.Name)}
 
-    permitted = {"now"} if path.name in ASKS_THE_CLOCK_PORT else set()
+    permitted = {"now"} if path in ASKS_THE_CLOCK_PORT else set()
     assert (methods & {"now", "utcnow", "today"}) - permitted == set()
     effects = {"open", "print", "input", "exec", "eval", "breakpoint", "__import__"}
-    assert functions & effects == ({"exec"} if path.name in MAKES_FUNCTIONS else set())
+    assert functions & effects == ({"exec"} if path in MAKES_FUNCTIONS else set())
 
 
 def annotations_of(part: Any) -> dict[str, Any]:
@@ -239,7 +244,12 @@ def annotations_of(part: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "module", [f"sequencectl.{path.stem}" for path in SOURCES if not path.stem.startswith("_")]
+    "module",
+    [
+        ".".join(("sequencectl", *path.with_suffix("").parts)).removesuffix(".__init__")
+        for path in SOURCES
+        if not any(part.startswith("_") and part != "__init__.py" for part in path.parts)
+    ],
 )
 def test_no_public_annotation_mentions_a_persistent_structure(module: str) -> None:
     """Persistent maps stay behind private modules: no annotation a host reads names them."""

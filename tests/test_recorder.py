@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 import pytest
 
 from sequencectl import InvalidValue, TimeoutPolicy
-from sequencectl._recorder import (
+from sequencectl._sequence.draft import (
     LATEST_INSTANT,
     after,
     checked_instant,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sequencectl import IllegalTransition, Phase, QueuePolicy, TimeoutPolicy, events
-from sequencectl._rulebook import MACHINE, TRANSITIONS, next_phase
+from sequencectl._sequence.rulebook import MACHINE, TRANSITIONS, next_phase
 from sequencectl.events import SequenceEvent, SequenceTriggered
 from tests.support import Host
 

@@ -11,26 +11,28 @@ from typing import Any
 import attrs
 import pytest
 
-from sequencectl import _evolution, _fold, _index, _making, control_plane, events
+from sequencectl import _index, _making, control_plane, events
 from sequencectl._index import Index
+from sequencectl._project import fold as project_fold
 from sequencectl._scratch import maker_of, scratch_of
+from sequencectl._sequence import fold
 from sequencectl.control_plane import Decision
 from sequencectl.sequence import Executor, LiveSequence, TaskOutcome, TaskRun
 from sequencectl.state import Ledger, ProjectState
 from tests.support import Host
 
 SCRATCHES: dict[type, Callable[[Any], Any]] = {
-    LiveSequence: _fold._scratch,
-    TaskRun: _fold._scratch_run,
+    LiveSequence: fold._scratch,
+    TaskRun: fold._scratch_run,
     Index: _index._scratch,
-    ProjectState: _evolution._scratch,
+    ProjectState: project_fold._scratch,
 }
 MAKERS: dict[type, Any] = {
     Decision: control_plane._decision,
-    Executor: _fold._executor,
-    Ledger: _evolution._ledger,
-    TaskOutcome: _fold._task_outcome,
-    TaskRun: _fold._task_run,
+    Executor: fold._executor,
+    Ledger: project_fold._ledger,
+    TaskOutcome: fold._task_outcome,
+    TaskRun: fold._task_run,
     **{
         getattr(events, name): maker
         for name, maker in vars(_making).items()

@@ -18,7 +18,7 @@ from sequencectl.errors import DefinitionError
 from sequencectl.payload import thaw
 from sequencectl.policies import INHERIT, SequenceTimeouts, TaskTimeouts
 from sequencectl.shipyard import Shipyard, TriggeredOn
-from sequencectl.shipyard_yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES, parse
+from sequencectl.shipyard.yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES, parse
 from tests.strategies import json_keys, json_scalars, payloads
 
 ROOT = Path(__file__).parent.parent
@@ -571,8 +571,8 @@ def test_a_strange_mapping_in_any_place_gives_the_one_error(
 def test_without_ruamel_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever installed no extra learns which one to install."""
     monkeypatch.setitem(sys.modules, "ruamel.yaml", None)
-    monkeypatch.delitem(sys.modules, "sequencectl.shipyard_yaml")
+    monkeypatch.delitem(sys.modules, "sequencectl.shipyard.yaml")
 
     with pytest.raises(ModuleNotFoundError, match=r"install 'sequencectl\[yaml\]'") as caught:
-        import_module("sequencectl.shipyard_yaml")
+        import_module("sequencectl.shipyard.yaml")
     assert caught.value.name == "ruamel.yaml"

@@ -18,7 +18,7 @@ import attrs
 
 from examples.stores.database import Database, Schema
 from sequencectl import ControlPlane, InvalidValue, Shipyard, UnknownProject
-from sequencectl.shipyard_yaml import parse
+from sequencectl.shipyard.yaml import parse
 
 SCHEMA: Final = Schema(
     application_id=0x73657170,  # "seqp"

@@ -30,7 +30,7 @@ from examples.demo.view import View
 from examples.stores.errors import StoreUnusable
 from examples.stores.sqlite import ALL, SqliteStore
 from sequencectl import Event, InvalidValue, Shipyard
-from sequencectl.shipyard_yaml import MAX_BYTES, parse
+from sequencectl.shipyard.yaml import MAX_BYTES, parse
 
 SOCKSHOP = Path(__file__).with_name("sockshop.yaml")
 SPEED = 40.0

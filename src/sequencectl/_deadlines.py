@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sequencectl import _steps
-from sequencectl._admission import admit, touch_open_lines
-from sequencectl._draft import Draft
-from sequencectl._follow_ups import close_step
+from sequencectl._project.admission import admit, touch_open_lines
+from sequencectl._project.draft import Draft
+from sequencectl._project.follow_ups import close_step
+from sequencectl._sequence import life
 from sequencectl.commands import CheckDeadlines
 from sequencectl.outcomes import APPLIED, Outcome, Unchanged, UnchangedCode
 
@@ -16,7 +16,7 @@ def check(draft: Draft, command: CheckDeadlines) -> Outcome:
         first = draft.state.index.deadlines.first
         if first is None or first[0] > draft.now:
             break
-        _steps.fire(draft, first[2])
+        life.fire(draft, first[2])
         close_step(draft)
     touch_open_lines(draft, draft.state.index.lines)
     admit(draft)

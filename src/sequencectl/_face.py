@@ -3,7 +3,7 @@
 ``sequencectl`` hands them out; nothing else imports this module.
 """
 
-from sequencectl._evolution import evolve
+from sequencectl._project.fold import evolve
 from sequencectl.commands import (
     AbortSequence,
     CheckDeadlines,
@@ -19,12 +19,6 @@ from sequencectl.commands import (
 )
 from sequencectl.control_plane import ControlPlane, Decision, combine
 from sequencectl.controller import AsyncSequenceController, SequenceController
-from sequencectl.definitions import (
-    SequenceDefinition,
-    StageDefinition,
-    TaskDefinition,
-    TriggeredOn,
-)
 from sequencectl.durations import format_duration, parse_duration
 from sequencectl.errors import (
     CommandRejected,
@@ -68,6 +62,12 @@ from sequencectl.policies import (
 from sequencectl.results import Result, Status
 from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
 from sequencectl.shipyard import Shipyard
+from sequencectl.shipyard.definitions import (
+    SequenceDefinition,
+    StageDefinition,
+    TaskDefinition,
+    TriggeredOn,
+)
 from sequencectl.stage_queue import StageQueue
 from sequencectl.state import ProjectState
 from sequencectl.views import DeliveryView, Explanation, OpenTask

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sequencectl import _task_steps
-from sequencectl._draft import Draft
+from sequencectl._project.draft import Draft
+from sequencectl._sequence import tasks
 from sequencectl.commands import Report
 from sequencectl.outcomes import Outcome, Unchanged, UnchangedCode
 
@@ -15,4 +15,4 @@ def report(draft: Draft, command: Report) -> Outcome:
         return Unchanged(UnchangedCode.UNKNOWN_TASK)
     if draft.state.live(sequence_id) is None:
         return Unchanged(UnchangedCode.LATE)
-    return _task_steps.report(draft, sequence_id, command)
+    return tasks.report(draft, sequence_id, command)

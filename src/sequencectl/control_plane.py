@@ -9,14 +9,14 @@ from typing import Final, final
 
 import attrs
 
-from sequencectl._admission import trigger
-from sequencectl._controls import control
 from sequencectl._deadlines import check
-from sequencectl._draft import Draft
-from sequencectl._follow_ups import close_step
-from sequencectl._recorder import checked_project
+from sequencectl._project.admission import trigger
+from sequencectl._project.controls import control
+from sequencectl._project.draft import Draft
+from sequencectl._project.follow_ups import close_step
 from sequencectl._reports import report
 from sequencectl._scratch import maker_of
+from sequencectl._sequence.draft import checked_project
 from sequencectl.commands import (
     AbortSequence,
     CheckDeadlines,
@@ -29,7 +29,6 @@ from sequencectl.commands import (
     TriggerSequence,
     UnfreezeStage,
 )
-from sequencectl.definitions import TaskDefinition
 from sequencectl.errors import (
     CommandRejected,
     DefinitionError,
@@ -42,6 +41,7 @@ from sequencectl.outcomes import Applied, Outcome, Rejected, Unchanged
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.sequence import SequenceRecord
 from sequencectl.shipyard import Shipyard
+from sequencectl.shipyard.definitions import TaskDefinition
 from sequencectl.state import ProjectState
 from sequencectl.state import initial as _initial
 from sequencectl.views import DeliveryView, Explanation, OpenTask, delivery, explain, open_tasks

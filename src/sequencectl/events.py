@@ -17,10 +17,10 @@ from typing import final
 import attrs
 
 from sequencectl.commands import ReportTaskFinished, ReportTaskStarted
-from sequencectl.definitions import SequenceDefinition
 from sequencectl.facts import Control, Subject, TimeoutExplanation
 from sequencectl.payload import EMPTY, FrozenMap
 from sequencectl.results import Result, Status
+from sequencectl.shipyard.definitions import SequenceDefinition
 
 
 class Cause(Enum):

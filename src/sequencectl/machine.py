@@ -12,11 +12,11 @@ from typing import assert_never, final
 
 import attrs
 
-from sequencectl import _steps
-from sequencectl._fold import fold
-from sequencectl._recorder import after, checked_instant, checked_project, effective_instant
-from sequencectl._rulebook import next_phase
-from sequencectl._task_steps import payload_refusal, priority_of, report
+from sequencectl._sequence import life
+from sequencectl._sequence.draft import after, checked_instant, checked_project, effective_instant
+from sequencectl._sequence.fold import fold
+from sequencectl._sequence.rulebook import next_phase
+from sequencectl._sequence.tasks import payload_refusal, priority_of, report
 from sequencectl.commands import (
     AbortSequence,
     CheckDeadlines,
@@ -28,13 +28,13 @@ from sequencectl.commands import (
     SequenceCommand,
     TriggerSequence,
 )
-from sequencectl.definitions import SequenceDefinition
 from sequencectl.errors import CommandRejected, InvalidValue, required
 from sequencectl.events import Event, SequenceEvent, SequenceStarted, SequenceTriggered
 from sequencectl.facts import Control, Subject
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.policies import Bounds, TimeoutPolicy
 from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
+from sequencectl.shipyard.definitions import SequenceDefinition
 
 
 @final
@@ -127,7 +127,7 @@ class SequenceStateMachine:
         """
         draft = self._draft(state, now)
         next_phase(state.phase, SequenceStarted)
-        _steps.start(draft, state.sequence_id)
+        life.start(draft, state.sequence_id)
         return draft.decision(APPLIED, None)
 
     def decide(
@@ -162,7 +162,7 @@ class SequenceStateMachine:
 
 @final
 class _SequenceDraft:
-    """One decision on one sequence while it is being made; see ``_draft.Draft``."""
+    """One decision on one sequence while it is being made; see ``_project.draft``."""
 
     __slots__ = ("_before", "_events", "_state", "bounds", "now", "timeouts")
 
@@ -224,14 +224,14 @@ def _control(
     sequence_id, phase = record.sequence_id, record.phase
     if isinstance(command, AbortSequence):
         by = Control(command.actor, command.reason, command.request_id)
-        is_changed = _steps.abort(draft, sequence_id, by, force=command.force)
+        is_changed = life.abort(draft, sequence_id, by, force=command.force)
         return APPLIED if is_changed else Unchanged(UnchangedCode.ALREADY_ABORTING)
     if phase is Phase.ABORTING:
         return Rejected(RejectedCode.ABORTING, f"Sequence {sequence_id!r} is being aborted.")
     if isinstance(command, PauseSequence):
-        _steps.pause(draft, sequence_id)
+        life.pause(draft, sequence_id)
         return Unchanged(UnchangedCode.ALREADY_PAUSED) if phase.is_paused else APPLIED
-    _steps.resume(draft, sequence_id)
+    life.resume(draft, sequence_id)
     return APPLIED if phase.is_paused else Unchanged(UnchangedCode.NOT_PAUSED)
 
 
@@ -241,7 +241,7 @@ def _check(draft: _SequenceDraft, record: LiveSequence, command: CheckDeadlines)
     for _ in range(command.limit):
         if record.next_deadline is None or record.next_deadline[0] > draft.now:
             break
-        _steps.fire(draft, record.sequence_id)
+        life.fire(draft, record.sequence_id)
         outcome = APPLIED
         if draft.has_ended:
             break

@@ -13,11 +13,11 @@ from typing import final
 
 import attrs
 
-from sequencectl.definitions import SequenceDefinition, TaskDefinition
 from sequencectl.events import TaskTriggered
 from sequencectl.facts import Control, DeadlineKind, Subject, TimeoutExplanation
 from sequencectl.payload import FrozenMap
 from sequencectl.results import Result, Status
+from sequencectl.shipyard.definitions import SequenceDefinition, TaskDefinition
 
 
 class Phase(Enum):

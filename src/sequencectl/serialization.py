@@ -27,10 +27,10 @@ from typing import Any, Final, NamedTuple
 
 import attrs
 
-from sequencectl._decoding import structured
-from sequencectl._documents import SCHEMA, Bytes, read, write
-from sequencectl._encoding import writer_of
-from sequencectl._stored import (
+from sequencectl._wire.decoding import structured
+from sequencectl._wire.documents import SCHEMA, Bytes, read, write
+from sequencectl._wire.encoding import writer_of
+from sequencectl._wire.grammar import (
     ForgottenSequence,
     Header,
     Snapshot,
@@ -39,9 +39,9 @@ from sequencectl._stored import (
 )
 from sequencectl.commands import Command
 from sequencectl.control_plane import Decision
-from sequencectl.definitions import SequenceDefinition
 from sequencectl.errors import DecodeError, InvalidValue
 from sequencectl.events import Event, SequencesForgotten
+from sequencectl.shipyard.definitions import SequenceDefinition
 from sequencectl.state import ProjectState, restore
 
 __all__ = [

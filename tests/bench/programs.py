@@ -25,7 +25,7 @@ from sequencectl import (
     TaskTriggered,
     TriggerSequence,
 )
-from sequencectl._rulebook import TRANSITIONS
+from sequencectl._sequence.rulebook import TRANSITIONS
 from sequencectl.commands import Command, SequenceCommand
 from sequencectl.events import Event, SequenceFinished
 from sequencectl.machine import SequenceDecision

@@ -28,12 +28,8 @@ from sequencectl.testing import (
     check_event_sink,
     check_store,
 )
-from sequencectl.testing._promises import Seen, expect_same
-from sequencectl.testing._sink_checks import SINK_CHECKS
-from sequencectl.testing._store_checks import STORE_CHECKS
-from sequencectl.testing._store_trial import StoreTrial
 from sequencectl.testing._walk import burst, tour
-from sequencectl.testing.broken import (
+from sequencectl.testing.conformance.broken import (
     BROKEN_CLOCKS,
     BROKEN_SINKS,
     BROKEN_STORES,
@@ -42,6 +38,10 @@ from sequencectl.testing.broken import (
     Topic,
     _Place,
 )
+from sequencectl.testing.conformance.promises import Seen, expect_same
+from sequencectl.testing.conformance.sink import SINK_CHECKS
+from sequencectl.testing.conformance.store import STORE_CHECKS
+from sequencectl.testing.conformance.trial import StoreTrial
 
 DOWN = {"down": Topic.down}
 PROMISES = {

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from sequencectl.testing._invariants import ALWAYS, WHEN_APPLIED
+from sequencectl.testing.exploration.invariants import ALWAYS, WHEN_APPLIED
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "exploration.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from examples.demo.host import Pace
 from examples.demo.performance import actors_for, perform, plane_for
 from examples.demo.view import Clause, Line
 from sequencectl import Event, TaskTriggered
-from sequencectl.shipyard_yaml import parse
+from sequencectl.shipyard.yaml import parse
 from sequencectl.testing import InMemoryStore
 
 SHIPYARDS = Path(__file__).parent / "shipyards"

@@ -17,7 +17,7 @@ from examples.demo.performance import actors_for, perform, plane_for
 from examples.demo.view import BEGIN
 from sequencectl import Decision, Event, PauseSequence, TriggerSequence
 from sequencectl.ports import Store
-from sequencectl.shipyard_yaml import parse
+from sequencectl.shipyard.yaml import parse
 from sequencectl.testing import InMemoryStore
 from tests.examples.performance import FakeTime, Spectator, default_performance
 

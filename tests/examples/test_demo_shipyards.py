@@ -10,7 +10,7 @@ from examples.demo.__main__ import main
 from examples.demo.cast import Spot, cast_for
 from examples.demo.verdict import verdict
 from sequencectl import Shipyard
-from sequencectl.shipyard_yaml import parse
+from sequencectl.shipyard.yaml import parse
 from tests.examples.performance import SHIPYARDS, failed, play
 
 HEAD = "apiVersion: spec.keptn.sh/0.2.2\nkind: Shipyard\nmetadata: {name: own}\nspec:\n  stages:\n"

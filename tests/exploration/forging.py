@@ -12,7 +12,7 @@ import attrs
 from sequencectl import AbortSequence, FreezeStage, PauseSequence, Phase, Result
 from sequencectl import events as e
 from sequencectl.sequence import EndedSequence, Executor, LiveSequence
-from sequencectl.testing._transition import Transition
+from sequencectl.testing.exploration.transition import Transition
 
 Forger = Callable[[Transition], dict[str, Any]]
 SECOND: Final = timedelta(seconds=1)

@@ -22,9 +22,6 @@ from sequencectl import (
     TimeoutPolicy,
 )
 from sequencectl._line import Line
-from sequencectl.testing._alphabet import Alphabet as Letters
-from sequencectl.testing._alphabet import Move
-from sequencectl.testing._projection import Projector
 from sequencectl.testing.exploration import (
     START,
     Alphabet,
@@ -32,6 +29,9 @@ from sequencectl.testing.exploration import (
     Exploration,
     explore,
 )
+from sequencectl.testing.exploration.alphabet import Alphabet as Letters
+from sequencectl.testing.exploration.alphabet import Move
+from sequencectl.testing.exploration.projection import Projector
 from tests.exploration.slices import DELIVERY, plane, trigger, without
 
 PLAIN = plane(DELIVERY)
@@ -80,7 +80,7 @@ def test_a_decision_that_raises_is_a_counterexample(monkeypatch: pytest.MonkeyPa
     def fail(*_: Any) -> None:
         raise RuntimeError("out of order")
 
-    monkeypatch.setattr("sequencectl._steps.resume", fail)
+    monkeypatch.setattr("sequencectl._sequence.life.resume", fail)
 
     with pytest.raises(Counterexample, match="decisions_never_raise: RuntimeError") as caught:
         explore(PLAIN, attrs.evolve(ONE, scopes=("dev",)))

@@ -24,14 +24,14 @@ from sequencectl import (
 )
 from sequencectl import events as e
 from sequencectl.sequence import EndedSequence, Executor, LiveSequence
-from sequencectl.testing import _control_invariants as control
-from sequencectl.testing import _invariants as i
-from sequencectl.testing import _limit_invariants as limit
-from sequencectl.testing import _queue_invariants as queue
-from sequencectl.testing import _task_invariants as task
-from sequencectl.testing._alphabet import Move
-from sequencectl.testing._transition import Check, Transition
 from sequencectl.testing.exploration import START
+from sequencectl.testing.exploration import invariants as i
+from sequencectl.testing.exploration import of_controls as control
+from sequencectl.testing.exploration import of_limits as limit
+from sequencectl.testing.exploration import of_queue as queue
+from sequencectl.testing.exploration import of_tasks as task
+from sequencectl.testing.exploration.alphabet import Move
+from sequencectl.testing.exploration.transition import Check, Transition
 from tests.exploration.forging import (
     SECOND,
     Forger,

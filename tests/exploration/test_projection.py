@@ -9,9 +9,9 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from sequencectl.testing import _projection
-from sequencectl.testing._answers import word
-from sequencectl.testing._projection import Projector
+from sequencectl.testing.exploration import projection
+from sequencectl.testing.exploration.answers import word
+from sequencectl.testing.exploration.projection import Projector
 from tests.exploration.slices import SLICES
 from tests.exploration.walks import Stop, projector_of, tell, walk
 
@@ -94,7 +94,7 @@ def test_no_part_of_the_projection_can_be_left_out(
     part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without any of its parts, states that go on differently would pass for one."""
-    monkeypatch.setattr(_projection, "_live", forgetful(KEPT.index(part), _projection._live))
+    monkeypatch.setattr(projection, "_live", forgetful(KEPT.index(part), projection._live))
 
     found = (compare(name, 10_000, most=40, moves=4)[1] for name in TELLING)
 
@@ -118,10 +118,10 @@ def test_the_order_of_deadlines_would_not_do(monkeypatch: pytest.MonkeyPatch) ->
     """Where instants ahead are kept by rank, states with different futures are taken for one."""
 
     def ranks(live: Any, now: Any) -> Callable[[Any], Any]:
-        known = sorted({at for record in live for at in _projection._instants(record)} | {now})
+        known = sorted({at for record in live for at in projection._instants(record)} | {now})
         return lambda at: None if at is None else known.index(at) - known.index(now)
 
-    monkeypatch.setattr(_projection, "_distances", ranks)
+    monkeypatch.setattr(projection, "_distances", ranks)
 
     found = (compare(name, 10_000, most=150, moves=5)[1] for name in ("delays", "limits"))
 

@@ -34,9 +34,9 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "durations": ("tests/test_durations.py",),
     "payload": ("tests/test_payload.py",),
     "commands": ("tests/test_commands.py",),
-    "definitions": ("tests/test_shipyard.py",),
-    "shipyard": ("tests/test_shipyard.py",),
-    "_shipyard_mapping": ("tests/test_shipyard.py",),
+    "shipyard/definitions": ("tests/test_shipyard.py",),
+    "shipyard/__init__": ("tests/test_shipyard.py",),
+    "shipyard/mapping": ("tests/test_shipyard.py",),
     "stage_queue": ("tests/test_stage_queue.py",),
     "policies": ("tests/test_policies.py",),
     "cloudevents": ("tests/test_cloudevents.py",),
@@ -45,26 +45,30 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "_scratch": ("tests/test_scratch.py",),
     "_line": ("tests/test_persistent.py", "tests/test_stage_queue.py", "tests/test_admission.py"),
     "_index": ("tests/test_index.py", "tests/test_views.py", "tests/test_deadlines.py"),
-    "_fold": (
+    "_sequence/fold": (
         "tests/test_fold.py", "tests/test_tasks.py", "tests/test_machine.py",
         "tests/test_deadlines.py",
     ),
-    "_task_steps": (
+    "_sequence/tasks": (
         "tests/test_tasks.py", "tests/test_deadlines.py", "tests/test_controls.py",
         "tests/test_machine.py",
     ),
-    "_admission": ("tests/test_admission.py", "tests/test_follow_ups.py", "tests/test_index.py"),
-    "_controls": ("tests/test_controls.py", "tests/test_admission.py", "tests/test_follow_ups.py"),
-    "_follow_ups": ("tests/test_follow_ups.py", "tests/test_controls.py"),
-    "_steps": (
+    "_project/admission": (
+        "tests/test_admission.py", "tests/test_follow_ups.py", "tests/test_index.py",
+    ),
+    "_project/controls": (
+        "tests/test_controls.py", "tests/test_admission.py", "tests/test_follow_ups.py",
+    ),
+    "_project/follow_ups": ("tests/test_follow_ups.py", "tests/test_controls.py"),
+    "_sequence/life": (
         "tests/test_controls.py", "tests/test_deadlines.py", "tests/test_fold.py",
         "tests/test_tasks.py",
     ),
-    "_draft": (
+    "_project/draft": (
         "tests/test_control_plane.py", "tests/test_deadlines.py", "tests/test_controls.py",
         "tests/test_follow_ups.py",
     ),
-    "_evolution": (
+    "_project/fold": (
         "tests/test_evolution.py", "tests/test_control_plane.py", "tests/test_follow_ups.py",
         "tests/test_controls.py",
     ),
@@ -78,24 +82,24 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/test_evolution.py", "tests/test_admission.py", "tests/test_control_plane.py",
         "tests/test_controls.py", "tests/test_views.py",
     ),
-    "_recorder": ("tests/test_recorder.py",),
+    "_sequence/draft": ("tests/test_recorder.py",),
     "_reports": ("tests/test_tasks.py",),
-    "_rulebook": ("tests/test_rulebook.py",),
-    "shipyard_yaml": ("tests/test_shipyard_yaml.py",),
+    "_sequence/rulebook": ("tests/test_rulebook.py",),
+    "shipyard/yaml": ("tests/test_shipyard_yaml.py",),
     "serialization": (
         "tests/wire/test_consistency.py", "tests/wire/test_golden.py",
         "tests/wire/test_round_trip.py", "tests/wire/test_schemas.py",
         "tests/wire/test_sharing.py", "tests/wire/test_strictness.py",
     ),
-    "_encoding": (
+    "_wire/encoding": (
         "tests/wire/test_golden.py", "tests/wire/test_round_trip.py", "tests/wire/test_sharing.py",
     ),
-    "_documents": ("tests/wire/test_documents.py", "tests/wire/test_schemas.py"),
-    "_decoding": (
+    "_wire/documents": ("tests/wire/test_documents.py", "tests/wire/test_schemas.py"),
+    "_wire/decoding": (
         "tests/wire/test_decoding.py", "tests/wire/test_sharing.py",
         "tests/wire/test_strictness.py",
     ),
-    "_stored": (
+    "_wire/grammar": (
         "tests/wire/test_consistency.py", "tests/wire/test_decoding.py",
         "tests/wire/test_strictness.py",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from sequencectl.testing.schedules import ScheduleFailed, explore
+from sequencectl.testing.simulation.schedules import ScheduleFailed, explore
 from tests.simulation.small_worlds import PLANE, QUICK, THOROUGH
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sequencectl.testing._mistakes import MISTAKES
-from sequencectl.testing.schedules import Explored, ScheduleFailed, explore
+from sequencectl.testing.simulation.mistakes import MISTAKES
+from sequencectl.testing.simulation.schedules import Explored, ScheduleFailed, explore
 from tests.simulation.small_worlds import PLANE, QUICK, A, B
 
 

@@ -19,10 +19,12 @@ from examples.stores.sqlite import SqliteStore
 from sequencectl import Bounds, ControlPlane, Decision, InvalidValue, ProjectState, Shipyard
 from sequencectl._protocol import Call, Commit, Emit, Now, Pending, ReadAgenda
 from sequencectl.policies import TimeoutPolicy
-from sequencectl.testing import InMemoryStore, simulation
-from sequencectl.testing._faults import PAIRS, Fault, Mishap, faults_of, table
-from sequencectl.testing._mistakes import MISTAKES
-from sequencectl.testing.simulation import NASTY, PLANE, Faults, SimulationFailed, main, simulate
+from sequencectl.testing import InMemoryStore
+from sequencectl.testing.simulation import NASTY, PLANE, Faults, SimulationFailed, simulate
+from sequencectl.testing.simulation import __main__ as command_line
+from sequencectl.testing.simulation.__main__ import main
+from sequencectl.testing.simulation.faults import PAIRS, Fault, Mishap, faults_of, table
+from sequencectl.testing.simulation.mistakes import MISTAKES
 
 
 def failure(**arguments: Any) -> SimulationFailed:
@@ -297,7 +299,7 @@ def test_the_module_is_a_program(
     monkeypatch.setattr(sys, "argv", ["simulation", "--seed", "7"])
 
     with pytest.raises(SystemExit) as exit_:
-        runpy.run_path(str(simulation.__file__), run_name="__main__")
+        runpy.run_path(str(command_line.__file__), run_name="__main__")
 
     assert 0 == exit_.value.code
     assert "Report(seed=7, " in capsys.readouterr().out

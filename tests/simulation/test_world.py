@@ -10,10 +10,10 @@ import pytest
 
 from sequencectl import PauseSequence, ResumeSequence, TaskTriggered
 from sequencectl.testing import InMemoryStore
-from sequencectl.testing._faults import Fault
-from sequencectl.testing._replica import Replica
-from sequencectl.testing._witness import Violation
-from sequencectl.testing._world import World
+from sequencectl.testing.simulation.faults import Fault
+from sequencectl.testing.simulation.replica import Replica
+from sequencectl.testing.simulation.witness import Violation
+from sequencectl.testing.simulation.world import World
 from tests.simulation.small_worlds import PLANE, A
 
 SECOND = timedelta(seconds=1)

@@ -1,7 +1,7 @@
 """Documents written the long way round: plain JSON trees that cattrs makes and `json` writes.
 
-This is what the writers of `_encoding` are compared with. It keeps nothing, sorts at the end, and
-knows nothing of texts; what is written must be the same to the byte.
+This is what the writers of `_wire.encoding` are compared with. It keeps nothing, sorts at the end,
+and knows nothing of texts; what is written must be the same to the byte.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final, get_args
 import attrs
 from cattrs import Converter
 
-from sequencectl._stored import ForgottenSequence, Header, Snapshot, StoredRecord
+from sequencectl._wire.grammar import ForgottenSequence, Header, Snapshot, StoredRecord
 from sequencectl.commands import Command
 from sequencectl.events import Event
 from sequencectl.payload import FrozenMap, thaw

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from sequencectl import Result, _decoding
-from sequencectl._decoding import structured
-from sequencectl._encoding import SELECTOR
-from sequencectl._stored import StoredRecord
-from sequencectl.definitions import TaskDefinition, TriggeredOn
+from sequencectl import Result
+from sequencectl._wire import decoding
+from sequencectl._wire.decoding import structured
+from sequencectl._wire.encoding import SELECTOR
+from sequencectl._wire.grammar import StoredRecord
 from sequencectl.errors import DecodeError
 from sequencectl.facts import Control, Subject
 from sequencectl.payload import FrozenMap, freeze
 from sequencectl.policies import TaskTimeouts
+from sequencectl.shipyard.definitions import TaskDefinition, TriggeredOn
 from sequencectl.state import Ledger
 from tests.wire.documents import chosen
 
@@ -36,9 +37,9 @@ LEDGER = {"at": None, "request_ids": [], "serial": 0}
 @pytest.fixture(autouse=True)
 def _decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Readers are made when first needed and kept: each test makes its own."""
-    _decoding._reader.cache_clear()
-    _decoding._instant.cache_clear()
-    monkeypatch.setattr(_decoding, "_CONVERTER", _decoding._configured())
+    decoding._reader.cache_clear()
+    decoding._instant.cache_clear()
+    monkeypatch.setattr(decoding, "_CONVERTER", decoding._configured())
 
 
 @pytest.mark.parametrize("name", chosen())

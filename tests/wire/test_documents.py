@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sequencectl._documents import SchemaStep, canonical, read, write
+from sequencectl._wire.documents import SchemaStep, canonical, read, write
 from sequencectl.errors import DecodeError
 
 LIMIT = 200_000

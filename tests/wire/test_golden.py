@@ -13,8 +13,9 @@ from typing import Final, get_args
 
 import pytest
 
-from sequencectl import _encoding, serialization
 from sequencectl import events as e
+from sequencectl import serialization
+from sequencectl._wire import encoding
 from sequencectl.commands import Command
 from sequencectl.sequence import Phase
 from sequencectl.serialization import SCHEMA, ForgottenSequence, dump_event, load_event
@@ -32,7 +33,7 @@ EAST: Final = datetime(2026, 1, 1, 9, tzinfo=timezone(timedelta(hours=3)))
 DIGEST: Final = """
 import hashlib
 from tests.wire.documents import chosen
-from sequencectl._encoding import instant_text
+from sequencectl._wire.encoding import instant_text
 from tests.wire.test_golden import EAST
 said = b"".join(document.dump(document.value) for document in chosen().values())
 print(hashlib.sha256(said).hexdigest(), instant_text(EAST))
@@ -59,7 +60,7 @@ def test_every_document_is_written_by_a_writer_that_was_just_made(
 ) -> None:
     """No document depends on what was written before it."""
     serialization._writer.cache_clear()
-    monkeypatch.setattr(_encoding, "_CONVERTER", _encoding._configured())
+    monkeypatch.setattr(encoding, "_CONVERTER", encoding._configured())
     document = chosen()[name]
 
     newest = GOLDEN / f"schema-{SCHEMA}" / f"{name}.json"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import sequencectl as s
 from sequencectl import serialization as z
-from sequencectl._encoding import instant_text
+from sequencectl._wire.encoding import instant_text
 from sequencectl.events import SequenceTriggered
 from sequencectl.state import initial
 from tests import strategies

@@ -10,10 +10,10 @@ import pytest
 
 import sequencectl as s
 from sequencectl import serialization as z
-from sequencectl._decoding import structured
-from sequencectl._documents import Json, SchemaStep, canonical, read
-from sequencectl._documents import write as write_text
-from sequencectl._stored import Snapshot
+from sequencectl._wire.decoding import structured
+from sequencectl._wire.documents import Json, SchemaStep, canonical, read
+from sequencectl._wire.documents import write as write_text
+from sequencectl._wire.grammar import Snapshot
 from sequencectl.errors import DecodeError, InvalidValue, SchemaTooNew
 from tests.wire.documents import PARTS, WHOLES, Document, chosen
 

@@ -14,7 +14,7 @@ import pytest
 import sequencectl as s
 from sequencectl import events as e
 from sequencectl import serialization as z
-from sequencectl._stored import ID, rule_of
+from sequencectl._wire.grammar import ID, rule_of
 from sequencectl.errors import DecodeError
 from tests.wire.documents import PARTS, WHOLES, Document, chosen
 from tests.wire.trees import (

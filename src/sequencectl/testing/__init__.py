@@ -1,13 +1,11 @@
 """What hosts test with: fakes of the ports and checks for their own adapters.
 
 Strategies for Hypothesis are in ``sequencectl.testing.strategies``, adapters that break one promise
-each in ``sequencectl.testing.broken``, the search through every state in
+each in ``sequencectl.testing.conformance.broken``, the search through every state in
 ``sequencectl.testing.exploration``. Hypothesis, and pytest for the classes, come with the extra
 `testing`.
 """
 
-from sequencectl.testing._promises import BrokenPromise
-from sequencectl.testing._store_trial import Fault, StoreCapabilities
 from sequencectl.testing.conformance import (
     ClockContract,
     EventSinkContract,
@@ -17,6 +15,8 @@ from sequencectl.testing.conformance import (
     check_event_sink,
     check_store,
 )
+from sequencectl.testing.conformance.promises import BrokenPromise
+from sequencectl.testing.conformance.trial import Fault, StoreCapabilities
 from sequencectl.testing.fakes import InMemoryStore, ManualClock, RecordingSink
 
 __all__ = [

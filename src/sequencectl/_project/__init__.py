@@ -1,0 +1,1 @@
+"""How many sequences go together: who waits, who starts, what people control, what follows."""

@@ -1,0 +1,252 @@
+"""Who stands in line and who starts: accepting a sequence, and filling lanes (R1–R8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from sequencectl._making import SequenceTriggered
+from sequencectl._project.draft import Draft
+from sequencectl._sequence import life
+from sequencectl._sequence.draft import after
+from sequencectl._sequence.tasks import labels, payload_refusal, priority_of
+from sequencectl.commands import TriggerSequence
+from sequencectl.events import SequenceSuperseded
+from sequencectl.facts import Subject
+from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
+from sequencectl.payload import FrozenMap
+from sequencectl.policies import QueueMode
+from sequencectl.sequence import LiveSequence, Phase
+from sequencectl.shipyard import SequenceDefinition
+
+
+def trigger(draft: Draft, command: TriggerSequence) -> Outcome:
+    """Accept a sequence, or say why not (R6, R8)."""
+    known = _known(draft, command)
+    if known is not None:
+        return known
+    shipyard, stage = draft.shipyard, command.stage
+    found = shipyard.stage(stage)
+    if found is None:
+        return unknown_stage(draft, stage)
+    definition = shipyard.sequence(stage, command.sequence)
+    if definition is None:
+        names = ", ".join(sequence.name for sequence in found.sequences)
+        message = f"Stage {stage} has no sequence {command.sequence!r}; it has: {names or 'none'}."
+        return Rejected(RejectedCode.UNKNOWN_SEQUENCE, message)
+    too_large = payload_refusal(command.data, draft.bounds)
+    if too_large is not None:
+        return too_large
+    superseded = _superseded(draft, command, definition)
+    refused = _refused(draft, command, len(superseded))
+    if refused is not None:
+        return refused
+    for record in superseded:
+        said = f"A newer {record.name} of {record.service or 'this service'} took its place."
+        draft.record(
+            SequenceSuperseded(
+                *draft.stamp(record.subject),
+                superseded_by=command.sequence_id,
+                message=said,
+                labels=labels(record),
+            )
+        )
+    subject = Subject(
+        draft.project, command.context, found.name, definition.name,
+        command.service, command.sequence_id, command.revision,
+    )  # fmt: skip
+    accept(
+        draft,
+        subject,
+        definition,
+        command.data,
+        priority=priority_of(command, definition),
+        place=min((record.place for record in superseded), default=None),
+    )
+    return APPLIED
+
+
+def accept(
+    draft: Draft,
+    subject: Subject,
+    definition: SequenceDefinition,
+    data: FrozenMap,
+    *,
+    priority: int,
+    place: int | None = None,
+    parent: str | None = None,
+    depth: int = 0,
+) -> None:
+    """Put a sequence in line, held if a pause covers it; a place of None is its serial (R19)."""
+    serial, now, subject = draft.stamp(subject)
+    waiting = draft.timeouts.waiting_for(definition.timeouts)
+    lane = draft.queueing.lane(subject.stage, subject.service)
+    draft.record(
+        SequenceTriggered(
+            serial,
+            now,
+            subject,
+            lane=draft.state.index.lane(subject.stage, lane),
+            place=serial if place is None else place,
+            priority=priority,
+            definition=definition,
+            data=data,
+            timeout=waiting,
+            deadline=after(now, waiting),
+            parent=parent,
+            depth=depth,
+        )
+    )
+    if draft.state.pause_of(subject.context, subject.stage) is not None:
+        life.pause(draft, subject.sequence_id)
+
+
+def admit(draft: Draft) -> None:
+    """Fill every lane touched in this step, in the order touched (R3)."""
+    touched, draft.touched = draft.touched, {}
+    for lane in touched:
+        _fill(draft, lane)
+
+
+def touch_open_lines(draft: Draft, stages: Iterable[str]) -> None:
+    """Touch, by lane name, every lane of these stages in which somebody waits beside a free place.
+
+    It looks at one line of each stage, unless there are such lanes: after the end of a freeze, or
+    because limits were raised.
+    """
+    touched: set[str] = set()
+    for stage in stages:
+        if draft.state.freeze_of(stage) is not None:
+            continue
+        touched.update(_open_lanes(draft, stage))
+    draft.touched.update(dict.fromkeys(sorted(touched)))
+
+
+def _open_lanes(draft: Draft, stage: str) -> Iterator[str]:
+    """Yield the lanes of a stage in which somebody waits beside a free place."""
+    for _, lane in draft.state.index.lines.get(stage, ()):  # the fewest holders first
+        if has_free_place(draft, lane):
+            yield lane
+        elif lane != stage:
+            return  # the other services' lanes have at least as many
+
+
+def has_free_place(draft: Draft, lane: str) -> bool:
+    """Whether fewer hold the lane, overlapping lanes included, than may (R1)."""
+    queue = draft.state.index.queue(lane)
+    limit = draft.queueing.for_stage(_stage_of(lane)).limit
+    return queue.has_free_place(limit=limit, elsewhere=_elsewhere(draft, lane))
+
+
+def unknown_stage(draft: Draft, stage: str) -> Rejected:
+    """Return the refusal of a stage the shipyard does not have."""
+    names = ", ".join(known.name for known in draft.shipyard.stages)
+    return Rejected(
+        RejectedCode.UNKNOWN_STAGE, f"The shipyard has no stage {stage!r}; it has: {names}."
+    )
+
+
+def _known(draft: Draft, command: TriggerSequence) -> Outcome | None:
+    """Return the answer to a sequence id that was seen before; None for a new one (R8)."""
+    record = draft.state.sequence(command.sequence_id)
+    remembered = draft.state.remembered(command.sequence_id)
+    if record is not None:
+        known = (record.stage, record.name, record.service, record.context)
+    elif remembered is not None:
+        known = (
+            remembered.stage, remembered.sequence, remembered.service, remembered.context,
+        )  # fmt: skip
+    else:
+        return None
+    if known == (command.stage, command.sequence, command.service, command.context):
+        return Unchanged(UnchangedCode.DUPLICATE)
+    stage, name, service, context = known
+    message = (
+        f"Sequence id {command.sequence_id!r} belongs to {name} of {service!r} in stage {stage}, "
+        f"context {context!r}."
+    )
+    return Rejected(RejectedCode.ID_CONFLICT, message)
+
+
+def _superseded(
+    draft: Draft, command: TriggerSequence, definition: SequenceDefinition
+) -> tuple[LiveSequence, ...]:
+    """Return those in line that a newcomer supersedes, by place (R6)."""
+    if draft.queueing.for_stage(command.stage).mode is not QueueMode.LATEST_ONLY:
+        return ()
+    priority = priority_of(command, definition)
+    is_held = draft.state.pause_of(command.context, command.stage) is not None
+    line = draft.state.index.in_line(command.stage, command.service, command.sequence)
+    records = map(draft.live, line)
+    return tuple(
+        record
+        for record in records
+        if record.priority <= priority and (record.phase is Phase.HELD or not is_held)
+    )
+
+
+def _refused(draft: Draft, command: TriggerSequence, superseded: int) -> Rejected | None:
+    """Return why there is no room for a newcomer that supersedes so many; None if there is (R6)."""
+    policy = draft.queueing.for_stage(command.stage)
+    lane = draft.queueing.lane(command.stage, command.service)
+    queue = draft.state.index.queue(lane)
+    is_busy = not has_free_place(draft, lane) or queue.head is not None
+    if policy.mode is QueueMode.REJECT_WHEN_BUSY and is_busy:
+        return Rejected(RejectedCode.STAGE_BUSY, f"{_lane_named(lane)} is busy.")
+    is_kept_waiting = (
+        is_busy
+        or draft.state.freeze_of(command.stage) is not None
+        or draft.state.pause_of(command.context, command.stage) is not None
+    )
+    if is_kept_waiting and queue.in_line - superseded >= policy.max_waiting:
+        message = f"{_lane_named(lane)} has {queue.in_line} in line, at most {policy.max_waiting}."
+        return Rejected(RejectedCode.QUEUE_FULL, message)
+    return None
+
+
+def _lane_named(lane: str) -> str:
+    stage, slash, service = lane.partition("/")
+    return f"Stage {stage}, service {service!r}," if slash else f"Stage {stage}"
+
+
+def _stage_of(lane: str) -> str:
+    return lane.partition("/")[0]
+
+
+def _elsewhere(draft: Draft, lane: str) -> int:
+    """Return how many others count where somebody starts in a lane (R1).
+
+    A stage and its services overlap: whoever starts in one of these counts for the stage's own
+    lane too, so all of them do as long as that has a holder.
+    """
+    index, stage = draft.state.index, _stage_of(lane)
+    if lane == stage or index.queue(stage).holding:
+        return index.lanes_of(stage).holding - index.queue(lane).holding
+    return 0
+
+
+def _overlapping(draft: Draft, lane: str) -> list[str]:
+    """Return this lane and those that a place given back in it is offered to, as far as anybody is
+    there.
+    """
+    stage, index = _stage_of(lane), draft.state.index
+    if lane == stage or index.queue(stage).holding:
+        return [lane, *(other for other in index.lanes_of(stage).lanes if other != lane)]
+    return [lane, stage] if index.queue(stage) else [lane]
+
+
+def _fill(draft: Draft, lane: str) -> None:
+    """Start those that wait, best of overlapping lines first, while places are free (R1–R3)."""
+    stage = _stage_of(lane)
+    if draft.state.freeze_of(stage) is not None:
+        return
+    lanes = _overlapping(draft, lane)
+    while True:
+        queues = ((each, draft.state.index.queue(each)) for each in lanes)
+        heads = [
+            queue.head
+            for each, queue in queues
+            if queue.head is not None and has_free_place(draft, each)
+        ]
+        if not heads:
+            return
+        life.start(draft, min(heads)[2])

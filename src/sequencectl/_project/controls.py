@@ -1,0 +1,183 @@
+"""What people do to deliveries and stages: pause, resume, abort, freeze (R7, R18–R25)."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from sequencectl._making import ContextPaused, ContextResumed
+from sequencectl._project.admission import touch_open_lines, unknown_stage
+from sequencectl._project.draft import Draft
+from sequencectl._sequence import life
+from sequencectl.commands import (
+    AbortSequence,
+    ContextControl,
+    FreezeStage,
+    PauseSequence,
+    ResumeSequence,
+    StageControl,
+    UnfreezeStage,
+)
+from sequencectl.events import StageFrozen, StageUnfrozen
+from sequencectl.facts import Control, Subject
+from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
+from sequencectl.sequence import LiveSequence, Phase
+
+
+def control(draft: Draft, command: ContextControl | StageControl) -> Outcome:
+    """Apply a control, unless its request was applied before (R25)."""
+    if command.request_id is not None and command.request_id in draft.state.ledger.request_ids:
+        return Unchanged(UnchangedCode.REPEATED)
+    match command:
+        case PauseSequence():
+            return _pause(draft, command)
+        case ResumeSequence():
+            return _resume(draft, command)
+        case AbortSequence():
+            return _abort(draft, command)
+        case FreezeStage():
+            return _freeze(draft, command)
+        case UnfreezeStage():
+            return _unfreeze(draft, command)
+        case _:
+            assert_never(command)
+
+
+def _pause(draft: Draft, command: PauseSequence) -> Outcome:
+    scope = _scope(draft, command)
+    if isinstance(scope, Rejected):
+        return scope
+    context, stage = command.context, command.stage
+    if draft.state.context(context).pause_over(stage) is not None:
+        return Unchanged(UnchangedCode.ALREADY_PAUSED)
+    subject = Subject(draft.project, context, stage or "")
+    draft.record(ContextPaused(*draft.stamp(subject), control=_by(draft, command)))
+    for record in scope:
+        life.pause(draft, record.sequence_id)
+    return APPLIED
+
+
+def _resume(draft: Draft, command: ResumeSequence) -> Outcome:
+    scope = _scope(draft, command)
+    if isinstance(scope, Rejected):
+        return scope
+    context, stage = command.context, command.stage
+    pauses = draft.state.context(context).pauses
+    if stage is not None and any(pause.stage is None for pause in pauses):
+        message = f"The whole context {context!r} is paused; resume it without a stage."
+        return Rejected(RejectedCode.PAUSED_WITH_CONTEXT, message)
+    if not any(stage is None or pause.stage == stage for pause in pauses):
+        return Unchanged(UnchangedCode.NOT_PAUSED)
+    subject = Subject(draft.project, context, stage or "")
+    draft.record(ContextResumed(*draft.stamp(subject), control=_by(draft, command)))
+    for record in scope:
+        life.resume(draft, record.sequence_id)
+    return APPLIED
+
+
+def _scope(
+    draft: Draft, command: PauseSequence | ResumeSequence
+) -> tuple[LiveSequence, ...] | Rejected:
+    """Return what is live in the scope of a pause or resume, or why it is refused (R18–R20)."""
+    state, context, stage = draft.state, command.context, command.stage
+    refused = _nothing_live(draft, context)
+    if refused is not None:
+        return refused
+    if stage is not None and not _knows_stage(draft, context, stage):
+        return unknown_stage(draft, stage)
+    live = state.live_of_context(context)
+    scope = tuple(record for record in live if stage is None or record.stage == stage)
+    if scope and all(record.phase is Phase.ABORTING for record in scope):
+        message = f"What is live of context {context!r} there is being aborted."
+        return Rejected(RejectedCode.ABORTING, message)
+    return scope
+
+
+def _abort(draft: Draft, command: AbortSequence) -> Outcome:
+    targets = _targets(draft, command)
+    if isinstance(targets, Rejected):
+        return targets
+    control, force = _by(draft, command), command.force
+    changed = [life.abort(draft, each.sequence_id, control, force=force) for each in targets]
+    return APPLIED if any(changed) else Unchanged(UnchangedCode.ALREADY_ABORTING)
+
+
+def _targets(draft: Draft, command: AbortSequence) -> tuple[LiveSequence, ...] | Rejected:
+    """Return what an abort addresses, at least one, or why it is refused (R22)."""
+    if command.sequence_id is not None:
+        return _target(draft, command.sequence_id)
+    context, stage = command.context, command.stage
+    assert context is not None
+    refused = _nothing_live(draft, context)
+    if refused is not None:
+        return refused
+    live = draft.state.live_of_context(context)
+    found = tuple(record for record in live if stage is None or record.stage == stage)
+    if found or stage is None:
+        return found
+    if any(record.stage == stage for record in draft.state.of_context(context)):
+        message = f"Nothing of context {context!r} is live in stage {stage} any more."
+        return Rejected(RejectedCode.ALREADY_ENDED, message)
+    if draft.shipyard.stage(stage) is None:
+        return unknown_stage(draft, stage)
+    message = f"Context {context!r} has not reached stage {stage}."
+    return Rejected(RejectedCode.NOT_REACHED, message)
+
+
+def _target(draft: Draft, sequence_id: str) -> tuple[LiveSequence, ...] | Rejected:
+    record = draft.state.live(sequence_id)
+    if record is not None:
+        return (record,)
+    state = draft.state
+    if state.sequence(sequence_id) is None and state.remembered(sequence_id) is None:
+        message = f"No sequence {sequence_id!r} is known in project {state.project!r}."
+        return Rejected(RejectedCode.UNKNOWN_SEQUENCE, message)
+    message = f"Sequence {sequence_id!r} has ended."
+    return Rejected(RejectedCode.ALREADY_ENDED, message)
+
+
+def _nothing_live(draft: Draft, context: str) -> Rejected | None:
+    members = draft.state.index.members(context)
+    if members.live:
+        return None
+    if members.ended:
+        message = f"Everything of context {context!r} has ended."
+        return Rejected(RejectedCode.ALREADY_ENDED, message)
+    message = f"No context {context!r} is known in project {draft.project!r}."
+    return Rejected(RejectedCode.UNKNOWN_CONTEXT, message)
+
+
+def _knows_stage(draft: Draft, context: str, stage: str) -> bool:
+    """Whether the shipyard has the stage, or the context was there before it was removed."""
+    if draft.shipyard.stage(stage) is not None:
+        return True
+    pauses = draft.state.context(context).pauses
+    return any(pause.stage == stage for pause in pauses) or any(
+        record.stage == stage for record in draft.state.of_context(context)
+    )
+
+
+def _freeze(draft: Draft, command: FreezeStage) -> Outcome:
+    stage = command.stage
+    if draft.shipyard.stage(stage) is None:
+        return unknown_stage(draft, stage)
+    if draft.state.freeze_of(stage) is not None:
+        return Unchanged(UnchangedCode.ALREADY_FROZEN)
+    subject = Subject(draft.project, stage=stage)
+    draft.record(StageFrozen(*draft.stamp(subject), control=_by(draft, command)))
+    return APPLIED
+
+
+def _unfreeze(draft: Draft, command: UnfreezeStage) -> Outcome:
+    stage = command.stage
+    if draft.state.freeze_of(stage) is not None:
+        subject = Subject(draft.project, stage=stage)
+        draft.record(StageUnfrozen(*draft.stamp(subject), control=_by(draft, command)))
+        touch_open_lines(draft, (stage,))
+        return APPLIED
+    if draft.shipyard.stage(stage) is None:
+        return unknown_stage(draft, stage)
+    return Unchanged(UnchangedCode.NOT_FROZEN)
+
+
+def _by(draft: Draft, command: ContextControl | StageControl) -> Control:
+    return Control(command.actor, command.reason, command.request_id, draft.bounds.request_ids)

@@ -1,0 +1,110 @@
+"""What comes after an end: follow-ups, contexts that are over, and what is forgotten (R15–R17, R19,
+R33).
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import attrs
+
+from sequencectl._making import ContextResumed
+from sequencectl._project.admission import accept, admit
+from sequencectl._project.draft import Draft
+from sequencectl._sequence.tasks import next_input
+from sequencectl.events import Cause, FollowUpRefused, SequencesForgotten, derived_id
+from sequencectl.facts import Control, Subject
+from sequencectl.payload import FrozenMap, freeze
+from sequencectl.sequence import LiveSequence, Phase
+from sequencectl.shipyard import FollowUp
+
+_OF_THE_LAST_TASK = frozenset({"result", "status", "message"})
+
+
+def close_step(draft: Draft) -> None:
+    """Do what follows the command's own effects: follow-ups, contexts that are over, admission."""
+    if draft.ended:
+        ended, draft.ended = draft.ended, []
+        for record in ended:
+            _follow_up(draft, record)
+        _end_contexts(draft, dict.fromkeys(record.context for record in ended))
+    _forget(draft)
+    admit(draft)
+
+
+def _follow_up(draft: Draft, record: LiveSequence) -> None:
+    """Trigger what waits for this end, once each, in shipyard order (R15)."""
+    ended = draft.state.sequence(record.sequence_id)
+    if ended is None or ended.phase not in {Phase.FINISHED, Phase.TIMED_OUT}:
+        return
+    results = {run.name: run.result for run in ended.runs}
+    for follow_up in draft.shipyard.follow_ups(record.stage, record.name):
+        if follow_up.matches(ended.result, results):
+            _trigger(draft, record, follow_up)
+
+
+def _trigger(draft: Draft, record: LiveSequence, follow_up: FollowUp) -> None:
+    definition, depth = follow_up.definition, record.depth + 1
+    if depth > draft.bounds.max_depth:
+        draft.record(
+            FollowUpRefused(
+                *draft.stamp(record.subject),
+                stage=follow_up.stage,
+                sequence=definition.name,
+                depth=record.depth,
+            )
+        )
+        return
+    serial, _, parent = draft.stamp(record.subject)
+    accept(
+        draft,
+        attrs.evolve(
+            parent,
+            stage=follow_up.stage,
+            sequence=definition.name,
+            sequence_id=derived_id(parent.project, serial, "sequence"),
+        ),
+        definition,
+        _data(record, follow_up.stage),
+        priority=record.priority if definition.priority is None else definition.priority,
+        parent=record.sequence_id,
+        depth=depth,
+    )
+
+
+def _data(record: LiveSequence, stage: str) -> FrozenMap:
+    """Return what a follow-up begins with: one more task's input, in the new stage (R15)."""
+    data = next_input(record, None)
+    kept = {key: value for key, value in data.items() if key not in _OF_THE_LAST_TASK}
+    return freeze({**kept, "stage": stage})
+
+
+def _end_contexts(draft: Draft, contexts: dict[str, None]) -> None:
+    """End the pauses of contexts that are over (R19)."""
+    for context in contexts:
+        if draft.state.index.members(context).live or not draft.state.context(context).pauses:
+            continue
+        subject = Subject(draft.project, context)
+        draft.record(ContextResumed(*draft.stamp(subject), control=Control(), cause=Cause.ENDED))
+
+
+def _forget(draft: Draft) -> None:
+    """Forget the contexts that ended first, if there are more than are kept (R33)."""
+    state, bounds = draft.state, draft.bounds
+    excess = len(state.index.ended_contexts) - bounds.retain
+    if excess <= 0:
+        return
+    contexts = tuple(context for _, context in islice(state.index.ended_contexts, excess))
+    sequence_ids = tuple(
+        record.sequence_id for context in contexts for record in state.of_context(context)
+    )
+    surplus = state.remembered_count + len(sequence_ids) - bounds.remember
+    oldest_ids = (*state.oldest_remembered(surplus), *sequence_ids)
+    draft.record(
+        SequencesForgotten(
+            *draft.stamp(Subject(state.project)),
+            contexts=contexts,
+            sequence_ids=sequence_ids,
+            released=oldest_ids[: max(surplus, 0)],
+        )
+    )

@@ -1,0 +1,282 @@
+"""The tasks of one sequence: trigger, count reports, finish, and what follows from that."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from sequencectl._making import (
+    SequenceDrained,
+    SequenceFinished,
+    TaskFinished,
+    TaskFinishReported,
+    TaskScheduled,
+    TaskStartReported,
+    TaskTriggered,
+)
+from sequencectl._sequence.draft import Recorder, after
+from sequencectl.commands import Report, ReportTaskFinished, ReportTaskStarted, TriggerSequence
+from sequencectl.errors import PolicyError
+from sequencectl.events import Cause, SequenceAborted, derived_id
+from sequencectl.facts import Control
+from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
+from sequencectl.payload import EMPTY, FrozenMap, freeze, merge, with_scalars
+from sequencectl.policies import Bounds, ResolvedTimeouts, TimeoutPolicy
+from sequencectl.results import Result, Status
+from sequencectl.sequence import LiveSequence, Phase, TaskRun
+from sequencectl.shipyard.definitions import SequenceDefinition, TaskDefinition
+
+_NO_TIME: Final = timedelta(0)
+
+
+def go_on(draft: Recorder, sequence_id: str) -> None:
+    """Trigger the next task, or schedule it if it is delayed."""
+    if not _schedule(draft, sequence_id):
+        trigger_task(draft, sequence_id)
+
+
+def trigger_task(draft: Recorder, sequence_id: str) -> None:
+    """Trigger the next task, with limits that count from now (R14, R26)."""
+    record = draft.live(sequence_id)
+    task = record.next_task
+    assert task is not None
+    limits = _limits(draft.timeouts, task)
+    serial, now, subject = draft.stamp(record.subject)
+    # sequences that are driven one by one number their events from 1 each: the id tells them apart
+    task_id = derived_id(subject.project, serial, f"task of {subject.sequence_id}")
+    draft.record(
+        TaskTriggered(
+            serial,
+            now,
+            subject,
+            task_id=task_id,
+            task=task.name,
+            index=len(record.runs),
+            input=next_input(record, task),
+            expects=task.expects,
+            reaction_timeout=limits.reaction,
+            reaction_deadline=after(draft.now, limits.reaction),
+            completion_timeout=limits.completion,
+            completion_deadline=after(draft.now, limits.completion),
+        )
+    )
+
+
+def report(draft: Recorder, sequence_id: str, command: Report) -> Outcome:
+    """Count an executor's report for the task in flight (R11–R13, R33)."""
+    record = draft.live(sequence_id)
+    run = record.task
+    if run is None or run.task_id != command.task_id:
+        return Unchanged(UnchangedCode.LATE)
+    if command.report_id is not None and command.report_id in run.report_ids:
+        return Unchanged(UnchangedCode.DUPLICATE)
+    if isinstance(command, ReportTaskStarted):
+        return _report_start(draft, record, run, command)
+    _report_finish(draft, record, run, command)
+    task = draft.live(sequence_id).task
+    if task is not None and task.is_over:
+        _finish_task(draft, sequence_id, task)
+    return APPLIED
+
+
+def next_input(record: LiveSequence, task: TaskDefinition | None) -> FrozenMap:
+    """Return what `task`, or one more task of no name, would get as its input (R14).
+
+    A task without properties adds null under its name, as Keptn does: it erases nothing.
+    """
+    data = record.data
+    added: dict[str, str | None] = {}
+    if task is not None and task.properties:
+        data = merge(data, freeze({task.name: task.properties}))
+    elif task is not None and task.name not in data:
+        added[task.name] = None
+    if record.runs:
+        added["result"] = record.runs[-1].result.value
+        added["status"] = record.status.value
+    if "message" in data or "message" in added:
+        added["message"] = ""
+    subject = record.subject
+    added["project"], added["stage"] = subject.project, subject.stage
+    added["service"] = subject.service
+    return with_scalars(data, added)
+
+
+def priority_of(command: TriggerSequence, definition: SequenceDefinition) -> int:
+    """Return the priority of a newcomer: the command's, else the definition's, else 0 (R2)."""
+    return (definition.priority or 0) if command.priority is None else command.priority
+
+
+def payload_refusal(data: FrozenMap, bounds: Bounds) -> Rejected | None:
+    """Return why the data of a trigger is too large; None if it is not (R33)."""
+    exceeded = _payload_exceeded(data, data.size, bounds)
+    return None if exceeded is None else Rejected(RejectedCode.PAYLOAD_TOO_LARGE, exceeded)
+
+
+def labels(record: LiveSequence) -> FrozenMap:
+    """Return the labels a sequence has gathered; empty if there are none."""
+    found = record.data.get("labels")
+    return found if isinstance(found, FrozenMap) else EMPTY
+
+
+def time_left(draft: Recorder, record: LiveSequence) -> timedelta | None:
+    """Return what is left of the limit of the sequence as a whole; None without one (R30)."""
+    return None if record.deadline is None else max(record.deadline - draft.now, _NO_TIME)
+
+
+def _schedule(draft: Recorder, sequence_id: str) -> bool:
+    """Schedule the next task if it is delayed: counted from now, paused or not (R10)."""
+    record = draft.live(sequence_id)
+    task = record.next_task
+    assert task is not None
+    if not task.triggered_after:
+        return False
+    draft.record(
+        TaskScheduled(
+            *draft.stamp(record.subject),
+            task=task.name,
+            index=len(record.runs),
+            due_at=draft.now + task.triggered_after,
+        )
+    )
+    return True
+
+
+def _limits(timeouts: TimeoutPolicy, task: TaskDefinition) -> ResolvedTimeouts:
+    """Return the limits of `task`; those of the policy alone where its own leave it unbounded.
+
+    That happens only if an earlier, unbounded policy accepted the definition: a task that is
+    triggered today has a deadline by today's policy (R27).
+    """
+    try:
+        return timeouts.for_task(task.name, task.timeouts)
+    except PolicyError:
+        return timeouts.for_task(task.name)
+
+
+def _report_start(
+    draft: Recorder, record: LiveSequence, run: TaskRun, command: ReportTaskStarted
+) -> Outcome:
+    if command.source not in run.sources and len(run.executors) >= draft.bounds.sources:
+        return Unchanged(UnchangedCode.TOO_MANY_SOURCES)
+    if command.report_id is not None and len(run.report_ids) >= draft.bounds.reports:
+        return Unchanged(UnchangedCode.TOO_MANY_REPORTS)
+    draft.record(
+        TaskStartReported(
+            *draft.stamp(record.subject),
+            task_id=run.task_id,
+            task=run.name,
+            source=command.source,
+            report_id=command.report_id,
+        )
+    )
+    return APPLIED
+
+
+def _report_finish(
+    draft: Recorder, record: LiveSequence, run: TaskRun, command: ReportTaskFinished
+) -> None:
+    bounds = draft.bounds
+    counted = command.source in run.sources or len(run.executors) < bounds.sources
+    remembered = len(run.report_ids) < bounds.reports or command.report_id is None
+    over = _bound_exceeded(record, run, command, bounds)
+    status = command.status if over is None else Status.ERRORED
+    draft.record(
+        TaskFinishReported(
+            *draft.stamp(record.subject),
+            task_id=run.task_id,
+            task=run.name,
+            source=command.source,
+            result=command.result if status is Status.SUCCEEDED else Result.FAIL,
+            status=status,
+            message=command.message if over is None else over,
+            data=command.data if over is None else EMPTY,
+            report_id=command.report_id if remembered else None,
+            counted=counted,
+        )
+    )
+
+
+def _bound_exceeded(
+    record: LiveSequence, run: TaskRun, command: ReportTaskFinished, bounds: Bounds
+) -> str | None:
+    """Return a sentence that names the bound a finish exceeds; None if it exceeds none (R33)."""
+    if command.source not in run.sources and len(run.executors) >= bounds.sources:
+        return f"More than {bounds.sources} sources reported on task {run.name}."
+    if command.report_id is not None and len(run.report_ids) >= bounds.reports:
+        return f"More than {bounds.reports} reports came for task {run.name}."
+    size = command.data.size + len(command.message.encode())
+    exceeded = _payload_exceeded(command.data, size, bounds)
+    if exceeded is not None:
+        return exceeded
+    if record.data.size + command.data.size > bounds.input_size:
+        merged = merge(record.data, command.data).size
+        if merged > bounds.input_size:
+            return (
+                f"All results together have {merged} bytes, at most {bounds.input_size} are kept."
+            )
+    return None
+
+
+def _payload_exceeded(data: FrozenMap, size: int, bounds: Bounds) -> str | None:
+    if size > bounds.payload_size:
+        return f"The payload has {size} bytes, at most {bounds.payload_size} are accepted."
+    if data.depth > bounds.payload_depth:
+        return f"The data has {data.depth} levels, at most {bounds.payload_depth} are accepted."
+    return None
+
+
+def _finish_task(draft: Recorder, sequence_id: str, run: TaskRun) -> None:
+    """Record that the task in flight is over, and do what follows from it (R12, R21, R22)."""
+    record = draft.live(sequence_id)
+    assert run.result is not None
+    draft.record(
+        TaskFinished(
+            *draft.stamp(record.subject),
+            task_id=run.task_id,
+            task=run.name,
+            result=run.result,
+            status=run.status,
+            message=run.message,
+        )
+    )
+    record = draft.live(sequence_id)
+    if record.abort is not None:
+        end_aborted(draft, sequence_id, record.abort, Cause.TASK_OVER)
+    elif run.result is Result.FAIL or record.next_task is None:
+        draft.record(
+            SequenceFinished(
+                *draft.stamp(record.subject),
+                result=record.result,
+                status=record.status,
+                message=record.message,
+                labels=labels(record),
+            )
+        )
+    elif record.phase is Phase.PAUSING:
+        _schedule(draft, sequence_id)
+        drain(draft, sequence_id)
+    else:
+        go_on(draft, sequence_id)
+
+
+def drain(draft: Recorder, sequence_id: str) -> None:
+    """Record that a pausing sequence has nothing in flight any more (R18, R30)."""
+    record = draft.live(sequence_id)
+    draft.record(SequenceDrained(*draft.stamp(record.subject), time_left=time_left(draft, record)))
+
+
+def end_aborted(draft: Recorder, sequence_id: str, control: Control, cause: Cause) -> None:
+    """End a sequence as aborted; a task in flight is abandoned, and named (R22–R24)."""
+    record = draft.live(sequence_id)
+    by = f" by {control.actor}" if control.actor else ""
+    why = f": {control.reason}" if control.reason else "."
+    draft.record(
+        SequenceAborted(
+            *draft.stamp(record.subject),
+            control=control,
+            cause=cause,
+            message=f"Sequence {record.name} in stage {record.stage} was aborted{by}{why}",
+            labels=labels(record),
+            abandoned_task=None if record.task is None else record.task.task_id,
+        )
+    )

@@ -1,0 +1,1 @@
+"""How values become stored bytes and come back."""

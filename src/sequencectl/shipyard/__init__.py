@@ -1,0 +1,239 @@
+"""The shipyard of a project: what may run in which stage, and what follows what (R15, R17).
+
+It is made in one of three ways: from a short form in plain Python (`Shipyard.of`), from a mapping
+in the shape of Keptn's ``shipyard.yaml`` (`Shipyard.from_mapping`; the module ``shipyard_yaml``
+reads the text), or from the values of `definitions`. In all of them the same things are refused,
+with one `DefinitionError` that has path and value. What is legal but looks like a mistake is told
+by `Shipyard.findings`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+
+import attrs
+
+from sequencectl.errors import DefinitionError
+from sequencectl.payload import step
+from sequencectl.shipyard.definitions import (
+    SequenceDefinition,
+    StageDefinition,
+    TaskDefinition,
+    TriggeredOn,
+    check_each,
+)
+from sequencectl.shipyard.mapping import read_keptn, read_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sequencectl.results import Result
+
+__all__ = [
+    "Finding",
+    "FindingCode",
+    "FollowUp",
+    "SequenceDefinition",
+    "Shipyard",
+    "StageDefinition",
+    "TaskDefinition",
+    "TriggeredOn",
+]
+
+_Address: TypeAlias = tuple[str, str]
+
+_EVALUATION: Final = SequenceDefinition("evaluation", (TaskDefinition("evaluation"),))
+
+
+class FindingCode(Enum):
+    """What looks like a mistake in a legal shipyard."""
+
+    UNKNOWN_STAGE = "unknown_stage"
+    """A trigger names a stage that does not exist: it never fires."""
+    UNKNOWN_SEQUENCE = "unknown_sequence"
+    """A trigger names a sequence that its stage does not have: it never fires."""
+    UNKNOWN_TASK = "unknown_task"
+    """A selector names a task that the sequence does not have: it never matches."""
+    REPEATED_TASK = "repeated_task"
+    """A selector names a task that the sequence runs more than once: the last run decides."""
+    ENDLESS_LOOP = "endless_loop"
+    """Sequences trigger each other in a circle without any selector to break it."""
+
+
+@final
+@attrs.frozen
+class Finding:
+    """One thing that is legal and looks like a mistake; ``str`` gives the sentence.
+
+    `path` leads to it as in Keptn's file: ``spec.stages[1].sequences[0].triggeredOn[0].event``.
+    """
+
+    code: FindingCode
+    path: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+@final
+@attrs.frozen
+class FollowUp:
+    """A sequence that the end of another one may trigger, and the triggers that name that one."""
+
+    stage: str
+    definition: SequenceDefinition
+    triggers: tuple[TriggeredOn, ...]
+
+    def matches(self, result: Result, task_results: Mapping[str, Result]) -> bool:
+        """Return whether any of the triggers matches; it is triggered once all the same (R15)."""
+        return any(trigger.matches(result, task_results) for trigger in self.triggers)
+
+
+def _check_title(_shipyard: object, _field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, str) or len(value) > 200 or not value.isprintable():
+        raise DefinitionError("metadata.name", value, "must be at most 200 printable characters")
+
+
+@final
+@attrs.frozen
+class Shipyard:
+    """The stages of a project in their order, at least one; raises `DefinitionError` (R17)."""
+
+    stages: tuple[StageDefinition, ...] = attrs.field(
+        validator=partial(
+            check_each, kind=StageDefinition, where="spec.stages", least=1, is_named=True
+        ),
+    )
+    name: str = attrs.field(default="", kw_only=True, validator=_check_title)
+    _stages: dict[str, StageDefinition] = attrs.field(init=False, eq=False, repr=False)
+    _sequences: dict[_Address, SequenceDefinition] = attrs.field(init=False, eq=False, repr=False)
+    _follow_ups: dict[_Address, tuple[FollowUp, ...]] = attrs.field(
+        init=False, eq=False, repr=False
+    )
+
+    def __attrs_post_init__(self) -> None:
+        sequences: dict[_Address, SequenceDefinition] = {}
+        follow_ups: dict[_Address, list[FollowUp]] = {}
+        for stage in self.stages:
+            sequences[stage.name, _EVALUATION.name] = _EVALUATION
+            for sequence in stage.sequences:
+                sequences[stage.name, sequence.name] = sequence
+                triggers: dict[_Address, list[TriggeredOn]] = {}
+                for trigger in sequence.triggered_on:
+                    triggers.setdefault((trigger.stage, trigger.sequence), []).append(trigger)
+                for address, named in triggers.items():
+                    follow_up = FollowUp(stage.name, sequence, tuple(named))
+                    follow_ups.setdefault(address, []).append(follow_up)
+        object.__setattr__(self, "_stages", {stage.name: stage for stage in self.stages})
+        object.__setattr__(self, "_sequences", sequences)
+        object.__setattr__(
+            self, "_follow_ups", {address: tuple(named) for address, named in follow_ups.items()}
+        )
+
+    @classmethod
+    def of(cls, stages: Mapping[str, Mapping[str, Any] | None], *, name: str = "") -> Shipyard:
+        """Return a shipyard from plain Python: stages, in them sequences, in them tasks.
+
+        A sequence is a list of tasks, a mapping with the keys of Keptn's shipyard (``tasks``,
+        ``triggeredOn``, ``priority``, ``timeouts``) or a `SequenceDefinition`. A task is its name,
+        a mapping with Keptn's keys or a `TaskDefinition`; a trigger is the name of its event, a
+        mapping or a `TriggeredOn`. Raises `DefinitionError`.
+        """
+        return cls(read_plain(stages), name=name)
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Shipyard:
+        """Return the shipyard that a mapping in the shape of Keptn's ``shipyard.yaml`` describes.
+
+        Besides Keptn's keys there are ours: ``priority`` and ``timeouts: {total, waiting}`` on a
+        sequence, ``timeouts: {reaction, completion}`` and ``expects`` on a task, and ``x-…`` for
+        anybody's own. Raises `DefinitionError` with path and value for every other key, wrong type,
+        duplicate or invalid name, empty sequence or unreadable duration.
+        """
+        stages, name = read_keptn(mapping)
+        return cls(stages, name=name)
+
+    def stage(self, name: str) -> StageDefinition | None:
+        """Return the stage of this name, or None."""
+        return self._stages.get(name)
+
+    def sequence(self, stage: str, name: str) -> SequenceDefinition | None:
+        """Return the sequence of this name in this stage, or None.
+
+        Every stage that defines no ``evaluation`` has a built-in one, with one task of that name.
+        """
+        return self._sequences.get((stage, name))
+
+    def follow_ups(self, stage: str, sequence: str) -> tuple[FollowUp, ...]:
+        """Return what the end of this sequence may trigger, in shipyard order (R15)."""
+        return self._follow_ups.get((stage, sequence), ())
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what is legal and looks like a mistake, in shipyard order."""
+        return (*self._trigger_findings(), *self._loop_findings())
+
+    def _triggers(self) -> Iterator[tuple[str, _Address, TriggeredOn]]:
+        """Yield every trigger after its path and the sequence that has it."""
+        for at_stage, stage in enumerate(self.stages):
+            for at_sequence, sequence in enumerate(stage.sequences):
+                path = f"spec.stages[{at_stage}].sequences[{at_sequence}].triggeredOn"
+                for index, trigger in enumerate(sequence.triggered_on):
+                    yield f"{path}[{index}]", (stage.name, sequence.name), trigger
+
+    def _trigger_findings(self) -> Iterator[Finding]:
+        counted: dict[_Address, Counter[str]] = {}
+        for path, (stage, sequence), trigger in self._triggers():
+            address = trigger.stage, trigger.sequence
+            awaited = f"{stage}.{sequence} waits for {trigger.stage}.{trigger.sequence}"
+            if trigger.stage not in self._stages:
+                said = f"{awaited}, but there is no stage {trigger.stage}."
+                yield Finding(FindingCode.UNKNOWN_STAGE, f"{path}.event", said)
+            elif address not in self._sequences:
+                said = f"{awaited}, but that stage has no such sequence."
+                yield Finding(FindingCode.UNKNOWN_SEQUENCE, f"{path}.event", said)
+            else:
+                if address not in counted:
+                    counted[address] = Counter(task.name for task in self._sequences[address].tasks)
+                for key, _ in trigger.match:
+                    task = key.rpartition(".")[0]
+                    here = step(f"{path}.selector.match", key)
+                    if task and not counted[address][task]:
+                        said = f"{awaited} and its task {task}, but that has no such task."
+                        yield Finding(FindingCode.UNKNOWN_TASK, here, said)
+                    elif task and counted[address][task] > 1:
+                        said = f"{awaited} and its task {task}, which runs more than once there."
+                        yield Finding(
+                            FindingCode.REPEATED_TASK, here, f"{said} The last run counts."
+                        )
+
+    def _loop_findings(self) -> Iterator[Finding]:
+        after: dict[_Address, list[tuple[_Address, str]]] = {}
+        for path, address, trigger in self._triggers():
+            if not trigger.match:
+                before = trigger.stage, trigger.sequence
+                after.setdefault(before, []).append((address, f"{path}.event"))
+        is_on_trail: dict[_Address, bool] = {}
+        for start, following in after.items():
+            trail = [] if start in is_on_trail else [(start, iter(following))]
+            is_on_trail.setdefault(start, True)
+            while trail:
+                for address, path in trail[-1][1]:
+                    if address not in is_on_trail:
+                        is_on_trail[address] = True
+                        trail.append((address, iter(after.get(address, ()))))
+                        break
+                    if is_on_trail[address]:
+                        yield _loop([entry for entry, _ in trail], address, path)
+                else:
+                    is_on_trail[trail.pop()[0]] = False
+
+
+def _loop(trail: list[_Address], address: _Address, path: str) -> Finding:
+    names = [f"{stage}.{name}" for stage, name in trail[trail.index(address) :]]
+    through = ", ".join(names[1:4]) + (" and others" if len(names) > 4 else "")
+    said = f"{names[0]} triggers itself again" + (f" through {through}" if through else "")
+    return Finding(FindingCode.ENDLESS_LOOP, path, f"{said}, and no selector ends that.")

@@ -1,0 +1,70 @@
+"""What must hold after each transition: rules R1 to R31 as predicates with names.
+
+Each looks at one decision, the records before it and those after it, and says what is wrong; an
+empty text is all right. They are written from ``docs/rules.md`` and ask the core as little as they
+can: who holds a lane, who is covered by a pause, what is over and when a limit ends is counted once
+more. Here are those of every decision; the others are in ``_queue_invariants``,
+``_task_invariants``, ``_control_invariants`` and ``_limit_invariants``.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Final
+
+from sequencectl._project.fold import evolve
+from sequencectl.outcomes import Applied
+from sequencectl.testing.exploration.answers import expected, word
+from sequencectl.testing.exploration.of_controls import OF_CONTROLS
+from sequencectl.testing.exploration.of_limits import OF_LIMITS
+from sequencectl.testing.exploration.of_queue import OF_THE_QUEUE
+from sequencectl.testing.exploration.of_tasks import OF_TASKS
+from sequencectl.testing.exploration.transition import IN_LINE, Check, Transition
+
+
+def answers_as_the_rules_say(t: Transition) -> str:
+    """Every command has its outcome (R8, R13, R18–R25, R29)."""
+    wanted = expected(t.plane, t.before, t.command, t.at)
+    seen = word(t.decision.outcome)
+    return f"expected {wanted!r}, answered {seen!r}" if wanted not in {"", seen} else ""
+
+
+def unchanged_leaves_no_trace(t: Transition) -> str:
+    """What is not applied has no event and leaves the state alone (R13, R25, R29)."""
+    if isinstance(t.decision.outcome, Applied):
+        return "" if t.events else "applied without an event"
+    same = t.after is t.before and not t.events
+    return "" if same else f"{word(t.decision.outcome)} with {len(t.events)} events"
+
+
+def events_replay(t: Transition) -> str:
+    """Folded one after the other, the events lead to the same state (R31)."""
+    same = reduce(evolve, t.events, t.before) == t.after
+    return "" if same else "the events fold to another state"
+
+
+def indexes_equal_their_rebuild(t: Transition) -> str:
+    """Lines, holders, tasks, contexts and deadlines are what the records make of them (R2, R5)."""
+    if t.after.index != t.after.rebuilt().index:
+        return "the index is not that of the records"
+    for lane in {each.lane for each in t.live}:
+        there = sorted((-each.priority, each.place, each) for each in t.live if each.lane == lane)
+        for part, shown in ((True, t.after.line(lane)), (False, t.after.holders(lane))):
+            wanted = [each.sequence_id for *_, each in there if (each.phase in IN_LINE) is part]
+            if wanted != list(shown):
+                return f"lane {lane} shows {shown}, its records say {wanted}"
+    return ""
+
+
+ALWAYS: Final[tuple[Check, ...]] = (answers_as_the_rules_say, unchanged_leaves_no_trace)
+"""What is looked at after every command."""
+
+WHEN_APPLIED: Final[tuple[Check, ...]] = (
+    events_replay,
+    indexes_equal_their_rebuild,
+    *OF_THE_QUEUE,
+    *OF_TASKS,
+    *OF_CONTROLS,
+    *OF_LIMITS,
+)
+"""What is looked at after every command that changed something."""

@@ -1,0 +1,115 @@
+"""What must hold of controls after each transition: rules R18 to R25."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sequencectl.commands as c
+import sequencectl.events as e
+from sequencectl.outcomes import Applied
+from sequencectl.sequence import EndedSequence, LiveSequence, Phase
+from sequencectl.testing.exploration.transition import PAUSED, Check, Transition
+
+
+def pauses_hold_back(t: Transition) -> str:
+    """Nothing in a paused scope starts or is triggered (R18, R19)."""
+    for event in t.events:
+        if isinstance(event, e.TaskTriggered | e.SequenceStarted):
+            pauses = t.after.context(event.subject.context).pauses
+            if any(pause.stage in {None, event.subject.stage} for pause in pauses):
+                return f"{type(event).__name__} of {event.subject.sequence_id} under a pause"
+    return ""
+
+
+def phases_follow_the_pauses(t: Transition) -> str:
+    """Who is covered by a pause is held, pausing or paused, and nobody else is (R18, R20)."""
+    for record in t.live:
+        as_covered = t.covered(record) is (record.phase in PAUSED)
+        if record.phase is not Phase.ABORTING and not as_covered:
+            return f"{record.sequence_id} is {record.phase.value} all the same"
+    return ""
+
+
+def pauses_end_with_their_context(t: Transition) -> str:
+    """A context without a live sequence is not paused (R19)."""
+    over = {x for x, known in t.after.contexts.items() if known.pauses}
+    over -= {record.context for record in t.live}
+    return f"{min(over)} is paused and has nothing live" if over else ""
+
+
+def phases_fit_the_task(t: Transition) -> str:
+    """A task is in flight while pausing or aborting, and while running unless one is scheduled;
+    never in line or paused (R18, R20, R22).
+    """
+    for record in t.live:
+        busy = record.task is not None
+        match record.phase:
+            case Phase.RUNNING:
+                fits = busy is (record.due_at is None)
+            case Phase.PAUSING | Phase.ABORTING:
+                fits = busy
+            case _:
+                fits = not busy
+        if not fits:
+            return f"{record.sequence_id} is {record.phase.value} with task {record.task}"
+    return ""
+
+
+def aborts_do_what_they_should(t: Transition) -> str:
+    """An abort ends what has no task in flight; the rest waits for its task, or is forced (R22,
+    R23); what is aborting does not end in another way, and triggers nothing.
+    """
+    command = t.command if isinstance(t.decision.outcome, Applied) else None
+    for known, was in t.was.items():
+        record = t.records.get(known)
+        if not isinstance(was, LiveSequence) or record is None:
+            continue
+        if was.phase is Phase.ABORTING and record.phase not in {Phase.ABORTING, Phase.ABORTED}:
+            return f"{known} was aborting and is {record.phase.value}"
+        if (
+            isinstance(command, c.AbortSequence)
+            and was.context == command.context
+            and command.stage in {None, was.stage}
+        ):
+            ends = was.task is None or command.force
+            wanted = Phase.ABORTED if ends else Phase.ABORTING
+            if record.phase is not wanted:
+                return f"{known} is {record.phase.value}, not {wanted.value}"
+    return ""
+
+
+def endings_are_final(t: Transition) -> str:
+    """Exactly one ending event per sequence; nothing happens to it after that (R24)."""
+    over = {known for known, was in t.was.items() if isinstance(was, EndedSequence)}
+    for event in t.events:
+        known = event.subject.sequence_id
+        if isinstance(event, e.SequenceEvent) and known in over:
+            return f"{type(event).__name__} of {known} after its end"
+        if isinstance(event, e.Ending):
+            over.add(known)
+    for known, was in t.was.items():
+        if isinstance(was, EndedSequence) and t.records.get(known, was) is not was:
+            return f"{known} changed after its end"
+    return ""
+
+
+def requests_are_remembered(t: Transition) -> str:
+    """The last requests that were applied are known, each once, in their order (R25)."""
+    wanted, most = t.before.ledger.request_ids, t.plane.bounds.request_ids
+    request = getattr(t.command, "request_id", None)
+    if request is not None and isinstance(t.decision.outcome, Applied):
+        wanted = (*wanted, request)[-most:] if most else ()
+    seen = t.after.ledger.request_ids
+    return "" if seen == wanted else f"remembers {seen}, expected {wanted}"
+
+
+OF_CONTROLS: Final[tuple[Check, ...]] = (
+    pauses_hold_back,
+    phases_follow_the_pauses,
+    pauses_end_with_their_context,
+    phases_fit_the_task,
+    aborts_do_what_they_should,
+    endings_are_final,
+    requests_are_remembered,
+)
+"""What is looked at in pauses, aborts, ends and requests."""

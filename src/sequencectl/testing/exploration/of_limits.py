@@ -1,0 +1,177 @@
+"""What must hold of time and of bounds after each transition: rules R26 to R33."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import sequencectl.commands as c
+import sequencectl.events as e
+from sequencectl.policies import INHERIT
+from sequencectl.sequence import LiveSequence, Phase
+from sequencectl.testing.exploration.transition import (
+    IN_LINE,
+    Check,
+    Transition,
+    definition_of,
+    live_ones,
+    next_limit,
+    of,
+    overlap,
+)
+
+
+def events_are_numbered(t: Transition) -> str:
+    """Serials have no gap (R29)."""
+    seen = [event.serial for event in t.events]
+    wanted = list(range(t.before.serial + 1, t.before.serial + 1 + len(seen)))
+    return "" if seen == wanted else f"the serials are {seen}, not {wanted}"
+
+
+def instants_never_go_back(t: Transition) -> str:
+    """Everything happens at the instant the clock shows, or that of the last event where the clock
+    is a little behind it (R29).
+    """
+    for event in t.events:
+        if event.at != t.at or t.after.ledger.at != t.at:
+            return f"event {event.serial} at {event.at}, expected {t.at}"
+    return ""
+
+
+def tasks_have_their_limits(t: Transition) -> str:
+    """A task in flight has the limits of its definition or the policy, counted from its trigger
+    (R26, R27).
+    """
+    for event in of(t, e.TaskTriggered):
+        task = definition_of(t, event.subject.sequence_id).tasks[event.index]
+        limits = t.plane.timeouts.for_task(task.name, task.timeouts)
+        seen = (event.reaction_deadline, event.completion_deadline)
+        if seen != (_later(t.at, limits.reaction), _later(t.at, limits.completion)):
+            return f"task {event.task} has the deadlines {seen}"
+    return ""
+
+
+def the_next_deadline_is_the_first_limit(t: Transition) -> str:
+    """The project has something to do by itself when the first limit or delay of any sequence is
+    over, counted from when that began; a task in flight has such an instant (R10, R22, R27, R30).
+    """
+    instants = [(record, next_limit(record)) for record in t.live]
+    first = min((at for _, at in instants if at is not None), default=None)
+    if first != t.after.next_deadline:
+        return f"the next deadline is {t.after.next_deadline}, not {first}"
+    for record, at in instants:
+        if at is None and record.task is not None and not t.plane.timeouts.is_unbounded:
+            return f"nothing ends task {record.task.name} of {record.sequence_id}"
+    return ""
+
+
+def limits_end_at_their_deadline(t: Transition) -> str:
+    """A limit ends something only in a check, at or after its deadline, and says why (R27–R29)."""
+    order: list[tuple[int, tuple[datetime, int]]] = []
+    for event in t.events:
+        if not isinstance(event, e.SequenceTimedOut | e.SequenceExpired | e.TaskTimedOut):
+            continue
+        why, known = event.explanation, event.subject.sequence_id
+        if not isinstance(t.command, c.CheckDeadlines) or why.deadline > t.at:
+            return f"{known} ran out of time before {why.deadline}"
+        if why.since + why.timeout != why.deadline or not str(why).endswith("terminated."):
+            return f"{known} is told {why}"
+        was = t.was.get(known)
+        place = was.place if was is not None else event.serial
+        order.append((event.serial, (why.deadline, place)))
+    taken = [key for _, key in sorted(order)]
+    return "" if taken == sorted(taken) else "deadlines were taken out of order"
+
+
+def checks_leave_nothing_due(t: Transition) -> str:
+    """After a check without a limit in the way nothing is due (R29, R31)."""
+    if not isinstance(t.command, c.CheckDeadlines) or t.command.limit <= len(t.was) + 1:
+        return ""
+    due = (at for record in t.live if (at := next_limit(record)) is not None and at <= t.at)
+    first = min(due, default=None)
+    return "" if first is None else f"due since {first}"
+
+
+def nobody_expires_beside_a_free_place(t: Transition) -> str:
+    """Lanes are filled after each deadline: whoever expires had no place to start in (R29)."""
+    before = {record.sequence_id: record for record in live_ones(t.was)}
+    lanes = {known: record.lane for known, record in before.items()}
+    lanes |= {event.subject.sequence_id: event.lane for event in of(t, e.SequenceTriggered)}
+    held = {known: lanes[known] for known, record in before.items() if record.phase not in IN_LINE}
+    for event in t.events:
+        known, stage = event.subject.sequence_id, event.subject.stage
+        if isinstance(event, e.SequenceStarted):
+            held[known] = lanes[known]
+        elif isinstance(event, e.SequenceExpired):
+            lane = lanes[known]
+            number = sum(overlap(lane, other) for other in held.values())
+            if t.before.freeze_of(stage) is None and number < t.limit(stage):
+                return f"{known} expired although lane {lane} has a free place"
+        elif isinstance(event, e.Ending):
+            held.pop(known, None)
+    return ""
+
+
+def clocks_stand_while_paused(t: Transition) -> str:
+    """The waiting limit stands while held and the total while paused, and both go on with what was
+    left; neither applies to what is aborting (R30).
+    """
+    for record in t.live:
+        known, timeouts, own = record.sequence_id, t.plane.timeouts, record.definition.timeouts
+        total = timeouts.total if own.total is INHERIT else own.total
+        waiting = timeouts.waiting if own.waiting is INHERIT else own.waiting
+        limit = waiting if record.phase in IN_LINE else total
+        limit = timeouts.abort_grace if record.phase is Phase.ABORTING else limit
+        stands = record.phase in {Phase.HELD, Phase.PAUSED}
+        if (record.deadline is None) is not (stands or limit is None):
+            return f"{known} is {record.phase.value} with deadline {record.deadline}"
+        if (record.time_left is None) is not (limit is None or not stands):
+            return f"{known} is {record.phase.value} with {record.time_left} left"
+        was = t.was.get(known)
+        if not isinstance(was, LiveSequence) or Phase.ABORTING in {was.phase, record.phase}:
+            continue
+        goes_on = (was.phase in IN_LINE) is (record.phase in IN_LINE)
+        if goes_on and _left(was, t.at) != _left(record, t.at):
+            return f"{known} has {_left(record, t.at)} left, and had {_left(was, t.at)}"
+    return ""
+
+
+def bounds_are_kept(t: Transition) -> str:
+    """No more ended contexts and ids are kept, and no follow-ups go deeper, than may be (R17,
+    R33).
+    """
+    bounds, live = t.plane.bounds, {record.context for record in t.live}
+    kept = {record.context for record in t.records.values()} - live
+    deepest = max((record.depth for record in t.live), default=0)
+    seen = (len(kept), t.after.remembered_count, deepest)
+    most = (bounds.retain, bounds.remember, bounds.max_depth)
+    fits = all(number <= bound for number, bound in zip(seen, most, strict=True))
+    return "" if fits else f"keeps {seen[0]} contexts, {seen[1]} ids, depth {seen[2]}"
+
+
+# ---------------------------------------------------------------- counted once more
+
+
+def _later(now: datetime, limit: timedelta | None) -> datetime | None:
+    return None if limit is None else now + limit
+
+
+def _left(record: LiveSequence, now: datetime) -> timedelta | None:
+    """Return what is left of the limit of a sequence, whether its clock stands or not."""
+    if record.deadline is None:
+        return record.time_left
+    return max(record.deadline - now, timedelta(0))
+
+
+OF_LIMITS: Final[tuple[Check, ...]] = (
+    events_are_numbered,
+    instants_never_go_back,
+    tasks_have_their_limits,
+    the_next_deadline_is_the_first_limit,
+    limits_end_at_their_deadline,
+    checks_leave_nothing_due,
+    nobody_expires_beside_a_free_place,
+    clocks_stand_while_paused,
+    bounds_are_kept,
+)
+"""What is looked at in instants, limits and bounds."""

@@ -1,0 +1,205 @@
+"""What must hold of tasks and follow-ups after each transition: rules R9 to R17."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import sequencectl.commands as c
+import sequencectl.events as e
+from sequencectl.control_plane import ControlPlane
+from sequencectl.results import Result, Status, worst
+from sequencectl.sequence import LiveSequence, Phase, SequenceRecord, TaskRun
+from sequencectl.testing.exploration.transition import Check, Transition, definition_of, of
+
+_ENDINGS: Final[Mapping[Phase, tuple[type, Status | None]]] = {
+    Phase.FINISHED: (e.SequenceFinished, None),
+    Phase.TIMED_OUT: (e.SequenceTimedOut, Status.ERRORED),
+    Phase.ABORTED: (e.SequenceAborted, Status.ABORTED),
+    Phase.SUPERSEDED: (e.SequenceSuperseded, Status.ABORTED),
+    Phase.EXPIRED: (e.SequenceExpired, Status.ABORTED),
+}
+
+
+def tasks_run_in_order(t: Transition) -> str:
+    """Tasks run in declared order, one at a time (R9)."""
+    for event in of(t, e.TaskTriggered):
+        was = t.was.get(event.subject.sequence_id)
+        over = len(was.runs) if isinstance(was, LiveSequence) else 0
+        over += sum(
+            isinstance(each, e.TaskFinished | e.TaskTimedOut) and each.subject == event.subject
+            for each in t.events[: event.serial - t.before.serial - 1]
+        )
+        if event.index != over:
+            return f"task {event.index} was triggered after {over}"
+    return ""
+
+
+def delays_are_kept(t: Transition) -> str:
+    """A delayed task was scheduled when the one before it was over, and is due (R10)."""
+    due = {key: each.due_at for key, each in t.was.items() if isinstance(each, LiveSequence)}
+    for event in t.events:
+        known = event.subject.sequence_id
+        if isinstance(event, e.TaskScheduled):
+            due[known] = event.due_at
+            delay = definition_of(t, known).tasks[event.index].triggered_after
+            if event.due_at != t.at + delay:
+                return f"{known} is due at {event.due_at}, not {delay} from now"
+        elif isinstance(event, e.TaskTriggered):
+            at, task = due.get(known), definition_of(t, known).tasks[event.index]
+            if task.triggered_after and (at is None or at > t.at):
+                return f"{task.name} of {known} was triggered, due at {at}"
+    return ""
+
+
+def tasks_are_over_when_they_should(t: Transition) -> str:
+    """A task is over when everybody it waits for has finished, and not before (R11, R12)."""
+    for record in t.live:
+        if record.task is not None and _is_over(record.task):
+            return f"task {record.task.name} of {record.sequence_id} should be over"
+    for event in of(t, e.TaskFinished):
+        was, report = t.was.get(event.subject.sequence_id), t.command
+        task = was.task if isinstance(was, LiveSequence) else None
+        if task is None or not isinstance(report, c.ReportTaskFinished):
+            return f"task {event.task} is over by no report"
+        if not _is_over(task, report.source):
+            return f"task {event.task} is over too early"
+        result = report.result if task.result is None else worst(task.result, report.result)
+        if event.result is not result:
+            return f"task {event.task} has {event.result.value}, not {result.value}"
+    return ""
+
+
+def reports_count_once(t: Transition) -> str:
+    """A report that is applied counts once for its source, its id is remembered as long as its task
+    is in flight, and no other task hears of it (R11, R13).
+    """
+    command = t.command
+    if not isinstance(command, c.ReportTaskStarted | c.ReportTaskFinished):
+        return ""
+    bounds = t.plane.bounds
+    for record in t.live:
+        was = t.was.get(record.sequence_id)
+        before = was.task if isinstance(was, LiveSequence) else None
+        if before is None or record.task is None or record.task.task_id != before.task_id:
+            continue
+        sources = {each.source for each in before.executors}
+        ids, counts = before.report_ids, _counts(before)
+        if command.task_id == before.task_id:
+            is_kept = len(ids) < bounds.reports
+            ids += (command.report_id,) if is_kept and command.report_id is not None else ()
+            is_heard = command.source in sources or len(sources) < bounds.sources
+            counts[type(command), command.source] += is_heard
+        if record.task.report_ids != ids:
+            return f"task {record.task.name} remembers {record.task.report_ids}, expected {ids}"
+        if _counts(record.task) != counts:
+            return f"task {record.task.name} heard {record.task.executors} after {command}"
+    return ""
+
+
+def results_end_what_they_should(t: Transition) -> str:
+    """A failed task or the last one ends its sequence, with the worst result (R12, R21, R24)."""
+    for known, record in t.records.items():
+        results = [run.result for run in record.runs]
+        failed = Result.FAIL in results
+        if isinstance(record, LiveSequence):
+            if failed or len(results) >= len(record.definition.tasks):
+                return f"{known} should have ended"
+        elif known in t.was and isinstance(was := t.was[known], LiveSequence):
+            by, status = _ENDINGS[record.phase]
+            result = worst(Result.PASS, *results) if status is None else Result.FAIL
+            if record.result is not result or status not in {None, record.status}:
+                return f"{known} ended with {record.result.value}, {record.status.value}"
+            early = not failed and len(results) < len(was.definition.tasks)
+            if by is e.SequenceFinished and early:
+                return f"{known} ended before its last task"
+    return ""
+
+
+def inputs_belong_to_their_stage(t: Transition) -> str:
+    """No report changes project, stage or service of a task's input, and no null erases (R14)."""
+    for event in of(t, e.TaskTriggered):
+        subject, data = event.subject, event.input
+        about = (subject.project, subject.stage, subject.service)
+        if (data.get("project"), data.get("stage"), data.get("service")) != about:
+            return f"task {event.task} in {subject.stage} is told {data.get('stage')!r}"
+        was = t.was.get(subject.sequence_id)
+        for key, value in was.data.items() if isinstance(was, LiveSequence) else ():
+            if value is not None and data.get(key) is None:
+                return f"{key} of task {event.task} was erased"
+    return ""
+
+
+def ends_trigger_their_follow_ups(t: Transition) -> str:
+    """What finished or timed out triggers what its results match, once; nothing else does (R4,
+    R15, R16).
+    """
+    refused = Counter(
+        (x.subject.sequence_id, x.stage, x.sequence) for x in of(t, e.FollowUpRefused)
+    )
+    seen = Counter(
+        (x.parent, x.subject.stage, x.subject.sequence)
+        for x in of(t, e.SequenceTriggered) if x.parent is not None
+    )  # fmt: skip
+    wanted: Counter[tuple[str | None, str, str]] = Counter()
+    for event in t.events:
+        known = event.subject.sequence_id
+        record = t.records.get(known)
+        if isinstance(event, e.SequenceFinished | e.SequenceTimedOut) and record is not None:
+            wanted.update((known, *name) for name in _follow_ups(t.plane, record))
+        elif isinstance(event, e.SequenceFinished | e.SequenceTimedOut):
+            return ""  # forgotten in the same decision: nothing is left to compare with
+    if seen + refused != wanted:
+        return f"triggered {sorted(map(str, seen))}, expected {sorted(map(str, wanted))}"
+    return ""
+
+
+def _is_over(task: TaskRun, finishing: str | None = None) -> bool:
+    """Whether a task is over, or would be once one more source has finished (R11)."""
+    starts = {each.source: each.starts for each in task.executors}
+    finishes = {each.source: each.finishes for each in task.executors}
+    if finishing is not None:
+        finishes[finishing] = finishes.get(finishing, 0) + 1
+    done = {x for x, number in finishes.items() if number >= max(starts.get(x, 0), 1)}
+    expects = task.triggered.expects
+    if isinstance(expects, frozenset):
+        return expects <= done
+    if expects is not None:
+        return len(done) >= expects
+    return bool(done) and done == starts.keys() | finishes.keys()
+
+
+def _counts(task: TaskRun) -> Counter[tuple[type, str]]:
+    """Return how often each source has started and finished."""
+    counts: Counter[tuple[type, str]] = Counter()
+    for each in task.executors:
+        counts[c.ReportTaskStarted, each.source] = each.starts
+        counts[c.ReportTaskFinished, each.source] = each.finishes
+    return counts
+
+
+def _follow_ups(plane: ControlPlane, ended: SequenceRecord) -> Iterator[tuple[str, str]]:
+    """Yield stage and name of what an end triggers, by its results (R15)."""
+    found = {f"{run.name}.result": run.result.value for run in ended.runs}
+    found["result"] = ended.result.value
+    for stage in plane.shipyard.stages:
+        for definition in stage.sequences:
+            for on in definition.triggered_on:
+                named = (on.stage, on.sequence) == (ended.stage, ended.name)
+                matches = all(found.get(key) == wanted for key, wanted in on.match)
+                if named and matches and (on.match or found["result"] != "fail"):
+                    yield stage.name, definition.name
+                    break
+
+
+OF_TASKS: Final[tuple[Check, ...]] = (
+    tasks_run_in_order,
+    delays_are_kept,
+    tasks_are_over_when_they_should,
+    reports_count_once,
+    results_end_what_they_should,
+    inputs_belong_to_their_stage,
+    ends_trigger_their_follow_ups,
+)
+"""What is looked at in tasks, results and follow-ups."""

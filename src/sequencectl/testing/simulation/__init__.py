@@ -1,0 +1,291 @@
+"""Simulation: replicas, a store, a bus, executors and people, and everything that can go wrong.
+
+`simulate` plays one seed in a world of its own: it draws what people want and how executors work,
+lets replicas hold the shipped protocol call by call, and lets ports fail, replicas crash, messages
+repeat and clocks jump. Then the world heals, and everything must end. What is promised is checked
+at every step: nothing that was committed or acknowledged is lost, events are published in order and
+only what was committed, no command takes effect twice, no task runs twice.
+
+A seed that fails says in one line how to play it again::
+
+    python -m sequencectl.testing.simulation --seed 123
+
+Provisional until 1.0; it needs nothing that is not installed with the package.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final, final
+
+import attrs
+
+from sequencectl._protocol import Now
+from sequencectl.control_plane import ControlPlane
+from sequencectl.errors import InvalidValue
+from sequencectl.policies import QueuePolicy, TimeoutPolicy
+from sequencectl.ports import Store
+from sequencectl.shipyard import Shipyard
+from sequencectl.testing.fakes import InMemoryStore
+from sequencectl.testing.simulation.crowd import Crowd
+from sequencectl.testing.simulation.faults import (
+    NASTY,
+    Dice,
+    Faults,
+    Mishap,
+    Pair,
+    faults_of,
+    table,
+)
+from sequencectl.testing.simulation.mistakes import MISTAKES
+from sequencectl.testing.simulation.replica import Message, Replica, Step
+from sequencectl.testing.simulation.witness import Violation
+from sequencectl.testing.simulation.world import World
+
+__all__ = ["NASTY", "PLANE", "Faults", "Report", "SimulationFailed", "simulate", "table"]
+
+PLANE: Final = ControlPlane(
+    Shipyard.of({
+        "dev": {"delivery": ["deploy", {"name": "test", "expects": 2}]},
+        "qa": {
+            "delivery": {
+                "tasks": [{"name": "check", "triggeredAfter": "30s", "expects": ["x", "y"]}],
+                "triggeredOn": ["dev.delivery.finished"],
+            },
+            "rollback": {"tasks": ["undo"], "priority": 5, "triggeredOn": [
+                {"event": "qa.delivery.finished", "selector": {"match": {"result": "fail"}}},
+            ]},
+        },
+    }),
+    timeouts=TimeoutPolicy(
+        reaction="2m", completion="20m", total="1h", waiting="3h", abort_grace="5m"
+    ),
+    queueing=QueuePolicy(stages={"qa": QueuePolicy(limit=2, scope="service")}),
+)  # fmt: skip
+"""What is simulated unless a host gives a plane of its own."""
+
+_STEPS_WITH_FAULTS: Final = 800
+_STEPS_TO_HEAL: Final = 20_000
+_MINUTE: Final = timedelta(minutes=1)
+
+
+@final
+class SimulationFailed(AssertionError):
+    """A promise was broken in a run; the message is one line that ends with how to replay it.
+
+    `seen` is what was seen instead, `steps` are the calls of ports that led to it.
+    """
+
+    def __init__(self, seen: str, replay: str, steps: tuple[Step, ...]) -> None:
+        super().__init__(f"{' '.join(seen.split())}; replay: {replay}")
+        self.seen = seen
+        self.replay = replay
+        self.steps = steps
+
+
+@final
+@attrs.frozen
+class Report:
+    """What a run went through: the mix of faults by name, and how often what happened where."""
+
+    seed: int
+    faults: str
+    events: int
+    steps: tuple[Step, ...] = attrs.field(repr=False)
+    hits: Counter[Pair] = attrs.field(eq=False, repr=False)
+
+
+def simulate(
+    plane: ControlPlane = PLANE,
+    *,
+    seed: int,
+    faults: Faults | str | None = None,
+    make_store: Callable[[], Store] = InMemoryStore,
+    mistake: str | None = None,
+) -> Report:
+    """Play one seed to its end; raise `SimulationFailed` if anything promised does not hold.
+
+    `faults` is a mix or the name of a nasty one; without it the seed draws its own. `make_store`
+    opens an empty store, used by all replicas, and closed if it has a `close`. `mistake`
+    names a protocol that is wrong on purpose.
+    """
+    name, mix = _mix(seed, faults)
+    if mistake is not None and mistake not in MISTAKES:
+        raise InvalidValue("mistake", mistake, f"must be one of {', '.join(MISTAKES)}")
+    store = make_store()
+    run = _Run(plane, Dice(seed), mix, store, mistake)
+    try:
+        run.play()
+    except Exception as error:
+        seen = str(error) if isinstance(error, Violation) else f"it raised {error!r}"
+        replay = _replay(plane, seed, faults, make_store, mistake)
+        raise SimulationFailed(seen, replay, run.world.steps()) from error
+    finally:
+        close = getattr(store, "close", None)
+        if close is not None:
+            close()
+    events = sum(len(line.committed) for line in run.world.witness.lines.values())
+    return Report(seed, name, events, run.world.steps(), run.world.hits + run.crowd.hits)
+
+
+def _mix(seed: int, faults: Faults | str | None) -> tuple[str, Faults]:
+    match faults:
+        case None:
+            return faults_of(seed)
+        case Faults():
+            return "given", faults
+        case str() if faults in NASTY:
+            return faults, NASTY[faults]
+    raise InvalidValue("faults", faults, f"must be Faults or one of {', '.join(NASTY)}")
+
+
+def _replay(
+    plane: ControlPlane,
+    seed: int,
+    faults: Faults | str | None,
+    make_store: Callable[[], Store],
+    mistake: str | None,
+) -> str:
+    """Return the line that plays a seed again: a command where that can say it all."""
+    if plane is PLANE and make_store is InMemoryStore and not isinstance(faults, Faults):
+        options = [("--seed", str(seed)), ("--faults", faults), ("--mistake", mistake)]
+        given = " ".join(f"{name} {value}" for name, value in options if value is not None)
+        return f"python -m sequencectl.testing.simulation {given}"
+    given = "" if plane is PLANE else "plane, "
+    given += f"seed={seed}"
+    given += "" if faults is None else f", faults={faults!r}"
+    given += "" if make_store is InMemoryStore else ", make_store=make_store"
+    given += "" if mistake is None else f", mistake={mistake!r}"
+    return f"simulate({given})"
+
+
+@final
+class _Run:
+    """One seed: what people and executors do, what goes wrong, and who comes next."""
+
+    def __init__(
+        self, plane: ControlPlane, dice: Dice, faults: Faults, store: Store, mistake: str | None
+    ) -> None:
+        self.dice = dice
+        self.faults = faults
+        self.crowd = Crowd(plane, dice, faults)
+        self.is_healing = False
+        self.world = World(
+            plane,
+            store,
+            self.crowd.answers,
+            replicas=dice.choice((2, 2, 3, 4)),
+            settle=dice.choice((0, 1, 3)) * _MINUTE,
+            attempts=dice.choice((1, 2, 5)),
+            rewrite=None if mistake is None else MISTAKES[mistake],
+        )
+
+    def play(self) -> None:
+        """Let everything go wrong for a while, then let the world heal and look at it at rest."""
+        self.crowd.plan(self.world)
+        for replica in self.world.replicas:
+            if self.dice.happens(self.faults.skew):
+                replica.skew = self.dice.span(10 * _MINUTE) - 5 * _MINUTE
+            self.world.start(replica)
+        turn = self.world.replicas[0]
+        for _ in range(_STEPS_WITH_FAULTS):
+            ready = self._let_time_pass(every=0.05)
+            if not ready:
+                break
+            turn = self._turn(ready, turn)
+        self._heal(turn)
+
+    def _heal(self, turn: Replica) -> None:
+        """Let nothing go wrong any more until nothing is left to do."""
+        world = self.world
+        self.faults = self.crowd.faults = Faults(preemption=0.2)
+        self.is_healing = True
+        for replica in world.replicas:
+            replica.skew = timedelta(0)
+            if replica.is_down:
+                world.start(replica)
+        for _ in range(_STEPS_TO_HEAL):
+            ready = self._let_time_pass()
+            if not ready:
+                world.check_rest(all_ended=True)
+                return
+            turn = self._turn(ready, turn)
+        raise Violation(f"does not come to rest within {_STEPS_TO_HEAL} steps")
+
+    # ------------------------------------------------------------------ who comes next
+
+    def _let_time_pass(self, every: float = 0.0) -> list[Replica]:
+        """Let time pass if nobody has anything to do, or by chance; return who has something now.
+
+        Nobody: then nothing will ever happen again.
+        """
+        ready = self._ready()
+        while not ready or self.dice.happens(every):
+            if self.is_healing and not self.world.inbox:
+                self.crowd.release(self.world)
+            instant = self.world.next_instant()
+            if instant is None:
+                return self._ready()
+            self.world.pass_time(instant)
+            every = 0.0
+            if self.dice.happens(self.faults.outage):
+                self._black_out()
+            ready = self._ready()
+        return ready
+
+    def _ready(self) -> list[Replica]:
+        """Return the replicas that can do something now."""
+        world, has_message = self.world, bool(self.world.waiting())
+        return [
+            replica
+            for replica in world.replicas
+            if replica.call is not None
+            or (not replica.is_down and (has_message or world.is_rung(replica)))
+        ]
+
+    def _turn(self, ready: list[Replica], last: Replica) -> Replica:
+        """Let one replica do one thing: the one before, or by chance another."""
+        world, dice = self.world, self.dice
+        if last not in ready or self.dice.happens(self.faults.preemption):
+            last = dice.choice(ready)
+        if last.call is not None:
+            if isinstance(last.call, Now) and self.dice.happens(self.faults.jump):
+                world.hits[Mishap.JUMP, "Now"] += 1
+                span = self.dice.span(timedelta(hours=1) * dice.choice((0.1, 2, 48)))
+                last.skew = span * dice.choice((-1, 1))
+            world.step(last, self.faults.of_call(last.call, dice))
+            if last.is_down:
+                self._come_back(last, self.dice.span(dice.choice((0, 1, 10)) * _MINUTE))
+        elif world.is_rung(last):
+            world.ring(last)
+        else:
+            message = self._next_message(world.waiting())
+            world.take(last, message, leaves_copy=self.dice.happens(self.faults.duplicate))
+        return last
+
+    def _next_message(self, waiting: list[Message]) -> Message:
+        """Return the oldest message, or by chance the oldest of another topic."""
+        first = waiting[0]
+        others = [message for message in waiting if message.topic != first.topic]
+        if others and self.dice.happens(self.faults.reorder):
+            self.world.hits[Mishap.REORDERED, ""] += 1
+            return others[0]
+        return first
+
+    def _black_out(self) -> None:
+        """Let every replica crash, and come back after hours."""
+        self.world.hits[Mishap.OUTAGE, ""] += 1
+        hours = self.dice.span(timedelta(hours=4))
+        for replica in self.world.replicas:
+            if not replica.is_down:
+                self.world.crash(replica)
+                self._come_back(replica, hours)
+
+    def _come_back(self, replica: Replica, after: timedelta) -> None:
+        def start() -> None:
+            if replica.is_down:
+                self.world.start(replica)
+
+        self.world.later(after, start)

@@ -1,0 +1,56 @@
+"""Play seeds from the command line: ``python -m sequencectl.testing.simulation --help``."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+
+from sequencectl.testing.simulation import NASTY, SimulationFailed, simulate
+from sequencectl.testing.simulation.faults import PAIRS, Pair, table
+from sequencectl.testing.simulation.mistakes import MISTAKES
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Play seeds as the command line says; print the table, or the first seed that fails."""
+    parser = ArgumentParser("sequencectl.testing.simulation", description="Play seeds.")
+    parser.add_argument("--seed", type=int, help="play this seed alone and print its steps")
+    parser.add_argument("--seeds", type=int, default=5_000, help="play so many")
+    parser.add_argument("--first", type=int, default=0, help="begin with this one")
+    parser.add_argument("--faults", choices=list(NASTY), help="what goes wrong")
+    parser.add_argument("--mistake", choices=list(MISTAKES), help="play a wrong protocol")
+    parser.add_argument("--fewest", type=int, default=10, help="of each cell of the table")
+    given = parser.parse_args(arguments)
+    play = partial(simulate, faults=given.faults, mistake=given.mistake)
+    hits: Counter[Pair] = Counter()
+    several = range(given.first, given.first + given.seeds)
+    seeds = several if given.seed is None else [given.seed]
+    calls = events = 0
+    for seed in seeds:
+        try:
+            report = play(seed=seed)
+        except SimulationFailed as failure:
+            shown = () if given.seed is None else failure.steps
+            _say(*map(str, shown), str(failure))
+            return 1
+        if given.seed is not None:
+            _say(*map(str, report.steps), str(report))
+            return 0
+        hits += report.hits
+        calls += len(report.steps)
+        events += report.events
+    _say(table(hits), f"{len(seeds)} seeds, {calls} calls, {events} events: nothing broken")
+    rare = [pair for pair in PAIRS if hits[pair] < given.fewest]
+    for what, call in rare:
+        _say(f"met less than {given.fewest} times: {what.value}{call and ' at ' + call}")
+    return 1 if rare else 0
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

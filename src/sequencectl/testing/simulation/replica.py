@@ -1,0 +1,71 @@
+"""A host in a simulated world: the conversation it holds, and the calls it made."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from datetime import datetime, timedelta
+from typing import Any, final
+
+import attrs
+
+from sequencectl._protocol import Call, Hosting, Reply
+from sequencectl.commands import Command
+from sequencectl.testing._walk import START
+from sequencectl.testing.simulation.faults import Fault
+
+
+@final
+@attrs.frozen
+class Step:
+    """A call that a replica made at an instant of the world, and what happened to it."""
+
+    at: datetime
+    replica: int
+    call: str
+    fault: Fault | None
+
+    def __str__(self) -> str:
+        ending = "" if self.fault is None else f": {self.fault.value}"
+        return f"{self.at:%d %H:%M:%S} replica {self.replica} {self.call}{ending}"
+
+
+@final
+@attrs.define(eq=False)
+class Message:
+    """A command on its way, kept until it is acknowledged; `number` is that of its first copy."""
+
+    number: int
+    topic: str
+    project: str
+    command: Command
+    is_taken: bool = False
+
+
+@final
+class Replica:
+    """A host: the conversation it holds, the call that waits to be made, its clock and timer."""
+
+    def __init__(self, number: int, hosting: Hosting) -> None:
+        self.number = number
+        self.hosting = hosting
+        self.is_down = True
+        self.skew = timedelta(0)
+        self.started_at = START
+        self.arm: datetime | None = None
+        self.conversation: Generator[Call, Reply, Any] | None = None
+        self.call: Call | None = None
+        self.message: Message | None = None
+        self.heard: list[object] = []
+        self.is_back = False
+        self.has_settled = False
+        self.commits_seen = 0
+
+    @property
+    def armed(self) -> datetime | None:
+        """When its timer rings, by its own clock; None while it is busy or down."""
+        is_idle = self.conversation is None and not self.is_down
+        return self.arm if is_idle else None
+
+    def arm_at(self, at: datetime) -> None:
+        """Let its timer ring at an instant, unless it rings before."""
+        self.arm = at if self.arm is None else min(at, self.arm)

@@ -1,0 +1,276 @@
+"""Every schedule of a small world: who goes on, who crashes, which answers are lost, what repeats.
+
+`explore` goes through all of them, depth first, up to bounds, and forgets none: a state that was
+met before is left alone, for what follows from it is known. Two replicas differ in nothing, so
+states that differ only in who is who count as one. It shows that there is no unlucky order, where
+the simulation shows that none is found.
+
+Provisional until 1.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final, cast, final
+
+import attrs
+
+from sequencectl._protocol import Acknowledge, Commit, Emit, Now
+from sequencectl.commands import Command
+from sequencectl.control_plane import ControlPlane, Decision
+from sequencectl.events import TaskTriggered
+from sequencectl.state import ProjectState
+from sequencectl.testing.fakes import InMemoryStore
+from sequencectl.testing.simulation.faults import Fault
+from sequencectl.testing.simulation.mistakes import MISTAKES
+from sequencectl.testing.simulation.replica import Replica, Step
+from sequencectl.testing.simulation.witness import Violation
+from sequencectl.testing.simulation.world import Answers, World
+
+__all__ = ["Explored", "ScheduleFailed", "explore"]
+
+_PROJECT: Final = "p"
+_FAULTS: Final = {
+    "crash before": Fault.CRASH_BEFORE,
+    "crash after": Fault.CRASH_AFTER,
+    "fail": Fault.FAILS,
+    "lose answer": Fault.AMBIGUOUS,
+}
+Choice = tuple[str, int, int]
+"""What happens next: what, to which replica, with which of the waiting messages."""
+
+
+@final
+class ScheduleFailed(AssertionError):
+    """A promise is broken in a schedule; `choices` leads to it, `steps` tells it, call by call."""
+
+    def __init__(self, seen: str, choices: tuple[Choice, ...], steps: tuple[Step, ...]) -> None:
+        super().__init__(f"{seen}; replay: explore(..., only={choices})")
+        self.seen = seen
+        self.choices = choices
+        self.steps = steps
+
+
+@final
+@attrs.frozen
+class Explored:
+    """How many states there are, how many schedules led through them, how long the longest was."""
+
+    states: int
+    schedules: int
+    longest: int
+
+
+@final
+@attrs.frozen(kw_only=True)
+class _Left:
+    """How much may still go wrong in a schedule."""
+
+    crashes: int
+    errors: int
+    duplicates: int
+
+
+def explore(
+    plane: ControlPlane,
+    commands: Sequence[Command],
+    *,
+    replicas: int = 2,
+    crashes: int = 1,
+    errors: int = 1,
+    duplicates: int = 1,
+    executors: bool = False,
+    mistake: str | None = None,
+    only: Sequence[Choice] | None = None,
+) -> Explored:
+    """Go through every schedule; raise `ScheduleFailed` at the first that breaks a promise.
+
+    All `commands` are on the bus from the start, and taken in any order. With `executors` each task
+    is finished as soon as it is published. At most so many crashes, errors of ports (the call was
+    made or not) and repeated messages are in one schedule. `mistake` names a protocol that is wrong
+    on purpose. `only` replays the schedule that a failure has named.
+    """
+    memory = cast("ControlPlane", _Memory(plane))
+    left = _Left(crashes=crashes, errors=errors, duplicates=duplicates)
+
+    def begin() -> _Schedule:
+        world = World(
+            memory,
+            InMemoryStore(),
+            _finish if executors else _stay_silent,
+            replicas=replicas,
+            rewrite=None if mistake is None else MISTAKES[mistake],
+        )
+        for command in commands:
+            world.send(_PROJECT, command)
+        return _Schedule(world, left)
+
+    visited: set[int] = set()
+    path: list[Choice] = list(only or ())
+    ahead: list[list[Choice]] = [[] for _ in path]
+    schedules = longest = 0
+    while True:
+        schedule = begin()
+        try:
+            schedule.play(path, ahead, visited)
+        except Violation as broken:
+            raise ScheduleFailed(str(broken), tuple(path), schedule.world.steps()) from broken
+        schedules, longest = schedules + 1, max(longest, len(path))
+        while path and not ahead[-1]:
+            path.pop()
+            ahead.pop()
+        if not path or only is not None:
+            return Explored(len(visited), schedules, longest)
+        path[-1] = ahead[-1].pop()
+
+
+@final
+class _Memory:
+    """A plane that decides everything once: equal histories give the very same states."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self.plane = plane
+        self.bounds = plane.bounds
+        self.decided: dict[tuple[int, Command, datetime], Decision] = {}
+        self.first: dict[str, ProjectState] = {}
+
+    def initial(self, project: str) -> ProjectState:
+        """Return the state of a project in which nothing has happened."""
+        if project not in self.first:
+            self.first[project] = self.plane.initial(project)
+        return self.first[project]
+
+    def decide(self, state: ProjectState, command: Command, now: datetime) -> Decision:
+        """Return what a command leads to."""
+        key = (id(state), command, now)
+        if key not in self.decided:
+            self.decided[key] = self.plane.decide(state, command, now)
+        return self.decided[key]
+
+
+@final
+class _Schedule:
+    """One world from its beginning, led by choices."""
+
+    def __init__(self, world: World, left: _Left) -> None:
+        self.world = world
+        self.left = left
+        for replica in world.replicas:
+            replica.is_down = False
+
+    def play(self, path: list[Choice], ahead: list[list[Choice]], visited: set[int]) -> None:
+        """Follow a path and go on with first choices; note those that are left for later."""
+        for choice in path:
+            self._do(choice)
+        while (key := hash(self._key())) not in visited:
+            visited.add(key)
+            options = self._options()
+            if not options:
+                self._heal()
+                return
+            first, *others = options
+            path.append(first)
+            ahead.append(others[::-1])
+            self._do(first)
+
+    def _options(self) -> list[Choice]:
+        """Return what may happen next, the undisturbed first; nothing if nobody has work."""
+        left, waiting = self.left, range(len(self.world.waiting()))
+        options: list[Choice] = []
+        spoilt: list[Choice] = []
+        for replica in self.world.replicas:
+            number, call = replica.number, replica.call
+            if call is None:
+                options += [("take", number, each) for each in waiting]
+                spoilt += [("repeat", number, each) for each in waiting if left.duplicates]
+                continue
+            options.append(("step", number, 0))
+            if left.crashes:
+                spoilt += [("crash before", number, 0), ("crash after", number, 0)]
+            if left.errors:
+                spoilt.append(("fail", number, 0))
+            if left.errors and isinstance(call, Commit | Emit | Acknowledge):
+                spoilt.append(("lose answer", number, 0))
+        return options + spoilt if options else []
+
+    def _do(self, choice: Choice) -> None:
+        """Let one thing happen, and then whatever needs no choice."""
+        kind, number, which = choice
+        world, left, replica = self.world, self.left, self.world.replicas[number]
+        match kind:
+            case "take":
+                world.take(replica, world.waiting()[which])
+            case "repeat":
+                world.take(replica, world.waiting()[which], leaves_copy=True)
+                self.left = attrs.evolve(left, duplicates=left.duplicates - 1)
+            case "crash before" | "crash after":
+                world.step(replica, _FAULTS[kind])
+                self.left = attrs.evolve(left, crashes=left.crashes - 1)
+            case "fail" | "lose answer":
+                world.step(replica, _FAULTS[kind])
+                self.left = attrs.evolve(left, errors=left.errors - 1)
+            case _:
+                world.step(replica)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Start who is down, look at the clock, which stands, and let executors answer."""
+        for replica in self.world.replicas:
+            if replica.is_down:
+                self.world.start(replica)
+            while isinstance(replica.call, Now):
+                self.world.step(replica)
+        self.world.pass_time(self.world.now)
+
+    def _heal(self) -> None:
+        """Let one replica publish what is left, and look at the world at rest."""
+        replica = self.world.replicas[0]
+        self.world.ring(replica)
+        while replica.call is not None:
+            self.world.step(replica)
+        self.world.check_rest(all_ended=False)
+
+    def _key(self) -> tuple[object, ...]:
+        """Return all that what follows depends on; a state stands for its whole history."""
+        store = self.world.store
+        stored = store.load(_PROJECT)
+        pending = store.pending(_PROJECT, limit=1)
+        line = self.world.witness.lines.get(_PROJECT)
+        return (
+            None if stored is None else id(stored),
+            pending[0].serial if pending else 0,
+            0 if line is None else line.published,
+            tuple(sorted(map(_replica_key, self.world.replicas), key=hash)),
+            tuple((message.command, message.is_taken) for message in self.world.inbox),
+            self.left,
+        )
+
+
+def _replica_key(replica: Replica) -> tuple[object, ...]:
+    """Return what a replica knows: what it heard decides what it does next."""
+    message, known = replica.message, replica.hosting.known.get(_PROJECT)
+    return (
+        type(replica.call).__name__,
+        None if message is None else message.command,
+        None if known is None else id(known),
+        tuple(map(_heard_key, replica.heard)),
+    )
+
+
+def _heard_key(reply: object) -> object:
+    match reply:
+        case ProjectState():
+            return id(reply)
+        case tuple():
+            return tuple(getattr(each, "serial", each) for each in reply)
+    return reply
+
+
+def _stay_silent(event: TaskTriggered, source: str) -> Answers:  # noqa: ARG001 - whoever asks
+    return ()
+
+
+def _finish(event: TaskTriggered, source: str) -> Answers:
+    report_id = f"{event.task_id}-{source}"[:200]
+    return ((timedelta(0), event.finished(source=source, result="pass", report_id=report_id)),)

@@ -1,0 +1,116 @@
+"""What was ever committed and published in a simulated world, and what must be true of it.
+
+A witness is told of each call that took effect, and raises `Violation` at once if it broke what the
+protocol promises: nothing committed is overwritten, nothing is published that was not committed or
+out of order, no command takes effect twice, no task runs under two ids.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Final, final
+
+from sequencectl._project.fold import evolve
+from sequencectl.control_plane import ControlPlane, Decision
+from sequencectl.events import Event, TaskTriggered
+from sequencectl.ports import Store
+from sequencectl.state import ProjectState
+
+_COMMANDS: Final = 64
+"""More than the people of a world send: who remembers as many never forgets one in a run."""
+
+
+class Violation(Exception):
+    """What was seen instead of what is promised."""
+
+
+@final
+class Line:
+    """What is true of a project: all that was ever committed, and how much of it is published."""
+
+    def __init__(self) -> None:
+        self.committed: list[Event] = []
+        self.published = 0
+        self.tasks: dict[tuple[str, int], str] = {}
+
+
+@final
+class Witness:
+    """Knows every event that was committed, apart from the store."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self.commits = 0
+        self._plane = plane
+        self.lines: dict[str, Line] = {}
+        self._applied: set[int] = set()
+        bounds = plane.bounds
+        self._remembers = min(bounds.request_ids, bounds.retain + bounds.remember) >= _COMMANDS
+
+    def is_newest(self, project: str, state: ProjectState | None) -> bool:
+        """Whether a state is the one that was last committed."""
+        return state is not None and state.serial == len(self._line(project).committed)
+
+    def loaded(self, project: str, stored: ProjectState | None) -> None:
+        """Hear what a store returned; nothing means that there never was a project."""
+        newest = len(self._line(project).committed)
+        if stored is not None and stored.serial != newest:
+            raise Violation(f"loaded serial {stored.serial}, the newest is {newest}")
+
+    def committed(self, decision: Decision, *, message: int | None, has_settled: bool) -> None:
+        """Hear what a store took in; `message` is the number of its command, None for a check."""
+        events, line = decision.events, self._line(decision.project)
+        self.commits += 1
+        if events[0].serial != len(line.committed) + 1:
+            there = f"{len(line.committed)} events are there"
+            raise Violation(f"committed over others, {there}: {_named(events[0])}")
+        line.committed.extend(events)
+        if message is None:
+            if not has_settled:
+                raise Violation(f"a deadline is acted on before settle: {_named(events[0])}")
+        elif message in self._applied and self._remembers:
+            raise Violation(f"took effect twice: {decision.command}")
+        else:
+            self._applied.add(message)
+
+    def published(self, project: str, event: Event) -> None:
+        """Hear what a sink took in, perhaps not for the first time."""
+        line = self._line(project)
+        if event.serial > line.published + 1:
+            before = f"event {line.published + 1} is not published"
+            raise Violation(f"published too early, {before}: {_named(event)}")
+        if line.committed[event.serial - 1 : event.serial] != [event]:
+            raise Violation(f"published and not committed: {_named(event)}")
+        line.published = max(line.published, event.serial)
+        if isinstance(event, TaskTriggered):
+            task = (event.subject.sequence_id, event.index)
+            if self._remembers and line.tasks.setdefault(task, event.task_id) != event.task_id:
+                raise Violation(f"a task runs twice, also as {line.tasks[task]}: {_named(event)}")
+
+    def acknowledged(self, decision: Decision) -> None:
+        """Hear what the sender of a command is told."""
+        committed = self._line(decision.project).committed
+        if tuple(committed[decision.base : decision.state.serial]) != decision.events:
+            raise Violation(f"acknowledged, and its effects are lost: {decision.command}")
+
+    def check_rest(self, store: Store, *, all_ended: bool) -> None:
+        """Raise `Violation` unless published is committed, and all of it is what is stored."""
+        for project, line in self.lines.items():
+            if store.pending(project, limit=1):
+                raise Violation(f"the outbox of {project!r} is not empty and nobody comes")
+            if line.published != len(line.committed):
+                seen = f"{line.published} of {len(line.committed)} events are published"
+                raise Violation(f"not everything committed is published: {seen}")
+            initial = self._plane.initial(project)
+            stored = store.load(project) or initial
+            if stored != reduce(evolve, line.committed, initial):
+                raise Violation(f"what is stored of {project!r} is not what its events lead to")
+            live = [each for each in sorted(stored.sequences) if stored.live(each) is not None]
+            if all_ended and live:
+                raise Violation(f"never ends: {self._plane.explain(stored, live[0])}")
+
+    def _line(self, project: str) -> Line:
+        return self.lines.setdefault(project, Line())
+
+
+def _named(event: Event) -> str:
+    return f"{type(event).__name__} {event.serial} of {event.subject.sequence_id or 'a context'}"

@@ -1,0 +1,349 @@
+"""A world in memory: replicas that hold the shipped conversation, a store, a bus, executors.
+
+Nothing runs by itself. A driver says what happens next: a replica takes a message or hears its
+timer (`take`, `ring`), makes the call its conversation waits at (`step`, perhaps with a `Fault`),
+is started; or time passes. A `Witness` checks at once whatever is promised, and `Violation` tells
+what was seen instead; `check_rest` says what must hold when nothing is left to do.
+
+Calls are atomic, as ports promise; what the outside of the protocol does is as bad as ports allow.
+The bus keeps a command until it is acknowledged, which is when `handle` has returned or refused it.
+Executors tell repeats by the id of the task.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any, Final, Protocol, assert_never, final
+
+import attrs
+
+from sequencectl import _protocol
+from sequencectl._protocol import (
+    Acknowledge,
+    Call,
+    Checked,
+    Commit,
+    Emit,
+    Handled,
+    Hosting,
+    KnownStates,
+    Load,
+    Now,
+    Pending,
+    ReadAgenda,
+    Reply,
+)
+from sequencectl.commands import Command
+from sequencectl.control_plane import ControlPlane
+from sequencectl.errors import CommandRejected, Conflict, Contention
+from sequencectl.events import Event, TaskTriggered
+from sequencectl.ports import Store
+from sequencectl.state import ProjectState
+from sequencectl.testing._walk import START
+from sequencectl.testing.simulation.faults import Fault, Mishap, Pair
+from sequencectl.testing.simulation.mistakes import Rewrite, rewritten
+from sequencectl.testing.simulation.replica import Message, Replica, Step
+from sequencectl.testing.simulation.witness import Violation, Witness
+
+_RETRY: Final = timedelta(seconds=5)
+
+
+class Trouble(Exception):
+    """A port could not do its work, or says so."""
+
+
+Answers = Sequence[tuple[timedelta, Command]]
+"""What an executor sends, and how long after it has heard of the task."""
+
+
+class Executors(Protocol):
+    """How the world outside works on tasks."""
+
+    def __call__(self, event: TaskTriggered, source: str) -> Answers:
+        """Return what an executor answers to a task of which it hears for the first time."""
+        ...
+
+
+@final
+class World:
+    """Replicas on one store, at one bus."""
+
+    def __init__(
+        self,
+        plane: ControlPlane,
+        store: Store,
+        executors: Executors,
+        *,
+        replicas: int,
+        settle: timedelta = timedelta(minutes=3),
+        attempts: int = 3,
+        rewrite: Rewrite | None = None,
+    ) -> None:
+        self.plane = plane
+        self.now = START
+        self.hits: Counter[Pair] = Counter()
+        self._trail: list[tuple[datetime, int, str, Fault | None]] = []
+        self.inbox: list[Message] = []
+        self.witness = Witness(plane)
+        self.store = store
+        self._executors = executors
+        self._settle = settle
+        self._attempts = attempts
+        self._rewrite = rewrite
+        self._numbers = count(1)
+        self._coming: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._heard: set[tuple[str, str]] = set()
+        self._seen: set[int] = set()
+        self.replicas = [Replica(number, self._hosting()) for number in range(replicas)]
+
+    # ------------------------------------------------------------------ outside of the replicas
+
+    def send(self, project: str, command: Command, topic: str = "controls") -> None:
+        """Put a command on the bus."""
+        self.inbox.append(Message(next(self._numbers), topic, project, command))
+
+    def later(self, delay: timedelta, action: Callable[[], None]) -> None:
+        """Let something happen after a while."""
+        heappush(self._coming, (self.now + delay, next(self._numbers), action))
+
+    def next_instant(self) -> datetime | None:
+        """Return when something will happen by itself if no replica does anything."""
+        instants = [at - replica.skew for replica in self.replicas if (at := replica.armed)]
+        instants += [self._coming[0][0]] if self._coming else []
+        return max(self.now, min(instants)) if instants else None
+
+    def pass_time(self, until: datetime) -> None:
+        """Let time pass to an instant, and happen what comes by then."""
+        self.now = until
+        while self._coming and self._coming[0][0] <= until:
+            heappop(self._coming)[2]()
+
+    def waiting(self) -> list[Message]:
+        """Return the messages that somebody may take, oldest first."""
+        return [message for message in self.inbox if not message.is_taken]
+
+    # ------------------------------------------------------------------ what replicas do
+
+    def start(self, replica: Replica) -> None:
+        """Start a replica; it relays before anything else (duty 8)."""
+        replica.is_down = False
+        replica.started_at = self._clock(replica)
+        replica.has_settled = False
+        self.ring(replica)
+
+    def is_rung(self, replica: Replica) -> bool:
+        """Whether a replica has nothing to do and its timer rings."""
+        at = replica.armed
+        return at is not None and at <= self._clock(replica)
+
+    def ring(self, replica: Replica) -> None:
+        """Begin to check deadlines."""
+        replica.arm = None
+        self._begin(replica, _protocol.check_deadlines(replica.hosting, replica.started_at))
+
+    def take(self, replica: Replica, message: Message, *, leaves_copy: bool = False) -> None:
+        """Begin to handle a message; the bus may deliver it once more, whatever becomes of it."""
+        if leaves_copy:
+            self.inbox.append(attrs.evolve(message, is_taken=False))
+        message.is_taken = True
+        replica.message = message
+        self._begin(replica, _protocol.handle(replica.hosting, message.project, message.command))
+
+    def crash(self, replica: Replica) -> None:
+        """End a replica where it is: what it knew is gone, its message is delivered again."""
+        if replica.conversation is not None:
+            replica.conversation.close()
+        self._end(replica)
+        replica.hosting, replica.arm, replica.is_down = self._hosting(), None, True
+        replica.is_back = True
+
+    def step(self, replica: Replica, fault: Fault | None = None) -> None:
+        """Make the call a replica waits at, and let it go on to the next one."""
+        call, conversation = replica.call, replica.conversation
+        assert call is not None
+        assert conversation is not None
+        self._note(replica, fault, call)
+        if fault is Fault.CRASH_BEFORE:
+            self.crash(replica)
+            return
+        try:
+            reply = self._answer(replica, call, fault)
+        except (Trouble, Conflict) as error:
+            if isinstance(error, Conflict):
+                self._hit(Mishap.CONFLICT, call)
+            if fault is Fault.CRASH_AFTER:
+                self.crash(replica)
+                return
+            replica.heard.append(type(error).__name__)
+            self._go_on(replica, partial(conversation.throw, error))
+            return
+        if fault is Fault.CRASH_AFTER:
+            self.crash(replica)
+            return
+        replica.heard.append(reply)
+        self._go_on(replica, partial(conversation.send, reply))
+
+    # ------------------------------------------------------------------ what must hold
+
+    def steps(self) -> tuple[Step, ...]:
+        """Return the calls that were made so far, oldest first."""
+        return tuple(Step(*each) for each in self._trail)
+
+    def check_rest(self, *, all_ended: bool) -> None:
+        """Raise `Violation` unless published is committed, and all of it is what is stored."""
+        if self.inbox:
+            raise Violation(f"a command is left: {self.inbox[0].command}")
+        self.witness.check_rest(self.store, all_ended=all_ended)
+
+    def stored(self, project: str) -> ProjectState:
+        """Return what is stored of a project."""
+        stored = self.store.load(project)
+        return self.plane.initial(project) if stored is None else stored
+
+    # ------------------------------------------------------------------ conversations
+
+    def _hosting(self) -> Hosting:
+        known = KnownStates(10)
+        return Hosting(lambda _: self.plane, known, self._attempts, self._settle, _RETRY)
+
+    def _clock(self, replica: Replica) -> datetime:
+        return self.now + replica.skew
+
+    def _begin(self, replica: Replica, conversation: Generator[Call, Reply, Any]) -> None:
+        if self._rewrite is not None:
+            conversation = rewritten(conversation, self._rewrite)
+        replica.conversation = conversation
+        self._go_on(replica, partial(next, conversation))
+
+    def _go_on(self, replica: Replica, resume: Callable[[], Call]) -> None:
+        replica.commits_seen = self.witness.commits
+        try:
+            replica.call = resume()
+        except StopIteration as stop:
+            self._finished(replica, stop.value)
+        except CommandRejected:
+            self.hits[Mishap.REFUSED, ""] += 1
+            self._acknowledge(replica)
+        except (Trouble, Contention) as error:
+            if isinstance(error, Contention):
+                self.hits[Mishap.CONTENTION, ""] += 1
+            replica.arm_at(self._clock(replica) + _RETRY)
+            self._end(replica)
+
+    def _finished(self, replica: Replica, result: Handled | Checked) -> None:
+        if isinstance(result, Handled):
+            self.witness.acknowledged(result.decision)
+            self._acknowledge(replica)
+        else:
+            self._end(replica)
+        if result.arm is not None:
+            replica.arm_at(result.arm)
+
+    def _acknowledge(self, replica: Replica) -> None:
+        message = replica.message
+        assert message is not None
+        self._end(replica)
+        self.inbox.remove(message)
+
+    def _end(self, replica: Replica) -> None:
+        """End a conversation; a message that is not acknowledged is there to be taken again."""
+        if replica.message is not None:
+            self._seen.add(replica.message.number)
+            replica.message.is_taken = False
+        replica.is_back = False
+        replica.conversation = replica.call = replica.message = None
+        replica.heard.clear()
+
+    # ------------------------------------------------------------------ calls
+
+    def _answer(self, replica: Replica, call: Call, fault: Fault | None) -> Reply:
+        if fault is Fault.FAILS:
+            raise Trouble
+        if fault is Fault.PARTLY and isinstance(call, Emit):
+            self._publish(call.project, call.events[: len(call.events) // 2])
+            raise Trouble
+        reply = self._made(replica, call)
+        if fault is Fault.AMBIGUOUS:
+            raise Trouble
+        return reply
+
+    def _made(self, replica: Replica, call: Call) -> Reply:
+        match call:
+            case Now():
+                now = self._clock(replica)
+                replica.has_settled |= now >= replica.started_at + self._settle
+                return now
+            case Load():
+                return self._load(call)
+            case Commit():
+                self.store.commit(call.decision)
+                number = None if replica.message is None else replica.message.number
+                self.witness.committed(
+                    call.decision, message=number, has_settled=replica.has_settled
+                )
+            case Pending():
+                return tuple(self.store.pending(call.project, limit=min(call.limit, 4)))
+            case Emit():
+                self._publish(call.project, call.events)
+            case Acknowledge():
+                self.store.acknowledge(call.project, through=call.through)
+            case ReadAgenda():
+                return tuple(self.store.agenda(limit=call.limit))
+            case _:
+                assert_never(call)
+        return None
+
+    def _load(self, call: Load) -> ProjectState | None:
+        """Load; a store that looks at nothing but serials returns what is known."""
+        stored = self.store.load(call.project, known=call.known)
+        self.witness.loaded(call.project, stored)
+        if self.witness.is_newest(call.project, call.known):
+            self._hit(Mishap.KNOWN, call)
+            return call.known
+        return stored
+
+    def _publish(self, project: str, events: Sequence[Event]) -> None:
+        for event in events:
+            self.witness.published(project, event)
+            if isinstance(event, TaskTriggered):
+                self._ask(event)
+
+    def _ask(self, event: TaskTriggered) -> None:
+        """Tell the executors of a task, each of them whenever it is published."""
+        match event.expects:
+            case frozenset() as sources:
+                for source in sorted(sources):
+                    self._hear(event, source)
+            case number:
+                for each in range(number or 1):
+                    self._hear(event, f"executor-{each}")
+
+    def _hear(self, event: TaskTriggered, source: str) -> None:
+        if (event.task_id, source) in self._heard:
+            self.hits[Mishap.HEARD_AGAIN, ""] += 1
+            return
+        self._heard.add((event.task_id, source))
+        for delay, report in self._executors(event, source):
+            self.later(delay, partial(self.send, event.subject.project, report, "reports"))
+
+    # ------------------------------------------------------------------ bookkeeping
+
+    def _hit(self, what: Fault | Mishap, call: Call) -> None:
+        self.hits[what, type(call).__name__] += 1
+
+    def _note(self, replica: Replica, fault: Fault | None, call: Call) -> None:
+        name = type(call).__name__
+        self._trail.append((self.now, replica.number, name, fault))
+        if fault is not None:
+            self.hits[fault, name] += 1
+        if replica.commits_seen != self.witness.commits:
+            self.hits[Mishap.OVERTAKEN, name] += 1
+        if replica.is_back:
+            self.hits[Mishap.BORN_AGAIN, name] += 1
+        if replica.message is not None and replica.message.number in self._seen:
+            self.hits[Mishap.REPEATED, name] += 1
