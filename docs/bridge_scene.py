@@ -27,9 +27,9 @@ from sequencectl import (
     Phase,
     ReportTaskFinished,
     ReportTaskStarted,
+    Shipyard,
     TriggerSequence,
 )
-from sequencectl.shipyard.yaml import parse
 
 PROJECT: Final = "sockshop"
 SHIPYARD: Final = Path(__file__).parents[1] / "examples" / "demo" / "sockshop.yaml"
@@ -101,7 +101,7 @@ class Decided:
     """Decides the scene, three minutes of it waited for in no time."""
 
     def __init__(self) -> None:
-        self._plane = ControlPlane(parse(SHIPYARD.read_bytes()))
+        self._plane = ControlPlane(Shipyard.from_yaml(SHIPYARD.read_bytes()))
         self._state = self._plane.initial(PROJECT)
         self.now = NINE
         self.events: list[Event] = []

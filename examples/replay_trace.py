@@ -37,6 +37,7 @@ from sequencectl import (
     FrozenMap,
     InvalidValue,
     Rejected,
+    Shipyard,
     TaskTriggered,
     TimeoutPolicy,
     TriggerSequence,
@@ -45,7 +46,6 @@ from sequencectl import (
     thaw,
 )
 from sequencectl.cloudevents import from_cloudevent, project_of, refusal, to_cloudevent
-from sequencectl.shipyard.yaml import parse
 
 CONTROLLER: Final = "shipyard-controller"
 PREFIX: Final = "sh.keptn.event."
@@ -330,7 +330,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     path: Path = arguments.shipyard
     try:
-        plane = ControlPlane(parse(path.read_bytes()), timeouts=arguments.reaction)
+        plane = ControlPlane(Shipyard.from_yaml(path.read_bytes()), timeouts=arguments.reaction)
         path = arguments.trace
         recording = Recording(path.read_bytes())
         replay = Replay(plane, recording)

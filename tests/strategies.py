@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from sequencectl.outcomes import Result
 from sequencectl.policies import INHERIT, LONGEST_TIMEOUT, Inherit, SequenceTimeouts, TaskTimeouts
-from sequencectl.results import Result
 from sequencectl.shipyard import (
     SequenceDefinition,
     Shipyard,

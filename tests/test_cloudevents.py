@@ -34,7 +34,7 @@ from sequencectl.cloudevents import (
     state_word,
     to_cloudevent,
 )
-from sequencectl.results import Result, Status
+from sequencectl.outcomes import Result, Status
 from tests.properties.test_naive_model import walk
 from tests.properties.twin import Twin
 from tests.properties.worlds import WORLDS

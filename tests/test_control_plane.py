@@ -26,6 +26,7 @@ from sequencectl import (
     freeze,
 )
 from sequencectl.events import (
+    Control,
     SequencesForgotten,
     SequenceStarted,
     StageFrozen,
@@ -33,8 +34,7 @@ from sequencectl.events import (
     TaskFinished,
     TaskTriggered,
 )
-from sequencectl.facts import Control
-from sequencectl.results import Result, Status
+from sequencectl.outcomes import Result, Status
 from tests.support import T0, Host
 
 ONE_TASK = {"dev": {"delivery": ["deploy"]}}

@@ -15,13 +15,13 @@ from sequencectl import (
     thaw,
 )
 from sequencectl.events import (
+    DeadlineKind,
     SequenceExpired,
     SequencePaused,
     SequenceTimedOut,
     TaskScheduled,
     TaskTimedOut,
 )
-from sequencectl.facts import DeadlineKind
 from tests.support import T0, Host, instant
 
 ONE_TASK = {"dev": {"delivery": ["deploy"]}}

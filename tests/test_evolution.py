@@ -8,8 +8,7 @@ from typing import Final
 import pytest
 
 from sequencectl import Bounds, InvalidValue, ReplayError, Subject, evolve
-from sequencectl.events import FollowUpRefused, SequencesForgotten, StageUnfrozen
-from sequencectl.facts import Control
+from sequencectl.events import Control, FollowUpRefused, SequencesForgotten, StageUnfrozen
 from sequencectl.state import ContextRecord, Ledger, Pause, Remembered
 from tests.support import T0, Host, instant
 

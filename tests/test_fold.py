@@ -25,13 +25,15 @@ from sequencectl import (
 )
 from sequencectl._sequence.fold import fold
 from sequencectl.events import (
+    Control,
+    DeadlineKind,
     SequenceStarted,
     SequenceTriggered,
     TaskFinished,
     TaskStartReported,
     TaskTimedOut,
+    TimeoutExplanation,
 )
-from sequencectl.facts import Control, DeadlineKind, TimeoutExplanation
 from sequencectl.sequence import TaskOutcome
 from sequencectl.shipyard.definitions import SequenceDefinition
 from tests.support import T0, Host, instant

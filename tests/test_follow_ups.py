@@ -16,12 +16,12 @@ from sequencectl import (
 from sequencectl.events import (
     Cause,
     ContextResumed,
+    Control,
     FollowUpRefused,
     SequencesForgotten,
     SequenceTriggered,
     derived_id,
 )
-from sequencectl.facts import Control
 from tests.support import Host
 
 

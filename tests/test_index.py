@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sequencectl import QueuePolicy, SequenceRecord
-from sequencectl._index import Index
-from sequencectl._indexing import index_of
+from sequencectl._index import Index, index_of
 from tests.properties.test_naive_model import walk
 from tests.properties.twin import Twin
 from tests.properties.worlds import WORLDS

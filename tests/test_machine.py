@@ -46,8 +46,7 @@ from sequencectl import (
     TimeoutPolicy,
     TriggerSequence,
 )
-from sequencectl.events import SequenceEvent, SequenceTriggered, TaskTriggered
-from sequencectl.facts import Control
+from sequencectl.events import Control, SequenceEvent, SequenceTriggered, TaskTriggered
 from sequencectl.outcomes import APPLIED
 from tests.support import T0, Host, instant, word
 

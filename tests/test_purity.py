@@ -134,7 +134,6 @@ WORLD = {
     "prod": {"delivery": ["deploy"], "rollback": {"tasks": ["undo"], "priority": 5, "triggeredOn": [
         {"event": "prod.delivery.finished", "selector": {"match": {"result": "fail"}}}]}},
 }
-s.ControlPlane  # the first name that is asked for loads the package
 listening = True
 decided, state = play(WORLD)
 listening = False

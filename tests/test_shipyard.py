@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from sequencectl.durations import format_duration
 from sequencectl.errors import DefinitionError
+from sequencectl.outcomes import Result, Status, worst
 from sequencectl.payload import EMPTY, freeze, thaw
 from sequencectl.policies import INHERIT, LONGEST_TIMEOUT, SequenceTimeouts, TaskTimeouts
-from sequencectl.results import Result, Status, worst
 from sequencectl.shipyard import (
     Finding,
     FindingCode,

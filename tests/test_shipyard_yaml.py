@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from datetime import timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from sequencectl.errors import DefinitionError
 from sequencectl.payload import thaw
 from sequencectl.policies import INHERIT, SequenceTimeouts, TaskTimeouts
 from sequencectl.shipyard import Shipyard, TriggeredOn
-from sequencectl.shipyard.yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES, parse
+from sequencectl.shipyard.yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES
 from tests.strategies import json_keys, json_scalars, payloads
 
 ROOT = Path(__file__).parent.parent
@@ -43,7 +42,7 @@ spec:
 
 def test_the_sockshop_is_what_the_demo_says() -> None:
     """The shipyard of the demo has its three stages, its rollbacks and its remediation."""
-    shipyard = parse(SOCKSHOP)
+    shipyard = Shipyard.from_yaml(SOCKSHOP)
     evaluation = shipyard.stages[2].sequences[2].tasks[2]
 
     assert shipyard.name == "sockshop"
@@ -66,7 +65,7 @@ def test_the_sockshop_is_what_the_demo_says() -> None:
 
 def test_every_permitted_key_is_read() -> None:
     """Keptn's keys, our extensions and x- keys, in block and in flow style."""
-    shipyard = parse(EXTENDED)
+    shipyard = Shipyard.from_yaml(EXTENDED)
     sequence = shipyard.stages[2].sequences[0]
     deploy, test, again = sequence.tasks
 
@@ -110,9 +109,9 @@ def test_every_permitted_key_is_read() -> None:
 )
 def test_a_text_may_be_written_in_many_ways(text: str | bytes) -> None:
     """Bytes, byte order marks, line ends, comments and document marks make no difference."""
-    actual = parse(text)
+    actual = Shipyard.from_yaml(text)
 
-    assert parse(SMALL) == actual
+    assert Shipyard.from_yaml(SMALL) == actual
 
 
 @given(payloads())
@@ -125,7 +124,7 @@ def test_json_is_yaml(properties: dict[str, Any]) -> None:
         "kind": "Shipyard",
         "spec": {"stages": [stage]},
     }
-    actual = parse(json.dumps(mapping))
+    actual = Shipyard.from_yaml(json.dumps(mapping))
 
     assert Shipyard.from_mapping(mapping) == actual
 
@@ -178,7 +177,7 @@ def test_json_is_yaml(properties: dict[str, Any]) -> None:
 )
 def test_scalars_mean_what_yaml_1_2_says(scalar: str, value: Any) -> None:
     """The core schema and nothing else: no yes and no, no octal by a zero, no dates."""
-    shipyard = parse(SMALL.replace("direct", scalar))
+    shipyard = Shipyard.from_yaml(SMALL.replace("direct", scalar))
     actual = thaw(shipyard.stages[0].sequences[0].tasks[0].properties)
 
     assert repr({"strategy": value}) == repr(actual)
@@ -410,7 +409,7 @@ def test_a_mistake_has_its_line(
     """The error has the line of the key or list entry, besides path, value and problem."""
     assert SMALL.count(old) == 1
     with pytest.raises(DefinitionError) as caught:
-        parse(SMALL.replace(old, new))
+        Shipyard.from_yaml(SMALL.replace(old, new))
 
     assert (line, where, why) == (caught.value.line, caught.value.where, caught.value.problem)
     if value is not ...:
@@ -476,7 +475,7 @@ def test_what_is_no_shipyard_at_all_is_refused(
 ) -> None:
     """Nothing, garbage and too much of anything give the same error; the size is checked first."""
     with pytest.raises(DefinitionError) as caught:
-        parse(text)
+        Shipyard.from_yaml(text)
 
     assert (line, where, problem) == (caught.value.line, caught.value.where, caught.value.problem)
     if value is not ...:
@@ -488,7 +487,7 @@ def test_an_error_of_python_has_the_line_up_to_which_all_was_well() -> None:
     with pytest.raises(OverflowError) as said:
         chr(0xFFFFFFFF)
     with pytest.raises(DefinitionError) as caught:
-        parse(SMALL.replace("name: small", 'name: "\\UFFFFFFFF"'))
+        Shipyard.from_yaml(SMALL.replace("name: small", 'name: "\\UFFFFFFFF"'))
 
     assert caught.value.line == 4
     assert caught.value.value == '  name: "\\UFFFFFFFF"'
@@ -499,7 +498,7 @@ def test_a_whole_shipyard_of_many_stages_is_read() -> None:
     """Thousands of tasks fit within the bounds."""
     head, stage = SMALL.split("    - name: dev\n")
     text = head + "".join(f"    - name: s{number}\n{stage}" for number in range(500))
-    shipyard = parse(text)
+    shipyard = Shipyard.from_yaml(text)
 
     assert len(shipyard.stages) == 500
 
@@ -515,10 +514,15 @@ def test_nesting_has_a_limit_below_that_of_the_stack() -> None:
 
     assert (
         MAX_DEPTH - above
-        == parse(nested(MAX_DEPTH - above)).stages[0].sequences[0].tasks[0].properties.depth - 1
+        == Shipyard.from_yaml(nested(MAX_DEPTH - above))
+        .stages[0]
+        .sequences[0]
+        .tasks[0]
+        .properties.depth
+        - 1
     )
     with pytest.raises(DefinitionError, match="at most 64 levels") as caught:
-        parse(nested(MAX_DEPTH - above + 1))
+        Shipyard.from_yaml(nested(MAX_DEPTH - above + 1))
     assert caught.value.line == 13
 
 
@@ -526,7 +530,7 @@ def only_definition_errors(text: str | bytes) -> None:
     """Read a text that may be anything."""
     line: int | None = 1
     try:
-        parse(text)
+        Shipyard.from_yaml(text)
     except DefinitionError as error:
         line = error.line
     assert line is None or 1 <= line <= len(text) + 1
@@ -572,7 +576,8 @@ def test_without_ruamel_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatc
     """Whoever installed no extra learns which one to install."""
     monkeypatch.setitem(sys.modules, "ruamel.yaml", None)
     monkeypatch.delitem(sys.modules, "sequencectl.shipyard.yaml")
+    monkeypatch.delattr("sequencectl.shipyard.yaml")
 
     with pytest.raises(ModuleNotFoundError, match=r"install 'sequencectl\[yaml\]'") as caught:
-        import_module("sequencectl.shipyard.yaml")
+        Shipyard.from_yaml(SMALL)
     assert caught.value.name == "ruamel.yaml"

@@ -12,8 +12,7 @@ from sequencectl import (
     UnknownContext,
     UnknownSequence,
 )
-from sequencectl.events import SequenceAborted, SequenceTimedOut
-from sequencectl.facts import DeadlineKind
+from sequencectl.events import DeadlineKind, SequenceAborted, SequenceTimedOut
 from sequencectl.views import SequenceStatus
 from tests.support import T0, Host, instant
 

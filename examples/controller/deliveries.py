@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import sequencectl.events as e
 from sequencectl import FrozenMap, Phase
-from sequencectl.facts import Control
+from sequencectl.events import Control
 
 Document = dict[str, Any]
 """A delivery as JSON; made by `begin`, changed by `tell` and nothing else."""

@@ -18,8 +18,7 @@ from examples.controller.deliveries import Document, begin, instant, mention, te
 from examples.controller.states import state_of
 from examples.stores.database import Database, Schema
 from sequencectl import Event
-from sequencectl.events import SequenceTriggered
-from sequencectl.facts import Subject
+from sequencectl.events import SequenceTriggered, Subject
 
 SCHEMA: Final = Schema(
     application_id=0x7365716A,  # "seqj"

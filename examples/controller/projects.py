@@ -18,7 +18,6 @@ import attrs
 
 from examples.stores.database import Database, Schema
 from sequencectl import ControlPlane, InvalidValue, Shipyard, UnknownProject
-from sequencectl.shipyard.yaml import parse
 
 SCHEMA: Final = Schema(
     application_id=0x73657170,  # "seqp"
@@ -90,7 +89,7 @@ class Projects:
             raise InvalidValue("name", name, "must be 1 to 63 letters, digits, '-' or '_'")
         if name in self._projects:
             raise AlreadyThere(f"project {name} exists already")
-        plane = self._make_plane(parse(shipyard))
+        plane = self._make_plane(Shipyard.from_yaml(shipyard))
         project = Project(name, shipyard, now, since, plane, MappingProxyType({}))
         with self._database.transaction(writes=True) as database:
             row = (name, shipyard, _text(now), since)
@@ -100,7 +99,7 @@ class Projects:
 
     def update(self, name: str, shipyard: str) -> Project:
         """Give a project another shipyard, for what is accepted from now on."""
-        plane = self._make_plane(parse(shipyard))
+        plane = self._make_plane(Shipyard.from_yaml(shipyard))
         project = attrs.evolve(self.get(name), shipyard=shipyard, plane=plane)
         with self._database.transaction(writes=True) as database:
             database.execute("UPDATE project SET shipyard = ? WHERE name = ?", (shipyard, name))
@@ -154,7 +153,7 @@ class Projects:
                 for project, service, at in services
                 if project == name
             }
-            plane = self._make_plane(parse(shipyard))
+            plane = self._make_plane(Shipyard.from_yaml(shipyard))
             yield Project(name, shipyard, datetime.fromisoformat(created_at), since, plane, own)
 
 

@@ -30,7 +30,7 @@ from examples.demo.view import View
 from examples.stores.errors import StoreUnusable
 from examples.stores.sqlite import ALL, SqliteStore
 from sequencectl import Event, InvalidValue, Shipyard
-from sequencectl.shipyard.yaml import MAX_BYTES, parse
+from sequencectl.shipyard.yaml import MAX_BYTES
 
 SOCKSHOP = Path(__file__).with_name("sockshop.yaml")
 SPEED = 40.0
@@ -118,7 +118,7 @@ def _speed(text: str) -> float | None:
 
 def _read(path: Path) -> Shipyard:
     with path.open("rb") as file:
-        return parse(file.read(MAX_BYTES + 1))
+        return Shipyard.from_yaml(file.read(MAX_BYTES + 1))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from sequencectl import Event, TaskTriggered, format_duration
 from sequencectl.events import (
     ContextPaused,
     ContextResumed,
+    Control,
     FollowUpRefused,
     SequenceAborted,
     SequenceAbortRequested,
@@ -35,7 +36,6 @@ from sequencectl.events import (
     TaskStartReported,
     TaskTimedOut,
 )
-from sequencectl.facts import Control
 
 
 class PlainView:

@@ -14,7 +14,7 @@ from typing import Final
 import sequencectl.events as e
 from examples.timeline.tracks import NOBODY, Look, Sign, Story, Track, name_of
 from sequencectl import Ending, Event, FrozenMap, Result
-from sequencectl.facts import Control, Subject
+from sequencectl.events import Control, Subject
 
 RESULTS: Final[Mapping[Result, Look]] = {
     Result.PASS: Look.PASS,

@@ -9,7 +9,7 @@ from typing import Final, final
 import attrs
 
 from sequencectl import Event
-from sequencectl.facts import Subject
+from sequencectl.events import Subject
 
 
 class Look(Enum):

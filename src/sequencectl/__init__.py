@@ -1,34 +1,150 @@
 """Decide how delivery sequences run: queue, pause, resume, abort and time limits, without side
 effects.
 
-Begin with `ControlPlane`; ``docs/rules.md`` says what it decides. The public names stand in
-``_face.__all__``. They are loaded when the first of them is asked for: a program that imports the
-package and may not need it, say a command line that prints its help, does not wait for it.
+Begin with `ControlPlane`; ``docs/rules.md`` says what it decides.
 """
 
-from __future__ import annotations
+from sequencectl._project.fold import evolve
+from sequencectl.commands import (
+    AbortSequence,
+    CheckDeadlines,
+    Command,
+    CommandRejected,
+    FreezeStage,
+    PauseSequence,
+    ReportTaskFinished,
+    ReportTaskStarted,
+    ResumeSequence,
+    SequenceCommand,
+    TriggerSequence,
+    UnfreezeStage,
+)
+from sequencectl.control_plane import ControlPlane, Decision, combine
+from sequencectl.controller import AsyncSequenceController, SequenceController
+from sequencectl.durations import format_duration, parse_duration
+from sequencectl.errors import (
+    Conflict,
+    Contention,
+    DecodeError,
+    DefinitionError,
+    DurationError,
+    IllegalTransition,
+    InvalidValue,
+    PayloadError,
+    PolicyError,
+    ReplayError,
+    SchemaTooNew,
+    SequencectlError,
+    UnknownContext,
+    UnknownProject,
+    UnknownSequence,
+)
+from sequencectl.events import Ending, Event, Subject, TaskTriggered
+from sequencectl.machine import SequenceDecision, SequenceStateMachine
+from sequencectl.outcomes import (
+    Applied,
+    Outcome,
+    Rejected,
+    RejectedCode,
+    Result,
+    Status,
+    Unchanged,
+    UnchangedCode,
+)
+from sequencectl.payload import FrozenMap, freeze, thaw
+from sequencectl.policies import (
+    Bounds,
+    LaneScope,
+    QueueMode,
+    QueuePolicy,
+    SequenceTimeouts,
+    TaskTimeouts,
+    TimeoutPolicy,
+)
+from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
+from sequencectl.shipyard import Shipyard
+from sequencectl.shipyard.definitions import (
+    SequenceDefinition,
+    StageDefinition,
+    TaskDefinition,
+    TriggeredOn,
+)
+from sequencectl.stage_queue import StageQueue
+from sequencectl.state import ProjectState
+from sequencectl.views import DeliveryView, Explanation, OpenTask
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from sequencectl._face import *  # noqa: F403 - its `__all__` is kept by hand
-    from sequencectl._face import __all__ as __all__
-
-
-def __getattr__(name: str) -> Any:
-    """Return a public name, and load everything for the first one.
-
-    Our own modules must not come here while they are loaded: they import each other's names from
-    where they are, or the module itself as something.
-    """
-    if name == "__all__" or not name.startswith("_"):
-        face = import_module("sequencectl._face")
-        if name == "__all__" or name in getattr(face, "__all__", ()):
-            value = globals()[name] = getattr(face, name)
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *import_module("sequencectl._face").__all__})
+__all__ = [
+    "AbortSequence",
+    "Applied",
+    "AsyncSequenceController",
+    "Bounds",
+    "CheckDeadlines",
+    "Command",
+    "CommandRejected",
+    "Conflict",
+    "Contention",
+    "ControlPlane",
+    "Decision",
+    "DecodeError",
+    "DefinitionError",
+    "DeliveryView",
+    "DurationError",
+    "EndedSequence",
+    "Ending",
+    "Event",
+    "Explanation",
+    "FreezeStage",
+    "FrozenMap",
+    "IllegalTransition",
+    "InvalidValue",
+    "LaneScope",
+    "LiveSequence",
+    "OpenTask",
+    "Outcome",
+    "PauseSequence",
+    "PayloadError",
+    "Phase",
+    "PolicyError",
+    "ProjectState",
+    "QueueMode",
+    "QueuePolicy",
+    "Rejected",
+    "RejectedCode",
+    "ReplayError",
+    "ReportTaskFinished",
+    "ReportTaskStarted",
+    "Result",
+    "ResumeSequence",
+    "SchemaTooNew",
+    "SequenceCommand",
+    "SequenceController",
+    "SequenceDecision",
+    "SequenceDefinition",
+    "SequenceRecord",
+    "SequenceStateMachine",
+    "SequenceTimeouts",
+    "SequencectlError",
+    "Shipyard",
+    "StageDefinition",
+    "StageQueue",
+    "Status",
+    "Subject",
+    "TaskDefinition",
+    "TaskTimeouts",
+    "TaskTriggered",
+    "TimeoutPolicy",
+    "TriggerSequence",
+    "TriggeredOn",
+    "Unchanged",
+    "UnchangedCode",
+    "UnfreezeStage",
+    "UnknownContext",
+    "UnknownProject",
+    "UnknownSequence",
+    "combine",
+    "evolve",
+    "format_duration",
+    "freeze",
+    "parse_duration",
+    "thaw",
+]

@@ -1,22 +1,25 @@
 """What is derived from the records of a project so that decisions need not search.
 
 An index holds nothing of its own: it is never stored, is no part of a state's equality, and can be
-rebuilt from the records at any time: `_indexing` does so. `Index.replaced` is the only way it
+rebuilt from the records at any time: `index_of` does so. `Index.replaced` is the only way it
 changes: it compares what a record was with what it became.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from operator import itemgetter
-from typing import Any, Final, final
+from itertools import chain
+from operator import attrgetter, itemgetter
+from typing import Any, Final, TypeVar, final
 
 import attrs
 
 from sequencectl._line import EMPTY_LINE, Entry, Line, Part, entry_at
 from sequencectl._persistent import Map, OrderedSet
 from sequencectl._scratch import scratch_of
-from sequencectl.sequence import LiveSequence, Phase, SequenceRecord
+from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
 
 Numbered = OrderedSet[tuple[int, str]]
 NOTHING: Final[Numbered] = OrderedSet()
@@ -264,3 +267,95 @@ def task_ids_of(record: SequenceRecord | None) -> tuple[str, ...]:
     over = tuple([run.task_id for run in record.runs])
     in_flight = record.task if isinstance(record, LiveSequence) else None
     return over if in_flight is None else (*over, in_flight.task_id)
+
+
+# ---------------------------------------------------------------- many records at once
+
+_Key = TypeVar("_Key")
+_Item = TypeVar("_Item", tuple[int, str], Entry)
+
+
+def index_of(records: Iterable[SequenceRecord]) -> Index:
+    """Return the index of these records, in whatever order they come.
+
+    They are sorted once and gathered, then each part of the index is made as a whole. What is
+    gathered goes straight into the structures that stay: loading a project should not leave a
+    process with twice the memory it needs.
+    """
+    kept = sorted(records, key=attrgetter("accepted_serial"))
+    live = [record for record in kept if isinstance(record, LiveSequence)]
+    queues, namesakes = _queues(live)
+    stages, lines = _stages(queues, {record.lane: record.stage for record in live})
+    contexts, ended_contexts = _contexts(kept)
+    return Index(
+        queues=queues,
+        stages=stages,
+        lines=lines,
+        contexts=contexts,
+        ended_contexts=ended_contexts,
+        tasks=Map((task, record.sequence_id) for record in kept for task in task_ids_of(record)),
+        deadlines=OrderedSet(at for at in map(deadline_of, live) if at is not None),
+        namesakes=namesakes,
+    )
+
+
+def _queues(
+    records: Iterable[LiveSequence],
+) -> tuple[Map[str, Line], Map[Names, OrderedSet[Entry]]]:
+    """Return the lines by lane, and those in line by their names."""
+    parts: defaultdict[str, dict[Part, list[Entry]]]
+    parts = defaultdict(lambda: {part: [] for part in Part})
+    namesakes: defaultdict[Names, list[Entry]] = defaultdict(list)
+    for record in records:
+        entry, part = entry_of(record), part_of(record)
+        assert part is not None  # a live one takes part in a lane
+        parts[record.lane][part].append(entry)
+        if part in IN_LINE:
+            namesakes[names_of(record)].append(entry)
+    return Map((lane, Line.of(each)) for lane, each in parts.items()), _sets(namesakes)
+
+
+def _stages(
+    queues: Map[str, Line], stage_of: Mapping[str, str]
+) -> tuple[Map[str, StageLanes], Map[str, Numbered]]:
+    """Return the lanes by stage, and those of them in which somebody waits."""
+    lanes: defaultdict[str, list[str]] = defaultdict(list)
+    lines: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+    for lane, stage in stage_of.items():
+        lanes[stage].append(lane)
+        line = waiting_line(lane, queues[lane])
+        if line is not None:
+            lines[stage].append(line)
+    stages = (
+        (stage, StageLanes(OrderedSet(known), sum(queues[lane].holding for lane in known)))
+        for stage, known in lanes.items()
+    )
+    return Map(stages), _sets(lines)
+
+
+def _contexts(
+    records: Iterable[SequenceRecord],
+) -> tuple[Map[str, Numbered | Members], Numbered]:
+    """Return the members by context, and the contexts with nothing live."""
+    live: dict[str, Numbered] = {}
+    ended: defaultdict[str, list[EndedSequence]] = defaultdict(list)
+    for record in records:
+        context = record.context
+        if isinstance(record, LiveSequence):  # nearly always the only one
+            live[context] = live.get(context, NOTHING).add(number_of(record))
+        else:
+            ended[context].append(record)
+    members = {
+        context: Members(
+            live.get(context, NOTHING),
+            OrderedSet(map(number_of, each)),
+            max(record.serial for record in each),
+        )
+        for context, each in ended.items()
+    }
+    over = ((each.last_ended, context) for context, each in members.items() if not each.live)
+    return Map(chain(live.items(), members.items())), OrderedSet(over)
+
+
+def _sets(found: Mapping[_Key, Iterable[_Item]]) -> Map[_Key, OrderedSet[_Item]]:
+    return Map((key, OrderedSet(items)) for key, items in found.items())

@@ -1,11 +1,10 @@
-"""Frozen values made quickly: as copies of others with some fields changed, and anew.
+"""Copies of frozen values with some fields changed, made quickly.
 
-A record is copied at every event, and an event is made for everything that happens, so this is
-where a decision would spend its time: `attrs.evolve` looks up each field by name, and the
-constructor of a frozen class sets each through ``object.__setattr__``. What is made here begins as
-an object of a twin class that has the same slots and is not frozen. It is filled by plain
-assignments, and in the end its class becomes the frozen one. Tests compare both with what attrs
-makes, for every class they are used for.
+A record is copied at every event, and that is where a decision would spend its time: `attrs.evolve`
+looks up each field by name and takes 3 to 4 µs; this takes 0.5, which is more than 5 % of a
+delivery. A copy begins as an object of a twin class that has the same slots and is not frozen. It
+is filled by plain assignments, and in the end its class becomes the frozen one. Tests compare it
+with what attrs makes, for every class it is used for.
 """
 
 from __future__ import annotations
@@ -26,28 +25,9 @@ def scratch_of(cls: type[T]) -> Callable[[T], Any]:
     """
     copies = [f"    new.{field.name} = old.{field.name}" for field in attrs.fields(cls)]
     lines = ["def made(old):", "    new = _new(_twin)", *copies, "    return new"]
-    made: Callable[[T], Any] = _compiled(lines, {"_twin": _twin_of(cls)})
-    return made
-
-
-def maker_of(cls: type[T]) -> type[T]:
-    """Return a function that makes what this class makes of the same arguments.
-
-    The class must have no factories, converters or validators. Nothing but calling is possible.
-    """
-    fields = attrs.fields(cls)
-    assert all(field.converter is field.validator is None and field.init for field in fields)
-    defaults = {f"_{f.name}": f.default for f in fields if f.default is not attrs.NOTHING}
-    assert not any(isinstance(value, attrs.Factory) for value in defaults.values())  # type: ignore[arg-type] # a class
-    parameters = [f"{f.name}=_{f.name}" if f"_{f.name}" in defaults else f.name for f in fields]
-    lines = [
-        f"def made({', '.join(parameters)}):",
-        "    new = _new(_twin)",
-        *(f"    new.{field.name} = {field.name}" for field in fields),
-        "    new.__class__ = _cls",
-        "    return new",
-    ]
-    made: type[T] = _compiled(lines, {"_twin": _twin_of(cls), "_cls": cls, **defaults})
+    scope: dict[str, Any] = {"_new": object.__new__, "_twin": _twin_of(cls)}
+    exec("\n".join(lines), scope)  # noqa: S102 - of field names alone, as attrs makes constructors
+    made: Callable[[T], Any] = scope["made"]
     return made
 
 
@@ -59,11 +39,7 @@ def _twin_of(cls: type) -> type:
     body = {
         "__slots__": vars(cls)["__slots__"],
         "__setattr__": object.__setattr__,  # the bases may be frozen
+        # without one of its own, an assignment takes the slow path: 80 ns instead of 10
+        "__delattr__": object.__delattr__,
     }
     return type(f"_{cls.__name__}Twin", cls.__bases__, body)
-
-
-def _compiled(lines: list[str], scope: dict[str, Any]) -> Any:
-    scope["_new"] = object.__new__
-    exec("\n".join(lines), scope)  # noqa: S102 - of field names alone, as attrs makes constructors
-    return scope["made"]

@@ -21,11 +21,9 @@ import sequencectl.events as e
 from sequencectl._sequence.draft import checked_instant
 from sequencectl.commands import ReportTaskFinished, ReportTaskStarted, TriggerSequence
 from sequencectl.errors import InvalidValue, PayloadError
-from sequencectl.events import derived_id
-from sequencectl.facts import Subject
-from sequencectl.outcomes import Rejected, RejectedCode
+from sequencectl.events import Subject, derived_id
+from sequencectl.outcomes import Rejected, RejectedCode, Result, Status
 from sequencectl.payload import FrozenJson, FrozenMap, freeze, thaw, without
-from sequencectl.results import Result, Status
 from sequencectl.sequence import Phase
 
 CONVERSATIONS: Final = frozenset({"get-sli", "problem", "webhook"})

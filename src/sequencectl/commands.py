@@ -18,9 +18,9 @@ from typing import Any, Final, TypeVar, final
 
 import attrs
 
-from sequencectl.errors import InvalidValue
+from sequencectl.errors import InvalidValue, SequencectlError
+from sequencectl.outcomes import RejectedCode, Result, Status
 from sequencectl.payload import FrozenMap, freeze
-from sequencectl.results import Result, Status
 
 _ID: Final = re.compile(r"[ -~]{1,200}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
@@ -251,3 +251,16 @@ SequenceCommand = Report | ContextControl | CheckDeadlines
 
 Command = TriggerSequence | SequenceCommand | StageControl
 """Everything a project can be told."""
+
+
+class CommandRejected(SequencectlError):
+    """A command was refused; raised by ``Decision.raise_if_rejected``.
+
+    `code` is for programs, `message` is a sentence for people and `command` is what was refused.
+    """
+
+    def __init__(self, code: RejectedCode, message: str, command: Command) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.command = command

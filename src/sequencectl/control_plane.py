@@ -9,35 +9,29 @@ from typing import Final, final
 
 import attrs
 
-from sequencectl._deadlines import check
-from sequencectl._project.admission import trigger
+from sequencectl._project.admission import admit, touch_open_lines, trigger
 from sequencectl._project.controls import control
 from sequencectl._project.draft import Draft
 from sequencectl._project.follow_ups import close_step
-from sequencectl._reports import report
-from sequencectl._scratch import maker_of
+from sequencectl._sequence import life, tasks
 from sequencectl._sequence.draft import checked_project
 from sequencectl.commands import (
     AbortSequence,
     CheckDeadlines,
     Command,
+    CommandRejected,
     FreezeStage,
     PauseSequence,
+    Report,
     ReportTaskFinished,
     ReportTaskStarted,
     ResumeSequence,
     TriggerSequence,
     UnfreezeStage,
 )
-from sequencectl.errors import (
-    CommandRejected,
-    DefinitionError,
-    InvalidValue,
-    PolicyError,
-    required,
-)
+from sequencectl.errors import DefinitionError, InvalidValue, PolicyError, required
 from sequencectl.events import Event, SequencesForgotten
-from sequencectl.outcomes import Applied, Outcome, Rejected, Unchanged
+from sequencectl.outcomes import APPLIED, Applied, Outcome, Rejected, Unchanged, UnchangedCode
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.sequence import SequenceRecord
 from sequencectl.shipyard import Shipyard
@@ -98,9 +92,6 @@ class Decision:
         """Raise `CommandRejected` if the command was refused."""
         if isinstance(self.outcome, Rejected):
             raise CommandRejected(self.outcome.code, self.outcome.message, self.command)
-
-
-_decision: Final = maker_of(Decision)
 
 
 def combine(*decisions: Decision) -> Decision:
@@ -186,7 +177,7 @@ class ControlPlane:
             raise InvalidValue("state", state, "must be a ProjectState")
         draft = Draft(state, now, self.shipyard, self.timeouts, self.queueing, self.bounds)
         outcome = _decide(draft, command)
-        return _decision(state, draft.state, tuple(draft.events), outcome, command)
+        return Decision(state, draft.state, tuple(draft.events), outcome, command)
 
     def explain(self, state: ProjectState, sequence_id: str) -> Explanation:
         """Return how a sequence stands and why; raise `UnknownSequence` for an unknown id (R32)."""
@@ -206,13 +197,36 @@ def _decide(draft: Draft, command: Command) -> Outcome:
         case TriggerSequence():
             outcome = trigger(draft, command)
         case ReportTaskStarted() | ReportTaskFinished():
-            outcome = report(draft, command)
+            outcome = _report(draft, command)
         case PauseSequence() | ResumeSequence() | AbortSequence() | FreezeStage() | UnfreezeStage():
             outcome = control(draft, command)
         case CheckDeadlines():
-            return check(draft, command)
+            return _check(draft, command)
         case _:
             raise InvalidValue("command", command, "must be one of the commands of sequencectl")
     if draft.events:
         close_step(draft)
     return outcome
+
+
+def _report(draft: Draft, command: Report) -> Outcome:
+    """Count a report for the task in flight it names; anything else changes nothing (R13)."""
+    sequence_id = draft.state.index.tasks.get(command.task_id)
+    if sequence_id is None:
+        return Unchanged(UnchangedCode.UNKNOWN_TASK)
+    if draft.state.live(sequence_id) is None:
+        return Unchanged(UnchangedCode.LATE)
+    return tasks.report(draft, sequence_id, command)
+
+
+def _check(draft: Draft, command: CheckDeadlines) -> Outcome:
+    """Act on what is due, in order of (instant, place), then admit in every lane (R3, R29)."""
+    for _ in range(command.limit):
+        first = draft.state.index.deadlines.first
+        if first is None or first[0] > draft.now:
+            break
+        life.fire(draft, first[2])
+        close_step(draft)
+    touch_open_lines(draft, draft.state.index.lines)
+    admit(draft)
+    return APPLIED if draft.events else Unchanged(UnchangedCode.NOTHING_DUE)

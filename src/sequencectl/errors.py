@@ -12,7 +12,7 @@ One base class, one class for each kind of mistake::
     │       └── SchemaTooNew                a record that a newer version wrote
     ├── IllegalTransition                   the rulebook has no such row
     ├── ReplayError                         an event that does not follow the state
-    ├── CommandRejected                     a refused command, raised on request
+    ├── CommandRejected (in ``commands``)   a refused command, raised on request
     ├── UnknownSequence (also a LookupError) a question about an id nobody knows
     │   └── UnknownContext                  the same for a context
     ├── UnknownProject (also a LookupError) a project the host has no plane for
@@ -25,13 +25,9 @@ A race is never an exception: ``decide`` answers it with an outcome.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
-
-if TYPE_CHECKING:
-    from sequencectl.commands import Command
-    from sequencectl.outcomes import RejectedCode
 
 _SHOWN_CHARACTERS: Final = 80
 
@@ -135,19 +131,6 @@ class IllegalTransition(SequencectlError):
 
 class ReplayError(SequencectlError):
     """An event does not follow the state it was applied to: nothing was changed."""
-
-
-class CommandRejected(SequencectlError):
-    """A command was refused; raised by ``Decision.raise_if_rejected``.
-
-    `code` is for programs, `message` is a sentence for people and `command` is what was refused.
-    """
-
-    def __init__(self, code: RejectedCode, message: str, command: Command) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.command = command
 
 
 class UnknownSequence(SequencectlError, LookupError):

@@ -17,10 +17,94 @@ from typing import final
 import attrs
 
 from sequencectl.commands import ReportTaskFinished, ReportTaskStarted
-from sequencectl.facts import Control, Subject, TimeoutExplanation
+from sequencectl.durations import format_duration
+from sequencectl.outcomes import Result, Status
 from sequencectl.payload import EMPTY, FrozenMap
-from sequencectl.results import Result, Status
 from sequencectl.shipyard.definitions import SequenceDefinition
+
+
+class DeadlineKind(Enum):
+    """What happens at a deadline; at one instant the earlier member is taken first."""
+
+    REACTION = "reaction"
+    """Nobody, or fewer than expected, reacted to the task in flight (R27)."""
+    COMPLETION = "completion"
+    """The task in flight is not over (R27)."""
+    TOTAL = "total"
+    """The sequence has run for too long, pauses not counted (R30)."""
+    WAITING = "waiting"
+    """The sequence has waited for too long (R30)."""
+    ABORT_GRACE = "abort_grace"
+    """An abort has waited long enough for the task in flight (R22)."""
+    DELAY = "delay"
+    """Not a limit: the next task is due (R10)."""
+
+
+@final
+@attrs.frozen(weakref_slot=False)
+class Subject:
+    """What an event is about; one object shared by a record and all its events.
+
+    Parts that do not apply are empty: an event about a stage has neither context nor sequence id.
+    """
+
+    project: str
+    context: str = ""
+    stage: str = ""
+    sequence: str = ""
+    service: str = ""
+    sequence_id: str = ""
+    revision: str | None = None
+
+
+@final
+@attrs.frozen
+class Control:
+    """Who controlled something, and why, as the command said it."""
+
+    actor: str = ""
+    reason: str = ""
+    request_id: str | None = None
+    requests_remembered: int = 0
+    """How many request ids the project keeps from here on (R25, R33)."""
+
+
+@final
+@attrs.frozen
+class TimeoutExplanation:
+    """Why a time limit ended something: structured, and as a sentence by ``str`` (R28).
+
+    `since` is the instant the limit counts from; `reacted` are the sources that were heard of and
+    `awaited` says who was still missing, empty if nobody in particular was expected.
+    """
+
+    kind: DeadlineKind
+    stage: str
+    sequence: str
+    task: str | None
+    timeout: timedelta
+    since: datetime
+    deadline: datetime
+    reacted: tuple[str, ...] = ()
+    awaited: str = ""
+
+    def __str__(self) -> str:
+        limit = format_duration(self.timeout)
+        heard = f" (heard of: {', '.join(self.reacted)})" if self.reacted else ""
+        awaited = f"; still awaited: {self.awaited}" if self.awaited else ""
+        where = f"in stage {self.stage}"
+        match self.kind:
+            case DeadlineKind.REACTION if not self.reacted and not self.awaited:
+                said = f"Nobody reacted to task {self.task} {where} within {limit}"
+            case DeadlineKind.REACTION:
+                said = f"Too few reacted to task {self.task} {where} within {limit}{heard}{awaited}"
+            case DeadlineKind.COMPLETION:
+                said = f"Task {self.task} {where} was not over within {limit}{heard}{awaited}"
+            case DeadlineKind.WAITING:
+                said = f"Sequence {self.sequence} {where} could not start within {limit}"
+            case _:
+                said = f"Sequence {self.sequence} {where} was not over within {limit}"
+        return f"{said}; it was terminated."
 
 
 class Cause(Enum):
@@ -41,7 +125,7 @@ class Cause(Enum):
 
 
 @attrs.frozen(weakref_slot=False)
-class _Fact:
+class _Event:
     serial: int
     at: datetime
     subject: Subject
@@ -49,7 +133,7 @@ class _Fact:
 
 @final
 @attrs.frozen(weakref_slot=False)
-class SequenceTriggered(_Fact):
+class SequenceTriggered(_Event):
     """A sequence was accepted and stands in line.
 
     `parent` is the id of the sequence it follows up on, and `depth` counts how many follow-ups
@@ -69,7 +153,7 @@ class SequenceTriggered(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class SequenceStarted(_Fact):
+class SequenceStarted(_Event):
     """A sequence holds its lane; `deadline` ends its running, `timeout` is that limit (R1, R30)."""
 
     timeout: timedelta | None = None
@@ -78,7 +162,7 @@ class SequenceStarted(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class TaskScheduled(_Fact):
+class TaskScheduled(_Event):
     """The next task waits for its `triggeredAfter` and is due at `due_at` (R10)."""
 
     task: str
@@ -88,7 +172,7 @@ class TaskScheduled(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class TaskTriggered(_Fact):
+class TaskTriggered(_Event):
     """The request to run a task: publish it, executors answer with reports (R9, R14, R26).
 
     `input` is the payload; the limits and the deadlines they give count from `at`; `expects` says
@@ -133,7 +217,7 @@ class TaskTriggered(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class TaskStartReported(_Fact):
+class TaskStartReported(_Event):
     """An executor has begun to work on the task in flight (R11)."""
 
     task_id: str
@@ -144,7 +228,7 @@ class TaskStartReported(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class TaskFinishReported(_Fact):
+class TaskFinishReported(_Event):
     """An executor is done with the task in flight (R11, R12).
 
     `result` is what counts: fail unless the status is succeeded. A report over a bound counts as
@@ -165,7 +249,7 @@ class TaskFinishReported(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class TaskFinished(_Fact):
+class TaskFinished(_Event):
     """The task in flight is over, with the worst result of its reports (R11, R12)."""
 
     task_id: str
@@ -177,7 +261,7 @@ class TaskFinished(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class TaskTimedOut(_Fact):
+class TaskTimedOut(_Event):
     """The task in flight ran out of time and was terminated (R27, R28)."""
 
     task_id: str
@@ -187,7 +271,7 @@ class TaskTimedOut(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class ContextPaused(_Fact):
+class ContextPaused(_Event):
     """A scope is paused: the context, or the context in the subject's stage (R18)."""
 
     control: Control
@@ -195,7 +279,7 @@ class ContextPaused(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class ContextResumed(_Fact):
+class ContextResumed(_Event):
     """A scope, and every scope inside it, is not paused any more (R19, R20)."""
 
     control: Control
@@ -204,7 +288,7 @@ class ContextResumed(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class SequencePaused(_Fact):
+class SequencePaused(_Event):
     """A pause reached a sequence; `time_left` of its waiting limit is kept (R18, R30)."""
 
     time_left: timedelta | None = None
@@ -212,7 +296,7 @@ class SequencePaused(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class SequenceDrained(_Fact):
+class SequenceDrained(_Event):
     """A paused sequence has nothing in flight any more; `time_left` of its total is kept (R30)."""
 
     time_left: timedelta | None = None
@@ -220,7 +304,7 @@ class SequenceDrained(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class SequenceResumed(_Fact):
+class SequenceResumed(_Event):
     """No pause covers the sequence any more; its limit ends at `deadline` again (R20, R30)."""
 
     deadline: datetime | None = None
@@ -228,7 +312,7 @@ class SequenceResumed(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class SequenceAbortRequested(_Fact):
+class SequenceAbortRequested(_Event):
     """A sequence ends as soon as `task_id` is over, or at `deadline` (R22)."""
 
     task_id: str
@@ -239,7 +323,7 @@ class SequenceAbortRequested(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class SequenceFinished(_Fact):
+class SequenceFinished(_Event):
     """A sequence ran to its end, or to its first failed task (R12)."""
 
     result: Result
@@ -250,7 +334,7 @@ class SequenceFinished(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class SequenceTimedOut(_Fact):
+class SequenceTimedOut(_Event):
     """A sequence ran out of time; `abandoned_task` was in flight when its total did (R24, R27)."""
 
     explanation: TimeoutExplanation
@@ -261,7 +345,7 @@ class SequenceTimedOut(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class SequenceAborted(_Fact):
+class SequenceAborted(_Event):
     """A sequence ended because a person wanted it to; a force names who forced (R22, R23).
 
     `abandoned_task` is the task that was in flight and not waited for.
@@ -276,7 +360,7 @@ class SequenceAborted(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class SequenceSuperseded(_Fact):
+class SequenceSuperseded(_Event):
     """A newcomer, `superseded_by`, took the place of one that waited (R6)."""
 
     superseded_by: str
@@ -286,7 +370,7 @@ class SequenceSuperseded(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class SequenceExpired(_Fact):
+class SequenceExpired(_Event):
     """A sequence waited for longer than it may (R30)."""
 
     explanation: TimeoutExplanation
@@ -296,7 +380,7 @@ class SequenceExpired(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class StageFrozen(_Fact):
+class StageFrozen(_Event):
     """The subject's stage admits nobody (R7)."""
 
     control: Control
@@ -304,7 +388,7 @@ class StageFrozen(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class StageUnfrozen(_Fact):
+class StageUnfrozen(_Event):
     """The subject's stage admits again (R7)."""
 
     control: Control
@@ -312,7 +396,7 @@ class StageUnfrozen(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class FollowUpRefused(_Fact):
+class FollowUpRefused(_Event):
     """A sequence that should have followed was not triggered: the line is `depth` long (R17).
 
     The subject is the sequence that ended: this alone names a sequence after its ending. `stage`
@@ -326,7 +410,7 @@ class FollowUpRefused(_Fact):
 
 @final
 @attrs.frozen(weakref_slot=False)
-class SequencesForgotten(_Fact):
+class SequencesForgotten(_Event):
     """Ended contexts were forgotten, oldest first, with their sequences (R33).
 
     The `sequence_ids` stay known as ids; the ids in `released` are not known any more.

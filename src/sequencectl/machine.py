@@ -20,6 +20,7 @@ from sequencectl._sequence.tasks import payload_refusal, priority_of, report
 from sequencectl.commands import (
     AbortSequence,
     CheckDeadlines,
+    CommandRejected,
     PauseSequence,
     Report,
     ReportTaskFinished,
@@ -28,9 +29,15 @@ from sequencectl.commands import (
     SequenceCommand,
     TriggerSequence,
 )
-from sequencectl.errors import CommandRejected, InvalidValue, required
-from sequencectl.events import Event, SequenceEvent, SequenceStarted, SequenceTriggered
-from sequencectl.facts import Control, Subject
+from sequencectl.errors import InvalidValue, required
+from sequencectl.events import (
+    Control,
+    Event,
+    SequenceEvent,
+    SequenceStarted,
+    SequenceTriggered,
+    Subject,
+)
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.policies import Bounds, TimeoutPolicy
 from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord

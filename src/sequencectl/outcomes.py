@@ -1,15 +1,45 @@
-"""What a decision answers to its command: applied, unchanged, or rejected, with a closed set of
-codes.
+"""How things went: the results executors report, and what a decision answers to a command.
 
-``docs/rules.md`` has the table of every command in every phase (R25).
+`Result` and `Status` are the words of Keptn, with the order between results (R12). `Applied`,
+`Unchanged` and `Rejected` are the answers to a command, with a closed set of codes; the table of
+every command in every phase is in ``docs/rules.md`` (R25).
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import final
+from typing import Final, final
 
 import attrs
+
+
+class Result(Enum):
+    """How good something is; the words of Keptn."""
+
+    PASS = "pass"  # noqa: S105 - a result, no password
+    WARNING = "warning"
+    FAIL = "fail"
+
+
+class Status(Enum):
+    """Whether the work itself could be done; only `SUCCEEDED` lets the result stand (R12)."""
+
+    SUCCEEDED = "succeeded"
+    ERRORED = "errored"
+    ABORTED = "aborted"
+    UNKNOWN = "unknown"
+
+
+_SEVERITY: Final = {Result.PASS: 0, Result.WARNING: 1, Result.FAIL: 2}
+
+
+def worst(first: Result, *more: Result) -> Result:
+    """Return the worst of the results: fail before warning before pass (R12)."""
+    found = first
+    for result in more:
+        if result is not found and _SEVERITY[result] > _SEVERITY[found]:
+            found = result
+    return found
 
 
 class UnchangedCode(Enum):

@@ -13,10 +13,9 @@ from typing import final
 
 import attrs
 
-from sequencectl.events import TaskTriggered
-from sequencectl.facts import Control, DeadlineKind, Subject, TimeoutExplanation
+from sequencectl.events import Control, DeadlineKind, Subject, TaskTriggered, TimeoutExplanation
+from sequencectl.outcomes import Result, Status
 from sequencectl.payload import FrozenMap
-from sequencectl.results import Result, Status
 from sequencectl.shipyard.definitions import SequenceDefinition, TaskDefinition
 
 

@@ -13,10 +13,9 @@ from typing import Final, final
 
 import attrs
 
-from sequencectl._index import Index
-from sequencectl._indexing import index_of
+from sequencectl._index import Index, index_of
 from sequencectl._persistent import Map, OrderedSet
-from sequencectl.facts import Control
+from sequencectl.events import Control
 from sequencectl.sequence import LiveSequence, SequenceRecord
 
 

@@ -12,9 +12,8 @@ from typing import Final, final
 import attrs
 
 from sequencectl.errors import UnknownContext, UnknownSequence
-from sequencectl.events import TaskTriggered
-from sequencectl.facts import Control, DeadlineKind, Subject, TimeoutExplanation
-from sequencectl.results import Result
+from sequencectl.events import Control, DeadlineKind, Subject, TaskTriggered, TimeoutExplanation
+from sequencectl.outcomes import Result
 from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
 from sequencectl.state import Freeze, Pause, ProjectState
 

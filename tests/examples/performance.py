@@ -14,8 +14,7 @@ from examples.demo.cast import Cast, cast_for
 from examples.demo.host import Pace
 from examples.demo.performance import actors_for, perform, plane_for
 from examples.demo.view import Clause, Line
-from sequencectl import Event, TaskTriggered
-from sequencectl.shipyard.yaml import parse
+from sequencectl import Event, Shipyard, TaskTriggered
 from sequencectl.testing import InMemoryStore
 
 SHIPYARDS = Path(__file__).parent / "shipyards"
@@ -88,7 +87,7 @@ def play(
     change: Callable[[dict[str, Actor]], None] = lambda _: None,
 ) -> Performance:
     """Play the stories on a shipyard; `change` may do something to the actors before."""
-    plane = plane_for(parse(path.read_bytes()))
+    plane = plane_for(Shipyard.from_yaml(path.read_bytes()))
     cast = cast_for(plane.shipyard, seed=seed, is_own=path != SOCKSHOP)
     actors, view, time = actors_for(plane, cast, seed=seed), Spectator(), FakeTime()
     change(actors)

@@ -15,13 +15,12 @@ from examples.demo.durable import DurableProject, OtherPerformance, VirtualClock
 from examples.demo.host import Pace
 from examples.demo.performance import actors_for, perform, plane_for
 from examples.demo.view import BEGIN
-from sequencectl import Decision, Event, PauseSequence, TriggerSequence
+from sequencectl import Decision, Event, PauseSequence, Shipyard, TriggerSequence
 from sequencectl.ports import Store
-from sequencectl.shipyard.yaml import parse
 from sequencectl.testing import InMemoryStore
 from tests.examples.performance import FakeTime, Spectator, default_performance
 
-PLANE = plane_for(parse(SOCKSHOP.read_bytes()))
+PLANE = plane_for(Shipyard.from_yaml(SOCKSHOP.read_bytes()))
 CAST = default_performance().cast
 FIRST = TriggerSequence("first", stage="dev", sequence="delivery")
 

@@ -10,7 +10,6 @@ from examples.demo.__main__ import main
 from examples.demo.cast import Spot, cast_for
 from examples.demo.verdict import verdict
 from sequencectl import Shipyard
-from sequencectl.shipyard.yaml import parse
 from tests.examples.performance import SHIPYARDS, failed, play
 
 HEAD = "apiVersion: spec.keptn.sh/0.2.2\nkind: Shipyard\nmetadata: {name: own}\nspec:\n  stages:\n"
@@ -31,7 +30,7 @@ def test_the_stories_are_played_on_any_shipyard(path: Path) -> None:
 
 def cast_of(name: str) -> tuple[Spot, Spot | None, Spot, tuple[Spot, ...], Spot | None]:
     """Where the stories are played on one of the shipyards of these tests."""
-    shipyard = parse((SHIPYARDS / f"{name}.yaml").read_bytes())
+    shipyard = Shipyard.from_yaml((SHIPYARDS / f"{name}.yaml").read_bytes())
     cast = cast_for(shipyard, seed=1, is_own=True)
     return cast.start, cast.next, cast.mute, cast.rollbacks, cast.remediation
 

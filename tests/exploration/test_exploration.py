@@ -155,7 +155,7 @@ def test_a_program_says_which_plane_decides_and_by_which_clock() -> None:
 
 def test_another_queue_policy_takes_over_at_any_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was decided by two planes in turn is found out, and told as such."""
-    monkeypatch.setattr("sequencectl._deadlines.touch_open_lines", lambda *_: None)
+    monkeypatch.setattr("sequencectl.control_plane.touch_open_lines", lambda *_: None)
     letters = ("trigger", "check", "change")
     alphabet = attrs.evolve(ONE, most=2, letters=letters, then=QueuePolicy(limit=2))
 

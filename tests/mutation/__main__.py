@@ -44,7 +44,10 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "_persistent": ("tests/test_persistent.py",),
     "_scratch": ("tests/test_scratch.py",),
     "_line": ("tests/test_persistent.py", "tests/test_stage_queue.py", "tests/test_admission.py"),
-    "_index": ("tests/test_index.py", "tests/test_views.py", "tests/test_deadlines.py"),
+    "_index": (
+        "tests/test_index.py", "tests/test_views.py", "tests/test_deadlines.py",
+        "tests/test_admission.py",
+    ),
     "_sequence/fold": (
         "tests/test_fold.py", "tests/test_tasks.py", "tests/test_machine.py",
         "tests/test_deadlines.py",
@@ -72,10 +75,10 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/test_evolution.py", "tests/test_control_plane.py", "tests/test_follow_ups.py",
         "tests/test_controls.py",
     ),
-    "_indexing": ("tests/test_index.py", "tests/test_admission.py"),
     "machine": ("tests/test_machine.py",),
     "control_plane": (
         "tests/test_control_plane.py", "tests/test_deadlines.py", "tests/test_views.py",
+        "tests/test_tasks.py",
     ),
     "_protocol": ("tests/test_controller.py",),
     "state": (
@@ -83,7 +86,6 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/test_controls.py", "tests/test_views.py",
     ),
     "_sequence/draft": ("tests/test_recorder.py",),
-    "_reports": ("tests/test_tasks.py",),
     "_sequence/rulebook": ("tests/test_rulebook.py",),
     "shipyard/yaml": ("tests/test_shipyard_yaml.py",),
     "serialization": (

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import sequencectl as s
 from sequencectl import events as e
-from sequencectl.facts import Control, DeadlineKind, TimeoutExplanation
+from sequencectl.events import Control, DeadlineKind, TimeoutExplanation
 from sequencectl.state import initial
 
 PROJECT: Final = "sock shop"

@@ -10,7 +10,7 @@ import pytest
 
 from sequencectl import serialization as z
 from sequencectl.errors import DecodeError
-from sequencectl.facts import Control, Subject
+from sequencectl.events import Control, Subject
 from tests.wire.documents import HEADER, WHOLES, chosen, rows
 from tests.wire.story import EVENTS, STATE
 from tests.wire.trees import at, read_or_refused, tree_of, with_value

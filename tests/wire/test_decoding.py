@@ -14,7 +14,7 @@ from sequencectl._wire.decoding import structured
 from sequencectl._wire.encoding import SELECTOR
 from sequencectl._wire.grammar import StoredRecord
 from sequencectl.errors import DecodeError
-from sequencectl.facts import Control, Subject
+from sequencectl.events import Control, Subject
 from sequencectl.payload import FrozenMap, freeze
 from sequencectl.policies import TaskTimeouts
 from sequencectl.shipyard.definitions import TaskDefinition, TriggeredOn

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sequencectl._making import SequenceTriggered
 from sequencectl._project.draft import Draft
 from sequencectl._sequence import life
 from sequencectl._sequence.draft import after
 from sequencectl._sequence.tasks import labels, payload_refusal, priority_of
 from sequencectl.commands import TriggerSequence
-from sequencectl.events import SequenceSuperseded
-from sequencectl.facts import Subject
+from sequencectl.events import SequenceSuperseded, SequenceTriggered, Subject
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.payload import FrozenMap
 from sequencectl.policies import QueueMode

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from sequencectl._making import ContextPaused, ContextResumed
 from sequencectl._project.admission import touch_open_lines, unknown_stage
 from sequencectl._project.draft import Draft
 from sequencectl._sequence import life
@@ -17,8 +16,14 @@ from sequencectl.commands import (
     StageControl,
     UnfreezeStage,
 )
-from sequencectl.events import StageFrozen, StageUnfrozen
-from sequencectl.facts import Control, Subject
+from sequencectl.events import (
+    ContextPaused,
+    ContextResumed,
+    Control,
+    StageFrozen,
+    StageUnfrozen,
+    Subject,
+)
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.sequence import LiveSequence, Phase
 

@@ -19,8 +19,8 @@ from sequencectl.events import (
     SequenceEvent,
     SequenceResumed,
     SequenceTriggered,
+    Subject,
 )
-from sequencectl.facts import Subject
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.sequence import EndedSequence, LiveSequence, SequenceRecord
 from sequencectl.shipyard import Shipyard

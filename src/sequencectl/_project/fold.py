@@ -11,13 +11,14 @@ from typing import Final, assert_never, get_args
 
 from sequencectl._index import Index
 from sequencectl._persistent import Map, OrderedSet
-from sequencectl._scratch import maker_of, scratch_of
+from sequencectl._scratch import scratch_of
 from sequencectl._sequence.fold import fold
 from sequencectl.errors import InvalidValue, ReplayError
 from sequencectl.events import (
     Cause,
     ContextPaused,
     ContextResumed,
+    Control,
     Ending,
     Event,
     FollowUpRefused,
@@ -30,7 +31,6 @@ from sequencectl.events import (
     StageUnfrozen,
     TaskFinished,
 )
-from sequencectl.facts import Control
 from sequencectl.sequence import EndedSequence, SequenceRecord
 from sequencectl.state import ContextRecord, Freeze, Ledger, Pause, ProjectState, Remembered
 
@@ -38,7 +38,6 @@ _NOBODY: Final = Control()
 _FAR_REACHING: Final = frozenset({TaskFinished, SequenceAbortRequested, *get_args(Ending)})
 """The events about a sequence that change more than its record."""
 _scratch: Final = scratch_of(ProjectState)
-_ledger: Final = maker_of(Ledger)
 
 
 def evolve(state: ProjectState, event: Event) -> ProjectState:
@@ -54,7 +53,7 @@ def evolve(state: ProjectState, event: Event) -> ProjectState:
     if not isinstance(event, ProjectEvent):
         before = state._records.get(event.subject.sequence_id)
         return advanced(state, (event,), ((before, fold(before, event)),))
-    ledger = _ledger(event.serial, event.at, state.ledger.request_ids)
+    ledger = Ledger(event.serial, event.at, state.ledger.request_ids)
     match event:
         case ContextPaused():
             return _with_context(state, ledger, event, _paused(state, event))

@@ -8,12 +8,18 @@ from itertools import islice
 
 import attrs
 
-from sequencectl._making import ContextResumed
 from sequencectl._project.admission import accept, admit
 from sequencectl._project.draft import Draft
 from sequencectl._sequence.tasks import next_input
-from sequencectl.events import Cause, FollowUpRefused, SequencesForgotten, derived_id
-from sequencectl.facts import Control, Subject
+from sequencectl.events import (
+    Cause,
+    ContextResumed,
+    Control,
+    FollowUpRefused,
+    SequencesForgotten,
+    Subject,
+    derived_id,
+)
 from sequencectl.payload import FrozenMap, freeze
 from sequencectl.sequence import LiveSequence, Phase
 from sequencectl.shipyard import FollowUp

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from sequencectl.errors import InvalidValue
-from sequencectl.events import Event
-from sequencectl.facts import Subject
+from sequencectl.events import Event, Subject
 from sequencectl.policies import Bounds, TimeoutPolicy
 from sequencectl.sequence import LiveSequence
 

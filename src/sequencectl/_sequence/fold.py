@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, assert_never, cast
 
-from sequencectl._scratch import maker_of, scratch_of
+from sequencectl._scratch import scratch_of
 from sequencectl._sequence import rulebook
 from sequencectl.errors import ReplayError
 from sequencectl.events import (
@@ -33,8 +33,8 @@ from sequencectl.events import (
     TaskTimedOut,
     TaskTriggered,
 )
+from sequencectl.outcomes import Result, Status, worst
 from sequencectl.payload import merge
-from sequencectl.results import Result, Status, worst
 from sequencectl.sequence import (
     EndedSequence,
     Executor,
@@ -47,9 +47,6 @@ from sequencectl.sequence import (
 
 _scratch: Final = scratch_of(LiveSequence)
 _scratch_run: Final = scratch_of(TaskRun)
-_executor: Final = maker_of(Executor)
-_task_outcome: Final = maker_of(TaskOutcome)
-_task_run: Final = maker_of(TaskRun)
 
 
 def fold(record: SequenceRecord | None, event: SequenceEvent) -> SequenceRecord:
@@ -136,7 +133,7 @@ def _in_flight(record: LiveSequence, task_id: str) -> TaskRun:
 def _triggered(record: LiveSequence, event: TaskTriggered) -> TaskRun:
     if record.task is not None:
         raise ReplayError(f"task {record.task.task_id!r} is in flight, {event!r} comes too early")
-    return _task_run(event)
+    return TaskRun(event)
 
 
 def _with_start(run: TaskRun, event: TaskStartReported) -> TaskRun:
@@ -170,15 +167,15 @@ def _heard(
 ) -> tuple[Executor, ...]:
     for at, known in enumerate(executors):
         if known.source == source:
-            heard = _executor(source, known.starts + starts, known.finishes + finishes)
+            heard = Executor(source, known.starts + starts, known.finishes + finishes)
             return (*executors[:at], heard, *executors[at + 1 :])
-    return (*executors, _executor(source, starts, finishes))
+    return (*executors, Executor(source, starts, finishes))
 
 
 def _over(record: LiveSequence, task_id: str, result: Result) -> tuple[TaskOutcome, ...]:
     """Return the outcomes with that of the task in flight, which is over."""
     run = _in_flight(record, task_id)
-    return (*record.runs, _task_outcome(run.task_id, run.name, result))
+    return (*record.runs, TaskOutcome(run.task_id, run.name, result))
 
 
 def _ended(record: LiveSequence, event: Ending, phase: Phase) -> EndedSequence:

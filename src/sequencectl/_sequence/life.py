@@ -10,17 +10,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sequencectl._making import SequencePaused, SequenceResumed, SequenceStarted
 from sequencectl._sequence.draft import Recorder, after
 from sequencectl._sequence.tasks import drain, end_aborted, go_on, labels, time_left, trigger_task
 from sequencectl.events import (
     Cause,
+    Control,
+    DeadlineKind,
     SequenceAbortRequested,
     SequenceExpired,
+    SequencePaused,
+    SequenceResumed,
+    SequenceStarted,
     SequenceTimedOut,
     TaskTimedOut,
+    TimeoutExplanation,
 )
-from sequencectl.facts import Control, DeadlineKind, TimeoutExplanation
 from sequencectl.sequence import LiveSequence, Phase
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from sequencectl._making import (
+from sequencectl._sequence.draft import Recorder, after
+from sequencectl.commands import Report, ReportTaskFinished, ReportTaskStarted, TriggerSequence
+from sequencectl.errors import PolicyError
+from sequencectl.events import (
+    Cause,
+    Control,
+    SequenceAborted,
     SequenceDrained,
     SequenceFinished,
     TaskFinished,
@@ -13,16 +19,20 @@ from sequencectl._making import (
     TaskScheduled,
     TaskStartReported,
     TaskTriggered,
+    derived_id,
 )
-from sequencectl._sequence.draft import Recorder, after
-from sequencectl.commands import Report, ReportTaskFinished, ReportTaskStarted, TriggerSequence
-from sequencectl.errors import PolicyError
-from sequencectl.events import Cause, SequenceAborted, derived_id
-from sequencectl.facts import Control
-from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
+from sequencectl.outcomes import (
+    APPLIED,
+    Outcome,
+    Rejected,
+    RejectedCode,
+    Result,
+    Status,
+    Unchanged,
+    UnchangedCode,
+)
 from sequencectl.payload import EMPTY, FrozenMap, freeze, merge, with_scalars
 from sequencectl.policies import Bounds, ResolvedTimeouts, TimeoutPolicy
-from sequencectl.results import Result, Status
 from sequencectl.sequence import LiveSequence, Phase, TaskRun
 from sequencectl.shipyard.definitions import SequenceDefinition, TaskDefinition
 

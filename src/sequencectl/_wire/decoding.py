@@ -26,9 +26,9 @@ from sequencectl._wire.documents import Json
 from sequencectl._wire.encoding import SELECTOR, TYPE, instant_text, is_tagged, tag
 from sequencectl._wire.grammar import FAULTS, ID, Rule, rule_of
 from sequencectl.errors import DecodeError, InvalidValue, shown
-from sequencectl.facts import Subject
+from sequencectl.events import Subject
+from sequencectl.outcomes import Result
 from sequencectl.payload import FrozenMap, freeze, step
-from sequencectl.results import Result
 from sequencectl.shipyard.definitions import SequenceDefinition
 
 _Read: TypeAlias = Callable[[Any], object]

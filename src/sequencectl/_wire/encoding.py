@@ -29,8 +29,7 @@ import attrs
 from cattrs import Converter
 
 from sequencectl._wire.grammar import ForgottenSequence
-from sequencectl.events import TaskTriggered
-from sequencectl.facts import Subject
+from sequencectl.events import Subject, TaskTriggered
 from sequencectl.payload import FrozenJson, FrozenMap
 from sequencectl.sequence import EndedSequence, LiveSequence
 from sequencectl.shipyard.definitions import SequenceDefinition

@@ -25,9 +25,9 @@ from sequencectl.events import (
     SequenceTriggered,
     StageFrozen,
     StageUnfrozen,
+    Subject,
     TaskTriggered,
 )
-from sequencectl.facts import Subject
 from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
 from sequencectl.state import ContextRecord, Freeze, Ledger, Remembered
 

@@ -1,10 +1,9 @@
 """The shipyard of a project: what may run in which stage, and what follows what (R15, R17).
 
-It is made in one of three ways: from a short form in plain Python (`Shipyard.of`), from a mapping
-in the shape of Keptn's ``shipyard.yaml`` (`Shipyard.from_mapping`; the module ``shipyard_yaml``
-reads the text), or from the values of `definitions`. In all of them the same things are refused,
-with one `DefinitionError` that has path and value. What is legal but looks like a mistake is told
-by `Shipyard.findings`.
+It is made in one of three ways: from a short form in plain Python (`Shipyard.of`), from Keptn's
+``shipyard.yaml`` as a mapping or a text (`Shipyard.from_mapping`, `Shipyard.from_yaml`), or from
+the values of `definitions`. All of them refuse the same mistakes with one `DefinitionError` that
+has path and value. What is legal but looks like a mistake is told by `Shipyard.findings`.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from sequencectl.shipyard.mapping import read_keptn, read_plain
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sequencectl.results import Result
+    from sequencectl.outcomes import Result
 
 __all__ = [
     "Finding",
@@ -156,6 +155,23 @@ class Shipyard:
         """
         stages, name = read_keptn(mapping)
         return cls(stages, name=name)
+
+    @classmethod
+    def from_yaml(cls, text: str | bytes) -> Shipyard:
+        """Return the shipyard that the text of a ``shipyard.yaml`` describes (extra ``yaml``).
+
+        Bytes are read as UTF-8. It is YAML 1.2, one document of at most 1 MiB, without anchors,
+        aliases, merge keys, tags and duplicate keys. Raises `DefinitionError`, and nothing else,
+        for whatever is wrong with the text; its `line` is the line of the key or list entry.
+        """
+        from sequencectl.shipyard import yaml  # noqa: PLC0415 - it needs the extra
+
+        document = yaml.read(text)
+        try:
+            return cls.from_mapping(document.mapping)
+        except DefinitionError as error:
+            line = document.line_of(error.where)
+            raise DefinitionError(error.where, error.value, error.problem, line=line) from None
 
     def stage(self, name: str) -> StageDefinition | None:
         """Return the stage of this name, or None."""

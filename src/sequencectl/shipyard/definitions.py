@@ -16,9 +16,9 @@ import attrs
 
 from sequencectl.durations import parse_duration
 from sequencectl.errors import DefinitionError, DurationError, PayloadError
+from sequencectl.outcomes import Result
 from sequencectl.payload import EMPTY, FrozenMap, freeze, step
 from sequencectl.policies import LONGEST_TIMEOUT, SequenceTimeouts, TaskTimeouts
-from sequencectl.results import Result
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _SOURCE: Final = re.compile(r"[ -~]{1,200}")

@@ -1,4 +1,6 @@
-"""Reads a shipyard from the text of a ``shipyard.yaml``, with line numbers (extra ``yaml``).
+"""Read the text of a ``shipyard.yaml`` as plain data with line numbers (extra ``yaml``).
+
+`Shipyard.from_yaml` is the way in.
 
 YAML 1.2 with its core schema, one document, at most 1 MiB. What a shipyard does not need and what
 makes a YAML file surprising is refused: anchors and aliases, merge keys, tags, duplicate keys. Only
@@ -8,11 +10,13 @@ ruamel.yaml's parser is used, event by event, so that nothing is built before it
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final, NoReturn, final
+
+import attrs
 
 from sequencectl.errors import DefinitionError
 from sequencectl.payload import step
-from sequencectl.shipyard import Shipyard
 
 try:
     from ruamel.yaml import YAML
@@ -52,19 +56,30 @@ _WORDS: Final[dict[str, object]] = {
 }
 
 
-def parse(text: str | bytes) -> Shipyard:
-    """Return the shipyard that `text` describes; bytes are read as UTF-8.
+@final
+@attrs.frozen
+class Document:
+    """What a text says as plain data, and the line on which each part of it stands.
+
+    `lines` has the line of each path, counted from 1; the empty path is the whole document.
+    """
+
+    mapping: Any
+    lines: Mapping[str, int]
+
+    def line_of(self, where: str) -> int:
+        """Return the line of the part at this path; that of the whole if there is none."""
+        return self.lines.get(where, self.lines[""])
+
+
+def read(text: str | bytes) -> Document:
+    """Return the one document of `text`; bytes are read as UTF-8.
 
     Raises `DefinitionError`, and nothing else, for whatever is wrong with the text: it has the path
     and the value, and in `line` the line of the key or list entry, counted from 1.
     """
     reader = _Reader(_decoded(text))
-    document = reader.document()
-    try:
-        return Shipyard.from_mapping(document)
-    except DefinitionError as error:
-        line = reader.line_of(error.where)
-        raise DefinitionError(error.where, error.value, error.problem, line=line) from None
+    return Document(reader.document(), reader.lines)
 
 
 def _decoded(text: str | bytes) -> str:
@@ -93,13 +108,9 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
         self._events = YAML(typ="safe", pure=True).parse(text)
-        self._lines: dict[str, int] = {}
+        self.lines: dict[str, int] = {}
         self._nodes = 0
         self._read = 0
-
-    def line_of(self, where: str) -> int:
-        """Return the line of what is at this path, and that of the whole if nothing is."""
-        return self._lines.get(where, self._lines[""])
 
     def document(self) -> Any:
         """Return the one document of the text as plain data."""
@@ -107,7 +118,7 @@ class _Reader:
         if isinstance(self._next(), StreamEndEvent):
             raise DefinitionError("shipyard", None, "must not be empty", line=1)
         first = self._next()
-        self._lines[""] = _line(first)
+        self.lines[""] = _line(first)
         document = self._node(first, "", 1)
         self._next()
         if not isinstance(end := self._next(), StreamEndEvent):
@@ -138,7 +149,7 @@ class _Reader:
         entries: list[Any] = []
         while not isinstance(event := self._next(), SequenceEndEvent):
             here = f"{path}[{len(entries)}]"
-            self._lines[here] = _line(event)
+            self.lines[here] = _line(event)
             entries.append(self._node(event, here, depth + 1))
         return entries
 
@@ -153,7 +164,7 @@ class _Reader:
                 _refuse(event, path, "<<", "must not use merge keys")
             if key in entries:
                 _refuse(event, here, key, "is a duplicate key")
-            self._lines[here] = _line(event)
+            self.lines[here] = _line(event)
             entries[key] = self._node(self._next(), here, depth + 1)
         return entries
 

@@ -13,8 +13,8 @@ from typing import Final, Protocol, TypeVar, final
 
 import sequencectl.commands as c
 from sequencectl.control_plane import ControlPlane, Decision, combine
+from sequencectl.outcomes import Result, Status
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
-from sequencectl.results import Result, Status
 from sequencectl.shipyard import Shipyard
 from sequencectl.state import ProjectState
 

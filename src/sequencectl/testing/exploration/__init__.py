@@ -23,8 +23,8 @@ import attrs
 from sequencectl.commands import CheckDeadlines, ReportTaskFinished
 from sequencectl.control_plane import ControlPlane
 from sequencectl.errors import InvalidValue
+from sequencectl.outcomes import Result
 from sequencectl.payload import FrozenMap, thaw
-from sequencectl.results import Result
 from sequencectl.state import ProjectState
 from sequencectl.testing.exploration.alphabet import LETTERS, Alphabet, Move
 from sequencectl.testing.exploration.invariants import ALWAYS, WHEN_APPLIED

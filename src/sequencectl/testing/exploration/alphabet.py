@@ -11,8 +11,8 @@ import attrs
 import sequencectl.commands as c
 from sequencectl.control_plane import ControlPlane
 from sequencectl.errors import InvalidValue
+from sequencectl.outcomes import Result
 from sequencectl.policies import QueuePolicy
-from sequencectl.results import Result
 from sequencectl.sequence import LiveSequence, SequenceRecord
 from sequencectl.state import ProjectState
 from sequencectl.testing.exploration.projection import Arranged, Projector

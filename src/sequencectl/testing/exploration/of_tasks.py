@@ -9,7 +9,7 @@ from typing import Final
 import sequencectl.commands as c
 import sequencectl.events as e
 from sequencectl.control_plane import ControlPlane
-from sequencectl.results import Result, Status, worst
+from sequencectl.outcomes import Result, Status, worst
 from sequencectl.sequence import LiveSequence, Phase, SequenceRecord, TaskRun
 from sequencectl.testing.exploration.transition import Check, Transition, definition_of, of
 

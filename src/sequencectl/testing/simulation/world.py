@@ -38,9 +38,9 @@ from sequencectl._protocol import (
     ReadAgenda,
     Reply,
 )
-from sequencectl.commands import Command
+from sequencectl.commands import Command, CommandRejected
 from sequencectl.control_plane import ControlPlane
-from sequencectl.errors import CommandRejected, Conflict, Contention
+from sequencectl.errors import Conflict, Contention
 from sequencectl.events import Event, TaskTriggered
 from sequencectl.ports import Store
 from sequencectl.state import ProjectState
