@@ -13,15 +13,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from examples.controller import openapi
-from examples.controller.answers import HANDLERS, error
-from examples.controller.api_events import EventsApi
-from examples.controller.api_projects import ProjectsApi
-from examples.controller.api_sequences import SequencesApi, changes
+from examples.controller.api import openapi
+from examples.controller.api.answers import HANDLERS, error
+from examples.controller.api.events import EventsApi
+from examples.controller.api.projects import ProjectsApi
+from examples.controller.api.sequences import SequencesApi, changes
+from examples.controller.api.stream import Broadcaster, Message
+from examples.controller.bridge.page import PATHS, Page
 from examples.controller.host import Host
-from examples.controller.page import PATHS, Page
 from examples.controller.settings import Settings
-from examples.controller.stream import Broadcaster, Message
 from sequencectl.ports import Clock
 
 VERSION: Final = "0.1.0"

@@ -16,11 +16,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar, final
 
-from examples.controller.journal import Journal
-from examples.controller.journal_reader import JournalReader
 from examples.controller.metrics import Metrics
-from examples.controller.projects import Projects
 from examples.controller.settings import Settings
+from examples.controller.storage.journal import Journal
+from examples.controller.storage.journal_reader import JournalReader
+from examples.controller.storage.projects import Projects
 from examples.stores.errors import StoreUnusable
 from examples.stores.sqlite import ALL, SqliteStore
 from sequencectl import (

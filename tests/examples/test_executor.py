@@ -18,7 +18,7 @@ from examples.executor.__main__ import main
 from examples.executor.api import LONGEST, Api
 from examples.executor.behaviour import Behaviour, report_id
 from examples.executor.executor import Executor
-from tests.examples.controller.fake_api import FakeApi, Lost
+from tests.examples.controller.cli.fake_api import FakeApi, Lost
 
 ROOT = Path(__file__).parents[2]
 TASK = "c1-dev-task-1"

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from examples.controller.page import FILES, HEADERS
+from examples.controller.bridge.page import FILES, HEADERS
 from tests.e2e.bridge.conftest import Pages
 from tests.e2e.bridge.test_stories import by_mouse, card, finish
 from tests.e2e.controller.process import Client, Controller

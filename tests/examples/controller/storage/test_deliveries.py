@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples.controller.cloudevents import history_of
-from examples.controller.deliveries import Document, begin, mention, tell
-from examples.controller.states import detail_of, state_of
+from examples.controller.storage.cloudevents import history_of
+from examples.controller.storage.deliveries import Document, begin, mention, tell
+from examples.controller.storage.states import detail_of, state_of
 from sequencectl import (
     AbortSequence,
     Applied,

@@ -10,9 +10,9 @@ import click
 import pytest
 
 from examples.controller.cli.commands import program
-from tests.examples.controller.command_line import CommandLine
+from tests.examples.controller.cli.command_line import CommandLine
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 PAGE = (ROOT / "docs" / "command-line.md").read_text("utf-8")
 LINES = re.findall(r"^\$ sequencectl-cli (.*)$", PAGE, re.MULTILINE)
 

@@ -12,8 +12,8 @@ from typing import Any, Final, final
 
 import attrs
 
-from examples.controller.deliveries import Document
-from examples.controller.journal import SCHEMA, told_of
+from examples.controller.storage.deliveries import Document
+from examples.controller.storage.journal import SCHEMA, told_of
 from examples.stores.database import Database
 
 

@@ -8,10 +8,8 @@ from typing import Final, final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from examples.controller.api_projects import ProjectsApi
-from examples.controller.host import Host
-from examples.controller.journal_reader import JournalReader
-from examples.controller.reading import (
+from examples.controller.api.projects import ProjectsApi
+from examples.controller.api.reading import (
     Fields,
     Refusal,
     fields_of,
@@ -20,8 +18,10 @@ from examples.controller.reading import (
     page_of,
     serial_of,
 )
-from examples.controller.states import detail_of, state_of
-from examples.controller.stream import FROM_NOW_ON, Broadcaster, Message
+from examples.controller.api.stream import FROM_NOW_ON, Broadcaster, Message
+from examples.controller.host import Host
+from examples.controller.storage.journal_reader import JournalReader
+from examples.controller.storage.states import detail_of, state_of
 from sequencectl import AbortSequence, PauseSequence, ResumeSequence, UnknownContext
 
 MOST_CHANGED: Final = 500

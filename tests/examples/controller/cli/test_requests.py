@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.examples.controller.command_line import CommandLine
-from tests.examples.controller.fake_api import Fault, Lost
+from tests.examples.controller.cli.command_line import CommandLine
+from tests.examples.controller.cli.fake_api import Fault, Lost
 
 C = "00000000-0000-0000-0000-000000000001"
 BROKEN = httpx.ReadError("Connection reset by peer")

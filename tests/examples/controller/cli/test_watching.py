@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.examples.controller.command_line import CommandLine
-from tests.examples.controller.fake_api import Fault
+from tests.examples.controller.cli.command_line import CommandLine
+from tests.examples.controller.cli.fake_api import Fault
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 C = "00000000-0000-0000-0000-000000000001"
 WATCH = "trigger delivery -p sockshop --service carts --image carts:1 --watch"
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import sequencectl.events as e
-from examples.controller.deliveries import instant
 from examples.controller.settings import SOURCE
+from examples.controller.storage.deliveries import instant
 from sequencectl import thaw
 from sequencectl.cloudevents import SPEC_VERSION, to_cloudevent
 from sequencectl.events import derived_id

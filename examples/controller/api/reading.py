@@ -19,7 +19,7 @@ from cloudevents.core.exceptions import CloudEventValidationError
 from cloudevents.core.formats.json import JSONFormat
 from starlette.requests import Request
 
-from examples.controller.deliveries import instant
+from examples.controller.storage.deliveries import instant
 from sequencectl.errors import shown
 
 MAX_BODY: Final = 2 * 1024 * 1024

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from examples.controller.deliveries import Document, instant, is_live
+from examples.controller.storage.deliveries import Document, instant, is_live
 from sequencectl import ControlPlane, Explanation, Phase, ProjectState, UnknownSequence
 from sequencectl.cloudevents import state_word
 

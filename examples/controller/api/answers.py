@@ -9,9 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from examples.controller.api.reading import Refusal
 from examples.controller.host import StillLive
-from examples.controller.projects import AlreadyThere
-from examples.controller.reading import Refusal
+from examples.controller.storage.projects import AlreadyThere
 from examples.stores.errors import StoreUnusable
 from sequencectl import (
     CommandRejected,

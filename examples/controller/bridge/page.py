@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-FOLDER: Final = Path(__file__).parent / "bridge"
+FOLDER: Final = Path(__file__).parent
 FILES: Final[Mapping[str, tuple[str, str]]] = {
     "/bridge/": ("index.html", "text/html"),
     "/bridge/bridge.js": ("bridge.js", "text/javascript"),

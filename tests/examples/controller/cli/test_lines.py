@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples.controller.command_line import CommandLine
+from tests.examples.controller.cli.command_line import CommandLine
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 C = "00000000-0000-0000-0000-000000000001"
 """The context of the first delivery that is triggered."""
 

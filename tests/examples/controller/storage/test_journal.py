@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from examples.controller.journal import Journal
-from examples.controller.journal_reader import JournalReader
+from examples.controller.storage.journal import Journal
+from examples.controller.storage.journal_reader import JournalReader
 from sequencectl import (
     AbortSequence,
     ControlPlane,

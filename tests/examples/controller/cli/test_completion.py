@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.examples.controller.command_line import CommandLine
+from tests.examples.controller.cli.command_line import CommandLine
 
 NAMES = {
     "get stage -p ": ["sockshop"],

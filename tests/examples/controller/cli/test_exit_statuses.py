@@ -10,8 +10,8 @@ from io import BytesIO, TextIOWrapper
 import httpx
 import pytest
 
-from tests.examples.controller.command_line import CommandLine
-from tests.examples.controller.fake_api import Fault
+from tests.examples.controller.cli.command_line import CommandLine
+from tests.examples.controller.cli.fake_api import Fault
 
 SECRET = "-".join(("a", "token"))
 GET = "get sequence -p sockshop"

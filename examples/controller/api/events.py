@@ -10,10 +10,10 @@ from uuid import NAMESPACE_URL, uuid5
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from examples.controller.api.reading import cloudevent_of, instant_of, page_of, wrong
 from examples.controller.host import Host
-from examples.controller.journal_reader import JournalReader
-from examples.controller.reading import cloudevent_of, instant_of, page_of, wrong
 from examples.controller.settings import SOURCE
+from examples.controller.storage.journal_reader import JournalReader
 from sequencectl import ControlPlane, OpenTask, ProjectState, TriggerSequence
 from sequencectl.cloudevents import from_cloudevent, project_of, to_cloudevent
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from examples.controller.answers import refused
+from examples.controller.api.answers import refused
+from examples.controller.api.reading import Refusal
 from examples.controller.host import StillLive
-from examples.controller.projects import AlreadyThere
-from examples.controller.reading import Refusal
+from examples.controller.storage.projects import AlreadyThere
 from examples.stores.errors import StoreUnusable
 from sequencectl import (
     CommandRejected,

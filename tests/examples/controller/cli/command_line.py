@@ -12,7 +12,7 @@ import pytest
 
 from examples.controller.cli.__main__ import main
 from examples.controller.cli.session import Surroundings
-from tests.examples.controller.fake_api import FakeApi
+from tests.examples.controller.cli.fake_api import FakeApi
 
 
 @attrs.frozen

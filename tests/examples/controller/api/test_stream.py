@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from examples.controller.api.stream import FROM_NOW_ON, Broadcaster, Message
 from examples.controller.metrics import Metrics
-from examples.controller.stream import FROM_NOW_ON, Broadcaster, Message
-from tests.examples.controller.virtual_time import run
+from tests.examples.controller.api.virtual_time import run
 
 INTERVAL = 0.25
 KEEP_ALIVE = 15.0

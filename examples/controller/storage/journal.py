@@ -13,9 +13,9 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Final, final
 
-from examples.controller.cloudevents import history_of
-from examples.controller.deliveries import Document, begin, instant, mention, tell
-from examples.controller.states import state_of
+from examples.controller.storage.cloudevents import history_of
+from examples.controller.storage.deliveries import Document, begin, instant, mention, tell
+from examples.controller.storage.states import state_of
 from examples.stores.database import Database, Schema
 from sequencectl import Event
 from sequencectl.events import SequenceTriggered, Subject

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.examples.controller.command_line import CommandLine
+from tests.examples.controller.cli.command_line import CommandLine
 
 
 @pytest.fixture

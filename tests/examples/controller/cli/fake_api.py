@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 import httpx
 
-from tests.examples.controller.fake_world import Json, Project, Refusal, World
+from tests.examples.controller.cli.fake_world import Json, Project, Refusal, World
 
 
 @attrs.frozen

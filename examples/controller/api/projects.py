@@ -8,10 +8,10 @@ from typing import Any, final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from examples.controller.deliveries import Document, instant
+from examples.controller.api.reading import Refusal, fields_of, page_of, wrong
 from examples.controller.host import Host
-from examples.controller.projects import Project
-from examples.controller.reading import Refusal, fields_of, page_of, wrong
+from examples.controller.storage.deliveries import Document, instant
+from examples.controller.storage.projects import Project
 from sequencectl import (
     ControlPlane,
     FreezeStage,

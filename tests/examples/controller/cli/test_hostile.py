@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from examples.controller.cli.text import INVISIBLE, clock, visible
-from tests.examples.controller.command_line import CommandLine
+from tests.examples.controller.cli.command_line import CommandLine
 
 HOSTILE = {
     "markup": "[red]red[/red] [link=file:///etc]x[/link] [/]",
