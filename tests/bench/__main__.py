@@ -22,7 +22,8 @@ from tests.bench.imports import imports
 from tests.bench.measure import interleaved
 from tests.bench.memory import memory
 from tests.bench.page import SECTIONS, overheard, write_table
-from tests.bench.programs import control_plane, machine_per_sequence, waiting
+from tests.bench.phases import machine_per_sequence
+from tests.bench.programs import control_plane, waiting
 
 _OURS = "ControlPlane.decide, 1 000 waiting"
 _MACHINE = "transitions.Machine per sequence"

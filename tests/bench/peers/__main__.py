@@ -30,7 +30,8 @@ from tests.bench.peers import (
     spiffworkflow,
 )
 from tests.bench.peers.delivery import COMMANDS, Peer, delivery
-from tests.bench.programs import control_plane, machine_per_sequence, state_machine, waiting
+from tests.bench.phases import machine_per_sequence
+from tests.bench.programs import control_plane, state_machine, waiting
 
 _WAITING = 1_000
 _OURS = "ControlPlane.decide, 1 000 waiting"
