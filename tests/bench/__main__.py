@@ -3,7 +3,8 @@
 Sections: ``delivery``, ``growth``, ``codec``, ``memory``, ``imports``, ``durable``; all of them
 unless some are named. Ratios within one run are what counts; a time by itself says more about the
 machine. ``--write`` also puts what is printed into ``docs/performance.md`` and draws
-``docs/growth.svg``.
+``docs/growth.svg``. ``delivery --against REV`` measures the delivery on this version and on another
+revision instead.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
+from tests.bench.against import IncomparableError, against
 from tests.bench.codec import codec
 from tests.bench.durable import durable
 from tests.bench.growth import Curve, growth
@@ -37,10 +39,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=25, help="rounds of taking turns")
     parser.add_argument("--largest", type=int, default=100_000, help="the most that wait")
     parser.add_argument("--write", action="store_true", help="renew docs/performance.md as well")
+    parser.add_argument("--against", metavar="REV", help="measure against this revision")
     arguments = parser.parse_args()
     unknown = set(arguments.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"no such section: {', '.join(sorted(unknown))}")
+    if arguments.against is not None:
+        if arguments.sections != ["delivery"] or arguments.write:
+            parser.error("--against goes with the section delivery alone, and without --write")
+        print(f"{_machine()}; median (quartiles)")
+        try:
+            against(arguments.against, max(arguments.rounds, 2))
+        except IncomparableError as error:
+            parser.error(str(error))
+        return
     run(
         arguments.sections or SECTIONS,
         rounds=arguments.rounds,

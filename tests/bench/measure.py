@@ -37,12 +37,12 @@ class Figure:
 
     def per(self, count: int) -> Figure:
         """Return what each of so many things takes that a run does."""
-        return _figure([taken / count for taken in self.samples])
+        return figure_of([taken / count for taken in self.samples])
 
     def less(self, other: Figure) -> Figure:
         """Return by how much this takes longer than another, round by round."""
         pairs = zip(self.samples, other.samples, strict=True)
-        return _figure([mine - theirs for mine, theirs in pairs])
+        return figure_of([mine - theirs for mine, theirs in pairs])
 
     def over(self, other: Figure) -> Ratio:
         """Return how many times as long as another this takes, round by round."""
@@ -72,9 +72,10 @@ def interleaved(
                 samples[name].append((time.perf_counter() - begin) / runs * 1e6)
     finally:
         gc.unfreeze()
-    return {name: _figure(taken) for name, taken in samples.items()}
+    return {name: figure_of(taken) for name, taken in samples.items()}
 
 
-def _figure(taken: list[float]) -> Figure:
+def figure_of(taken: list[float]) -> Figure:
+    """Return the median and the quartiles of what each round took."""
     low, median, high = statistics.quantiles(taken, n=4)
     return Figure(median, low, high, tuple(taken))
