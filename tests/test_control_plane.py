@@ -1,6 +1,7 @@
 """The face: planes, decisions, state, and what a program may not do (R8, R24–R26, R33)."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from sequencectl import (
     ReplayError,
     Shipyard,
     Subject,
+    TaskTimeouts,
     TimeoutPolicy,
     TriggerSequence,
     combine,
@@ -35,10 +37,12 @@ from sequencectl.events import (
     TaskTriggered,
 )
 from sequencectl.outcomes import Result, Status
+from sequencectl.shipyard import Finding, FindingCode
 from tests.support import T0, Host
 
 ONE_TASK = {"dev": {"delivery": ["deploy"]}}
 SHIPYARD = Shipyard.of(ONE_TASK)
+LIMITS = TaskTimeouts(completion="1h")
 
 
 def test_a_decision_tells_an_adapter_what_to_write() -> None:
@@ -315,3 +319,70 @@ def test_deep_properties_are_refused_where_they_are_defined() -> None:
     assert "deploy" == host.task("a")
     with pytest.raises(DefinitionError, match="properties: must have at most 100 levels"):
         Shipyard.of({"dev": {"delivery": [{"name": "deploy", "properties": nested(101)}]}})
+
+
+@pytest.mark.parametrize(
+    ("policies", "findings"),
+    [
+        ({}, []),
+        (
+            {
+                "queueing": QueuePolicy(stages={"dev": QueuePolicy(), "prod": QueuePolicy()}),
+                "timeouts": TimeoutPolicy(tasks={"deploy": LIMITS, "evaluation": LIMITS}),
+            },
+            [],
+        ),
+        (
+            {
+                "queueing": QueuePolicy(stages={"pord": QueuePolicy(), "xyz": QueuePolicy()}),
+                "timeouts": TimeoutPolicy(tasks={"deplyo": LIMITS, "xyz": LIMITS}),
+            },
+            [
+                Finding(
+                    FindingCode.UNKNOWN_STAGE,
+                    "queueing.stages['pord']",
+                    "stages['pord'] names no stage; did you mean 'prod'?",
+                ),
+                Finding(
+                    FindingCode.UNKNOWN_STAGE,
+                    "queueing.stages['xyz']",
+                    "stages['xyz'] names no stage.",
+                ),
+                Finding(
+                    FindingCode.UNKNOWN_TASK,
+                    "timeouts.tasks['deplyo']",
+                    "tasks['deplyo'] names no task; did you mean 'deploy'?",
+                ),
+                Finding(
+                    FindingCode.UNKNOWN_TASK,
+                    "timeouts.tasks['xyz']",
+                    "tasks['xyz'] names no task.",
+                ),
+            ],
+        ),
+    ],
+)
+def test_names_in_policies_that_name_nothing_are_found(
+    policies: dict[str, Any], findings: list[Finding]
+) -> None:
+    """They are legal, come after the findings of the shipyard, and show the nearest name (R17)."""
+    stages = {
+        "dev": {"delivery": ["deploy"]},
+        "prod": {"delivery": {"tasks": ["deploy"], "triggeredOn": ["dve.delivery.finished"]}},
+    }
+    shipyard = Shipyard.of(stages)
+
+    actual = ControlPlane(shipyard, **policies).findings()
+
+    assert [*shipyard.findings(), *findings] == list(actual)
+    assert "did you mean 'dev'?" in str(actual[0])
+
+
+def test_a_task_of_an_evaluation_that_is_replaced_names_nothing() -> None:
+    """The task of the built-in sequence exists only in stages without one of their own (R17)."""
+    timeouts = TimeoutPolicy(tasks={"evaluation": LIMITS})
+    shipyard = Shipyard.of({"dev": {"evaluation": ["judge"]}})
+
+    (finding,) = ControlPlane(shipyard, timeouts=timeouts).findings()
+
+    assert "tasks['evaluation'] names no task." == str(finding)

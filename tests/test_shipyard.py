@@ -751,6 +751,41 @@ MATCH = "spec.stages[{}].sequences[{}].triggeredOn[{}].selector.match['{}.result
             ],
         ),
         (
+            {
+                "dev": {"deliver": ["deploy"]},
+                "qa": {
+                    "u": follows("dve.deliver", "dev.delivery", "dev.deliver", result="fail"),
+                    "v": follows("dev.deliver", deplyo_result="fail"),
+                    "w": follows("dev.evalution"),
+                },
+            },
+            [
+                Finding(
+                    FindingCode.UNKNOWN_STAGE,
+                    EVENT.format(1, 0, 0),
+                    "qa.u waits for dve.deliver, but there is no stage dve; did you mean 'dev'?",
+                ),
+                Finding(
+                    FindingCode.UNKNOWN_SEQUENCE,
+                    EVENT.format(1, 0, 1),
+                    "qa.u waits for dev.delivery, but that stage has no such sequence; "
+                    "did you mean 'deliver'?",
+                ),
+                Finding(
+                    FindingCode.UNKNOWN_TASK,
+                    MATCH.format(1, 1, 0, "deplyo"),
+                    "qa.v waits for dev.deliver and its task deplyo, but that has no such task; "
+                    "did you mean 'deploy'?",
+                ),
+                Finding(
+                    FindingCode.UNKNOWN_SEQUENCE,
+                    EVENT.format(1, 2, 0),
+                    "qa.w waits for dev.evalution, but that stage has no such sequence; "
+                    "did you mean 'evaluation'?",
+                ),
+            ],
+        ),
+        (
             {"a": {"s": ["t", "x", "t"], "u": follows("a.s", t_result="fail", x_result="fail")}},
             [
                 Finding(

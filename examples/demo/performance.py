@@ -61,7 +61,7 @@ def perform(
     """
     if recorded:
         view.recall(recorded)
-    for finding in () if recorded else plane.shipyard.findings():
+    for finding in () if recorded else plane.findings():
         view.line(Line(Kind.NOTE, BEGIN, f"Note: {finding}"))
     host = Host(
         plane,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import pairwise
 from typing import Final, final
@@ -34,7 +34,7 @@ from sequencectl.events import Event, SequencesForgotten
 from sequencectl.outcomes import APPLIED, Applied, Outcome, Rejected, Unchanged, UnchangedCode
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.sequence import SequenceRecord
-from sequencectl.shipyard import Shipyard
+from sequencectl.shipyard import Finding, FindingCode, Shipyard, did_you_mean
 from sequencectl.shipyard.definitions import TaskDefinition
 from sequencectl.state import ProjectState
 from sequencectl.state import initial as _initial
@@ -162,6 +162,26 @@ class ControlPlane:
         number = expects if isinstance(expects, int) else len(expects)
         if number > most:
             raise DefinitionError(f"{where}.expects", number, f"must be at most {most} sources")
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what is legal and looks like a mistake, in the shipyard and in the policies.
+
+        What `Shipyard.findings` returns comes first; then the stages in the queue policy, and the
+        tasks in the time limits, that the shipyard does not have. Print them when the host starts.
+        """
+        return (*self.shipyard.findings(), *self._policy_findings())
+
+    def _policy_findings(self) -> Iterator[Finding]:
+        stages = [stage.name for stage in self.shipyard.stages]
+        for name, _ in self.queueing.stages:
+            if name not in stages:
+                said = f"stages[{name!r}] names no stage{did_you_mean(name, stages)}"
+                yield Finding(FindingCode.UNKNOWN_STAGE, f"queueing.stages[{name!r}]", said)
+        tasks = self.shipyard.task_names
+        for name, _ in self.timeouts.tasks:
+            if name not in tasks:
+                said = f"tasks[{name!r}] names no task{did_you_mean(name, tasks)}"
+                yield Finding(FindingCode.UNKNOWN_TASK, f"timeouts.tasks[{name!r}]", said)
 
     def initial(self, project: str) -> ProjectState:
         """Return the state of a project in which nothing has happened; ASCII names only."""

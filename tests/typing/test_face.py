@@ -37,6 +37,7 @@ from sequencectl import (
     parse_duration,
     thaw,
 )
+from sequencectl.shipyard import Finding
 
 NOW = datetime(2026, 1, 1, 9, tzinfo=UTC)
 
@@ -83,6 +84,7 @@ def test_the_face_has_the_types_it_promises() -> None:
     assert_type(combine(decision), Decision)
     assert_type(evolve(state, decision.events[0]), ProjectState)
     assert_type(plane.explain(decision.state, "c1"), Explanation)
+    assert_type(plane.findings(), tuple[Finding, ...])
     assert_type(plane.delivery(decision.state, "c1"), DeliveryView)
     assert_type(plane.open_tasks(decision.state), tuple[OpenTask, ...])
     assert_type(decision.state.sequence("c1"), SequenceRecord | None)

@@ -9,6 +9,7 @@ has path and value. What is legal but looks like a mistake is told by `Shipyard.
 from __future__ import annotations
 
 from collections import Counter
+from difflib import get_close_matches
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
@@ -27,7 +28,7 @@ from sequencectl.shipyard.definitions import (
 from sequencectl.shipyard.mapping import read_keptn, read_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sequencectl.outcomes import Result
 
@@ -48,14 +49,16 @@ _EVALUATION: Final = SequenceDefinition("evaluation", (TaskDefinition("evaluatio
 
 
 class FindingCode(Enum):
-    """What looks like a mistake in a legal shipyard."""
+    """What looks like a mistake in a legal shipyard, or in the policies beside it."""
 
     UNKNOWN_STAGE = "unknown_stage"
-    """A trigger names a stage that does not exist: it never fires."""
+    """A trigger or a policy names a stage that does not exist: it never applies."""
     UNKNOWN_SEQUENCE = "unknown_sequence"
     """A trigger names a sequence that its stage does not have: it never fires."""
     UNKNOWN_TASK = "unknown_task"
-    """A selector names a task that the sequence does not have: it never matches."""
+    """A selector names a task that the sequence does not have, or a policy one that no sequence
+    has: it never applies.
+    """
     REPEATED_TASK = "repeated_task"
     """A selector names a task that the sequence runs more than once: the last run decides."""
     ENDLESS_LOOP = "endless_loop"
@@ -67,7 +70,9 @@ class FindingCode(Enum):
 class Finding:
     """One thing that is legal and looks like a mistake; ``str`` gives the sentence.
 
-    `path` leads to it as in Keptn's file: ``spec.stages[1].sequences[0].triggeredOn[0].event``.
+    `path` leads to it: in a shipyard as in Keptn's file
+    (``spec.stages[1].sequences[0].triggeredOn[0].event``), in a policy from the argument of the
+    plane (``queueing.stages['pord']``).
     """
 
     code: FindingCode
@@ -184,12 +189,20 @@ class Shipyard:
         """
         return self._sequences.get((stage, name))
 
+    @property
+    def task_names(self) -> frozenset[str]:
+        """The names of all tasks, that of the built-in ``evaluation`` included."""
+        return frozenset(task.name for each in self._sequences.values() for task in each.tasks)
+
     def follow_ups(self, stage: str, sequence: str) -> tuple[FollowUp, ...]:
         """Return what the end of this sequence may trigger, in shipyard order (R15)."""
         return self._follow_ups.get((stage, sequence), ())
 
     def findings(self) -> tuple[Finding, ...]:
-        """Return what is legal and looks like a mistake, in shipyard order."""
+        """Return what is legal and looks like a mistake, in shipyard order.
+
+        `ControlPlane.findings` also looks at the policies.
+        """
         return (*self._trigger_findings(), *self._loop_findings())
 
     def _triggers(self) -> Iterator[tuple[str, _Address, TriggeredOn]]:
@@ -206,10 +219,13 @@ class Shipyard:
             address = trigger.stage, trigger.sequence
             awaited = f"{stage}.{sequence} waits for {trigger.stage}.{trigger.sequence}"
             if trigger.stage not in self._stages:
-                said = f"{awaited}, but there is no stage {trigger.stage}."
+                near = did_you_mean(trigger.stage, self._stages)
+                said = f"{awaited}, but there is no stage {trigger.stage}{near}"
                 yield Finding(FindingCode.UNKNOWN_STAGE, f"{path}.event", said)
             elif address not in self._sequences:
-                said = f"{awaited}, but that stage has no such sequence."
+                known = (name for at, name in self._sequences if at == trigger.stage)
+                near = did_you_mean(trigger.sequence, known)
+                said = f"{awaited}, but that stage has no such sequence{near}"
                 yield Finding(FindingCode.UNKNOWN_SEQUENCE, f"{path}.event", said)
             else:
                 if address not in counted:
@@ -218,7 +234,8 @@ class Shipyard:
                     task = key.rpartition(".")[0]
                     here = step(f"{path}.selector.match", key)
                     if task and not counted[address][task]:
-                        said = f"{awaited} and its task {task}, but that has no such task."
+                        near = did_you_mean(task, counted[address])
+                        said = f"{awaited} and its task {task}, but that has no such task{near}"
                         yield Finding(FindingCode.UNKNOWN_TASK, here, said)
                     elif task and counted[address][task] > 1:
                         said = f"{awaited} and its task {task}, which runs more than once there."
@@ -253,3 +270,9 @@ def _loop(trail: list[_Address], address: _Address, path: str) -> Finding:
     through = ", ".join(names[1:4]) + (" and others" if len(names) > 4 else "")
     said = f"{names[0]} triggers itself again" + (f" through {through}" if through else "")
     return Finding(FindingCode.ENDLESS_LOOP, path, f"{said}, and no selector ends that.")
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return the end of a sentence about an unknown name: the nearest of `names`, if one is near."""
+    near = get_close_matches(name, names, n=1)
+    return f"; did you mean {near[0]!r}?" if near else "."
