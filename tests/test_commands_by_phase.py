@@ -24,7 +24,7 @@ from sequencectl import (
     TriggerSequence,
     UnfreezeStage,
 )
-from tests.support import Host
+from tests.support import Host, word
 
 RULES: Final = Path(__file__).parents[1] / "docs" / "rules.md"
 YEARS: Final = 10 * 365 * 86_400
@@ -158,3 +158,20 @@ def test_a_cell_of_the_table(command: str, column: str, cell: str) -> None:
     if expected != "applied":
         assert decision.events == ()
         assert decision.state is decision.before
+
+
+CONTROLS: Final = {
+    "pause": "pause", "resume": "resume", "abort": "abort", "force": "abort with force",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("column", [column for _, column, _ in CELLS[:12]])
+def test_permitted_is_a_column_of_the_table(column: str) -> None:
+    """What each control of a sequence would get in a phase is what its cell says (R25, R32)."""
+    host = stood_in(column)
+    cells = {name: cell.partition(" → ")[0] for name, at, cell in CELLS if at == column}
+
+    permitted = host.plane.permitted(host.state, "c")
+
+    expected = {name: cells[command] for name, command in CONTROLS.items()}
+    assert expected == {name: word(outcome) for name, outcome in permitted.items()}

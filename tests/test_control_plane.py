@@ -1,11 +1,13 @@
 """The face: planes, decisions, state, and what a program may not do (R8, R24–R26, R33)."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from sequencectl import (
+    Applied,
     Bounds,
     CheckDeadlines,
     CommandRejected,
@@ -23,6 +25,7 @@ from sequencectl import (
     TaskTimeouts,
     TimeoutPolicy,
     TriggerSequence,
+    UnknownSequence,
     combine,
     evolve,
     freeze,
@@ -38,7 +41,7 @@ from sequencectl.events import (
 )
 from sequencectl.outcomes import Result, Status
 from sequencectl.shipyard import Finding, FindingCode
-from tests.support import T0, Host
+from tests.support import T0, Host, word
 
 ONE_TASK = {"dev": {"delivery": ["deploy"]}}
 SHIPYARD = Shipyard.of(ONE_TASK)
@@ -386,3 +389,63 @@ def test_a_task_of_an_evaluation_that_is_replaced_names_nothing() -> None:
     (finding,) = ControlPlane(shipyard, timeouts=timeouts).findings()
 
     assert "tasks['evaluation'] names no task." == str(finding)
+
+
+def test_controls_are_permitted_to_a_whole_context() -> None:
+    """Of an ended sequence, too, what would happen to the rest of its delivery is told (R18, R32)."""
+    host = Host({**ONE_TASK, "prod": {"delivery": ["deploy"]}})
+    host.trigger("a")
+    host.trigger("b", stage="prod", context="a")
+    host.finish("a")
+    host.abort("a")
+
+    permitted = host.plane.permitted(host.state, "a", actor="ann")
+
+    assert Phase.FINISHED is host.phase("a")
+    assert {
+        "pause": "rejected aborting",
+        "resume": "rejected aborting",
+        "abort": "already_aborting",
+        "force": "applied",
+    } == {name: word(outcome) for name, outcome in permitted.items()}
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        datetime(1, 1, 3, 0, 0, 0, 1, tzinfo=UTC),
+        datetime(8999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    ],
+)
+def test_permitted_is_asked_at_the_instant_of_the_last_event(instant: datetime) -> None:
+    """These two are the first and the last: `decide` refuses the one before, the one after."""
+    host = Host(ONE_TASK)
+    host.now = instant
+    host.trigger("a")
+
+    assert Applied() == host.plane.permitted(host.state, "a")["force"]
+
+
+def test_nothing_is_permitted_to_what_is_unknown_or_forgotten() -> None:
+    """The id of a forgotten sequence is remembered, and it is unknown all the same (R32, R33)."""
+    host = Host(ONE_TASK, bounds=Bounds(retain=0))
+    host.trigger("a")
+    host.finish("a")
+
+    assert host.state.remembered("a") is not None
+    for sequence_id in ("a", "x"):
+        for ask in (host.plane.permitted, host.plane.explain):
+            with pytest.raises(UnknownSequence, match=f"knows no sequence '{sequence_id}'"):
+                ask(host.state, sequence_id)
+
+
+def test_what_is_permitted_is_asked_with_the_right_types() -> None:
+    """A state of another type, or an actor that no command takes, raises and shows itself."""
+    host = Host(ONE_TASK)
+    host.trigger("a")
+
+    for ask in (host.plane.permitted, host.plane.explain):
+        with pytest.raises(InvalidValue, match="state: must be a ProjectState, got 'nothing'"):
+            ask("nothing", "a")
+    with pytest.raises(InvalidValue, match=r"actor: must be at most 200 .*, got 'a\\nb'"):
+        host.plane.permitted(host.state, "a", actor="a\nb")

@@ -222,11 +222,11 @@ def test_a_command_costs_the_same_however_many_wait(name: str, spread: str) -> N
 
 @pytest.mark.parametrize("spread", SPREADS)
 @pytest.mark.parametrize("which", ["holder", "last"])
-@pytest.mark.parametrize("question", ["explain", "delivery"])
+@pytest.mark.parametrize("question", ["explain", "delivery", "permitted"])
 def test_a_question_costs_the_same_however_many_wait(
     question: str, which: str, spread: str
 ) -> None:
-    """`explain` and `delivery` stay flat as well, and so does what they say."""
+    """`explain`, `delivery` and `permitted` stay flat as well, and so does what they say."""
 
     def make(size: int) -> Callable[[], object]:
         asked = world(size, spread)

@@ -1,8 +1,12 @@
 """Explanations, deliveries and open tasks (R32)."""
 
+from collections.abc import Callable
+
+import attrs
 import pytest
 
 from sequencectl import (
+    Applied,
     Explanation,
     Phase,
     QueuePolicy,
@@ -173,6 +177,58 @@ def test_who_paused_and_who_froze_is_told() -> None:
     assert "The stage is frozen by ann (audit)." in said
 
 
+@pytest.mark.parametrize(
+    ("control", "standing", "status"),
+    [("pause", "pausing", "paused"), ("abort", "being aborted", "aborted")],
+)
+def test_what_a_control_waits_for_is_not_told_as_done(
+    control: str, standing: str, status: str
+) -> None:
+    """While a task is in flight the sentence says so, and the status line is ahead of it (R32)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a")
+    getattr(host, control)("a")
+    said = explained(host, "a")
+
+    assert f"stage dev is {standing} since 2026-01-01T09:00:00+00:00, in task deploy." in said
+    assert f"is {status}" not in said
+    assert f"delivery {status}" == line(host)
+
+
+@pytest.mark.parametrize(
+    ("act", "expected"),
+    [
+        (lambda host: None, (True, False)),
+        (lambda host: host.pause("a"), (True, False)),
+        (lambda host: host.abort("a"), (True, False)),
+        (lambda host: (host.pause("a"), host.finish("a")), (False, False)),
+        (lambda host: host.finish("a"), (False, False)),
+        (lambda host: host.abort("a", force=True), (False, True)),
+    ],
+)
+def test_force_is_offered_where_a_task_is_in_flight(
+    act: Callable[[Host], object], expected: tuple[bool, bool]
+) -> None:
+    """Otherwise an abort ends it at once as well, in line or between tasks (R22, R23)."""
+    host = Host({"dev": {"delivery": ["deploy", {"name": "test", "triggeredAfter": "9s"}]}})
+    host.trigger("a")
+    host.trigger("b")
+    act(host)
+
+    assert expected == tuple(host.plane.explain(host.state, each).can_force for each in "ab")
+
+
+def test_an_ended_one_of_a_live_delivery_cannot_be_forced() -> None:
+    """What is permitted to the delivery does not bring back what has ended (R24, R32)."""
+    host = Host({**TWO_TASKS, "prod": {"delivery": ["deploy"]}})
+    host.trigger("a")
+    host.trigger("b", stage="prod", context="a")
+    host.finish("a", "fail")
+
+    assert Applied() == host.plane.permitted(host.state, "a")["force"]
+    assert [False, True] == [host.plane.explain(host.state, each).can_force for each in "ab"]
+
+
 def test_an_abort_tells_what_it_waits_for() -> None:
     """The task it waits for, the next deadline, and that force is possible (R32)."""
     host = Host(TWO_TASKS, timeouts=TimeoutPolicy(abort_grace="30s"))
@@ -191,6 +247,8 @@ def test_an_abort_tells_what_it_waits_for() -> None:
         explanation.deadline_kind,
     )
     assert "The abort by ann waits for task deploy; force ends it at once." in str(explanation)
+    unforced = attrs.evolve(explanation, can_force=False)
+    assert "The abort by ann waits for task deploy. Its" in str(unforced)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from typing import Final, final
 
@@ -20,6 +21,7 @@ from sequencectl.commands import (
     CheckDeadlines,
     Command,
     CommandRejected,
+    ContextControl,
     FreezeStage,
     PauseSequence,
     Report,
@@ -29,7 +31,13 @@ from sequencectl.commands import (
     TriggerSequence,
     UnfreezeStage,
 )
-from sequencectl.errors import DefinitionError, InvalidValue, PolicyError, required
+from sequencectl.errors import (
+    DefinitionError,
+    InvalidValue,
+    PolicyError,
+    UnknownSequence,
+    required,
+)
 from sequencectl.events import Event, SequencesForgotten
 from sequencectl.outcomes import APPLIED, Applied, Outcome, Rejected, Unchanged, UnchangedCode
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
@@ -199,9 +207,29 @@ class ControlPlane:
         outcome = _decide(draft, command)
         return Decision(state, draft.state, tuple(draft.events), outcome, command)
 
+    def permitted(
+        self, state: ProjectState, sequence_id: str, *, actor: str = ""
+    ) -> Mapping[str, Outcome]:
+        """Return what each control of a sequence would get now, by the name of the control (R32).
+
+        ``pause``, ``resume``, ``abort`` and ``force`` (an abort with force) address the whole
+        context of the sequence. Each outcome is the one that `decide` gives to `actor` at the
+        instant of the project's last event. Offer what is `Applied`; of the others the code or the
+        message says why not. Later versions may add names. It costs what these four decisions
+        cost, so ask for what you show. Raises `UnknownSequence` for an id that was never seen or
+        is forgotten: nothing is permitted there.
+        """
+        context, now = _known(state, sequence_id).context, state.ledger.at
+        assert now is not None  # whoever has a record was accepted by an event
+        return {
+            name: self.decide(state, command, now).outcome
+            for name, command in _controls_of(context, actor).items()
+        }
+
     def explain(self, state: ProjectState, sequence_id: str) -> Explanation:
         """Return how a sequence stands and why; raise `UnknownSequence` for an unknown id (R32)."""
-        return explain(state, sequence_id)
+        record = _known(state, sequence_id)
+        return explain(state, record, partial(self.permitted, state, sequence_id))
 
     def delivery(self, state: ProjectState, context: str) -> DeliveryView:
         """Return how a delivery stands across stages; raise `UnknownContext` (R32)."""
@@ -210,6 +238,24 @@ class ControlPlane:
     def open_tasks(self, state: ProjectState) -> tuple[OpenTask, ...]:
         """Return the tasks in flight, by trigger, for executors that poll."""
         return open_tasks(state)
+
+
+def _known(state: ProjectState, sequence_id: str) -> SequenceRecord:
+    if not isinstance(state, ProjectState):
+        raise InvalidValue("state", state, "must be a ProjectState")
+    record = state.sequence(sequence_id)
+    if record is None:
+        raise UnknownSequence(state.project, sequence_id)
+    return record
+
+
+def _controls_of(context: str, actor: str) -> Mapping[str, ContextControl]:
+    return {
+        "pause": PauseSequence(context, actor=actor),
+        "resume": ResumeSequence(context, actor=actor),
+        "abort": AbortSequence(context, actor=actor),
+        "force": AbortSequence(context, force=True, actor=actor),
+    }
 
 
 def _decide(draft: Draft, command: Command) -> Outcome:

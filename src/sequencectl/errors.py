@@ -134,7 +134,7 @@ class ReplayError(SequencectlError):
 
 
 class UnknownSequence(SequencectlError, LookupError):
-    """No sequence with this id is live or remembered in the project (R32)."""
+    """The project has no sequence of this id: it was never seen, or is forgotten (R32, R33)."""
 
     def __init__(self, project: str, sequence_id: str) -> None:
         super().__init__(f"project {shown(project)} knows no sequence {shown(sequence_id)}")
@@ -143,7 +143,7 @@ class UnknownSequence(SequencectlError, LookupError):
 
 
 class UnknownContext(UnknownSequence):
-    """No sequence of this context is live or remembered in the project (R32)."""
+    """The project has no sequence of this context: none was seen, or all are forgotten (R32)."""
 
     def __init__(self, project: str, context: str) -> None:
         SequencectlError.__init__(

@@ -1,19 +1,20 @@
 """Answers to "how does it stand, and why": values that print as plain sentences (R32).
 
-They are computed from a state when asked for and never stored.
+Each is computed from a state when somebody asks, and never stored.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Final, final
 
 import attrs
 
-from sequencectl.errors import UnknownContext, UnknownSequence
+from sequencectl.errors import UnknownContext
 from sequencectl.events import Control, DeadlineKind, Subject, TaskTriggered, TimeoutExplanation
-from sequencectl.outcomes import Result
+from sequencectl.outcomes import Applied, Outcome, Result
 from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
 from sequencectl.state import Freeze, Pause, ProjectState
 
@@ -31,12 +32,21 @@ _STATUS_WORDS: Final = {
     Phase.SUPERSEDED: "superseded",
     Phase.EXPIRED: "expired",
 }
+_STANDING_WORDS: Final = {
+    **_STATUS_WORDS,
+    Phase.PAUSING: "pausing",
+    Phase.ABORTING: "being aborted",
+}
+"""A status line says "paused" at once; a sentence says that a task is still in flight."""
 
 
 @final
 @attrs.frozen
 class OpenTask:
-    """A task in flight: the event that triggered it, for executors that poll, and who reacted."""
+    """A task in flight, for executors that poll: the event that triggered it, and who reacted.
+
+    `reacted` are the sources of all reports so far, in the order of their first ones.
+    """
 
     triggered: TaskTriggered
     reacted: tuple[str, ...]
@@ -55,11 +65,13 @@ class OpenTask:
 class Explanation:
     """How one sequence stands and why; ``str`` gives it in plain sentences.
 
-    In line: `ahead` waiting sequences start before it, the first ten of them are `ahead_ids`, and
-    `holders` have the lane, each with its phase. `pause` and `freeze` say who keeps it back.
-    `waits_for` is the task an abort waits for; `can_force` whether force would end it now.
-    `deadline` and `deadline_kind` are its next one. Once ended, `control`, `limit`, or
-    `superseded_by` is the cause, and `message` its sentence.
+    For a sequence in line, `ahead` says how many start before it and `ahead_ids` names the first ten
+    of these; `holders` are the sequences that hold the lane, each with its phase. `pause` and
+    `freeze` keep it back, and say by whom. `waits_for` is the task that an abort waits for;
+    `can_force` says that a task is in flight and that force would end the sequence now. `deadline`
+    is the next instant at which it changes by itself, and `deadline_kind` says what happens then.
+    For a sequence that has ended, `control`, `limit` or `superseded_by` is the cause, and `message`
+    tells it in a sentence.
     """
 
     subject: Subject
@@ -86,7 +98,7 @@ class Explanation:
 
     def _standing(self) -> str:
         since = self.since.isoformat()
-        said = f"{_named(self.subject)} is {_STATUS_WORDS[self.phase]} since {since}"
+        said = f"{_named(self.subject)} is {_STANDING_WORDS[self.phase]} since {since}"
         if self.phase.is_in_line:
             return f"{said}, with {self.ahead} waiting ahead of it."
         if self.phase.has_ended:
@@ -95,11 +107,12 @@ class Explanation:
 
     def _reasons(self) -> tuple[str, ...]:
         holders = ", ".join(f"{known} ({phase.value})" for known, phase in self.holders)
+        forced = "; force ends it at once" if self.can_force else ""
         return (
             f"The lane is held by {holders}." if holders else "",
             f"Paused{_by(self.pause.control)}." if self.pause is not None else "",
             f"The stage is frozen{_by(self.freeze.control)}." if self.freeze is not None else "",
-            f"The abort{_by(self.control)} waits for task {self.waits_for}; force ends it at once."
+            f"The abort{_by(self.control)} waits for task {self.waits_for}{forced}."
             if self.control is not None and self.waits_for
             else "",
             f"Its {self.deadline_kind.value} deadline is at {self.deadline.isoformat()}."
@@ -128,8 +141,8 @@ class SequenceStatus:
 class DeliveryView:
     """How a delivery stands across stages: its sequences in the order of their acceptance.
 
-    `status_line` is that of the sequence accepted last, a live one if any is. `is_draining` says
-    that a pause or an abort waits for a task in flight.
+    `status_line` is that of the live sequence accepted last; if none is live, of the last one.
+    `is_draining` says that a pause or an abort waits for a task in flight.
     """
 
     context: str
@@ -143,16 +156,21 @@ class DeliveryView:
         return f"{self.context}: {self.status_line}{draining}"
 
 
-def explain(state: ProjectState, sequence_id: str) -> Explanation:
-    """Return how a sequence stands and why; raise `UnknownSequence` if nobody knows it."""
-    record = state.sequence(sequence_id)
-    if record is None:
-        raise UnknownSequence(state.project, sequence_id)
-    return _explain_live(state, record) if isinstance(record, LiveSequence) else _explain(record)
+def explain(
+    state: ProjectState, record: SequenceRecord, permitted: Callable[[], Mapping[str, Outcome]]
+) -> Explanation:
+    """Return how a sequence of `state` stands and why.
+
+    `permitted` returns what ``ControlPlane.permitted`` answers for the sequence; it is called only
+    if a task is in flight.
+    """
+    if isinstance(record, LiveSequence):
+        return _explain_live(state, record, permitted)
+    return _explain(record)
 
 
 def delivery(state: ProjectState, context: str) -> DeliveryView:
-    """Return how the sequences of a context stand; raise `UnknownContext` if nobody knows it."""
+    """Return how the sequences of a context stand; raise `UnknownContext` if it has none."""
     records = state.of_context(context)
     if not records:
         raise UnknownContext(state.project, context)
@@ -189,7 +207,9 @@ def open_tasks(state: ProjectState) -> tuple[OpenTask, ...]:
     )
 
 
-def _explain_live(state: ProjectState, record: LiveSequence) -> Explanation:
+def _explain_live(
+    state: ProjectState, record: LiveSequence, permitted: Callable[[], Mapping[str, Outcome]]
+) -> Explanation:
     queue = state.index.queue(record.lane)
     is_in_line = record.phase.is_in_line
     ahead = state.index.ahead(record) if is_in_line else 0
@@ -207,7 +227,7 @@ def _explain_live(state: ProjectState, record: LiveSequence) -> Explanation:
         freeze=state.freeze_of(record.stage) if is_in_line else None,
         task=None if record.task is None else record.task.name,
         waits_for=record.task.name if record.abort is not None and record.task else None,
-        can_force=record.task is not None,
+        can_force=record.task is not None and isinstance(permitted()["force"], Applied),
         deadline=deadline,
         deadline_kind=kind,
         control=record.abort,
@@ -215,7 +235,7 @@ def _explain_live(state: ProjectState, record: LiveSequence) -> Explanation:
 
 
 def _holders(state: ProjectState, record: LiveSequence) -> tuple[str, ...]:
-    """Return who holds the lane of a sequence, or a lane that overlaps it (R1)."""
+    """Return the holders of the lane of a sequence and of the lanes that overlap it (R1)."""
     lanes = state.index.lanes_of(record.stage).lanes
     if record.lane == record.stage:
         return tuple(holder for lane in lanes for holder in state.holders(lane))

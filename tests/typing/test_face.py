@@ -84,6 +84,7 @@ def test_the_face_has_the_types_it_promises() -> None:
     assert_type(combine(decision), Decision)
     assert_type(evolve(state, decision.events[0]), ProjectState)
     assert_type(plane.explain(decision.state, "c1"), Explanation)
+    assert_type(plane.permitted(decision.state, "c1", actor="ann"), Mapping[str, Outcome])
     assert_type(plane.findings(), tuple[Finding, ...])
     assert_type(plane.delivery(decision.state, "c1"), DeliveryView)
     assert_type(plane.open_tasks(decision.state), tuple[OpenTask, ...])
