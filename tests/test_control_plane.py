@@ -392,7 +392,7 @@ def test_a_task_of_an_evaluation_that_is_replaced_names_nothing() -> None:
 
 
 def test_controls_are_permitted_to_a_whole_context() -> None:
-    """Of an ended sequence, too, what would happen to the rest of its delivery is told (R18, R32)."""
+    """For an ended sequence as well: what would happen to the rest of its delivery (R18, R32)."""
     host = Host({**ONE_TASK, "prod": {"delivery": ["deploy"]}})
     host.trigger("a")
     host.trigger("b", stage="prod", context="a")

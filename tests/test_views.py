@@ -198,7 +198,7 @@ def test_what_a_control_waits_for_is_not_told_as_done(
 @pytest.mark.parametrize(
     ("act", "expected"),
     [
-        (lambda host: None, (True, False)),
+        (lambda host: host.start("a"), (True, False)),
         (lambda host: host.pause("a"), (True, False)),
         (lambda host: host.abort("a"), (True, False)),
         (lambda host: (host.pause("a"), host.finish("a")), (False, False)),

@@ -65,8 +65,8 @@ class OpenTask:
 class Explanation:
     """How one sequence stands and why; ``str`` gives it in plain sentences.
 
-    For a sequence in line, `ahead` says how many start before it and `ahead_ids` names the first ten
-    of these; `holders` are the sequences that hold the lane, each with its phase. `pause` and
+    For a sequence in line, `ahead` says how many start before it and `ahead_ids` names the first
+    ten of these; `holders` are the sequences that hold the lane, each with its phase. `pause` and
     `freeze` keep it back, and say by whom. `waits_for` is the task that an abort waits for;
     `can_force` says that a task is in flight and that force would end the sequence now. `deadline`
     is the next instant at which it changes by itself, and `deadline_kind` says what happens then.

@@ -273,6 +273,6 @@ def _loop(trail: list[_Address], address: _Address, path: str) -> Finding:
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """Return the end of a sentence about an unknown name: the nearest of `names`, if one is near."""
+    """Return the end of a sentence about an unknown name: the nearest of `names` if one is near."""
     near = get_close_matches(name, names, n=1)
     return f"; did you mean {near[0]!r}?" if near else "."
