@@ -69,7 +69,7 @@ from sequencectl.shipyard.definitions import (
     TaskDefinition,
     TriggeredOn,
 )
-from sequencectl.stage_queue import StageQueue
+from sequencectl.stage_queue import StageQueue, Ticket
 from sequencectl.state import ProjectState
 from sequencectl.views import DeliveryView, Explanation, OpenTask
 
@@ -132,6 +132,7 @@ __all__ = [
     "TaskDefinition",
     "TaskTimeouts",
     "TaskTriggered",
+    "Ticket",
     "TimeoutPolicy",
     "TriggerSequence",
     "TriggeredOn",

@@ -11,20 +11,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import chain
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any, Final, TypeVar, final
 
 import attrs
 
-from sequencectl._line import EMPTY_LINE, Entry, Line, Part, entry_at
 from sequencectl._persistent import Map, OrderedSet
 from sequencectl._scratch import scratch_of
 from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
+from sequencectl.stage_queue import EMPTY_QUEUE, Part, StageQueue, Ticket
 
 Numbered = OrderedSet[tuple[int, str]]
 NOTHING: Final[Numbered] = OrderedSet()
 _NO_LANES: Final[OrderedSet[str]] = OrderedSet()
-_NO_ENTRIES: Final[OrderedSet[Entry]] = OrderedSet()
+_NO_TICKETS: Final[OrderedSet[Ticket]] = OrderedSet()
 
 
 @final
@@ -62,21 +62,21 @@ class Index:
     with the number of their holders, the fewest first; `contexts` by context, only the live ones if
     nothing in it has ended; `ended_contexts` are those with nothing live by the serial of their
     last ending; `tasks` leads from a task id to the sequence that ran it; `deadlines` has one entry
-    for each sequence that changes by itself: (instant, place, id); `namesakes` are the entries of
+    for each sequence that changes by itself: (instant, place, id); `namesakes` are the tickets of
     those in line by (stage, service, sequence), for `latest_only`.
 
-    Many may wait, and what each of them takes adds up: so its entry is one object in `queues` and
+    Many may wait, and what each of them takes adds up: so its ticket is one object in `queues` and
     `namesakes`, and the name of its lane is that of all others there.
     """
 
-    queues: Map[str, Line] = attrs.field(factory=Map)
+    queues: Map[str, StageQueue] = attrs.field(factory=Map)
     stages: Map[str, StageLanes] = attrs.field(factory=Map)
     lines: Map[str, Numbered] = attrs.field(factory=Map)
     contexts: Map[str, Numbered | Members] = attrs.field(factory=Map)
     ended_contexts: Numbered = NOTHING
     tasks: Map[str, str] = attrs.field(factory=Map)
     deadlines: OrderedSet[Deadline] = attrs.field(factory=OrderedSet)
-    namesakes: Map[Names, OrderedSet[Entry]] = attrs.field(factory=Map)
+    namesakes: Map[Names, OrderedSet[Ticket]] = attrs.field(factory=Map)
 
     def replaced(self, before: SequenceRecord | None, after: SequenceRecord | None) -> Index:
         """Return the index after a record became `after`; None stands for no record.
@@ -92,17 +92,13 @@ class Index:
         made: Index = new
         return made
 
-    def queue(self, lane: str) -> Line:
-        """Return the line of a lane; an empty one if nobody is there."""
-        return self.queues.get(lane, EMPTY_LINE)
+    def queue(self, lane: str) -> StageQueue:
+        """Return the queue of a lane; an empty one for a lane nobody is in."""
+        return self.queues.get(lane, EMPTY_QUEUE)
 
     def lane(self, stage: str, lane: str) -> str:
         """Return the name of a lane as those in it have it: one object, however many they are."""
         return self.lanes_of(stage).lanes.find(lane) or lane
-
-    def ahead(self, record: LiveSequence) -> int:
-        """Return how many that wait would start before a sequence that is in line."""
-        return self.queue(record.lane).ahead(entry_of(record))
 
     def members(self, context: str) -> Members:
         """Return the sequences of a context."""
@@ -115,8 +111,8 @@ class Index:
 
     def in_line(self, stage: str, service: str, sequence: str) -> tuple[str, ...]:
         """Return the ids of those in line with these names, by place."""
-        found = self.namesakes.get((stage, service, sequence), _NO_ENTRIES)
-        return tuple(entry[2] for entry in sorted(found, key=itemgetter(1)))
+        found = self.namesakes.get((stage, service, sequence), _NO_TICKETS)
+        return tuple(ticket.sequence_id for ticket in sorted(found, key=attrgetter("place")))
 
     def _change_part(
         self, new: Any, before: SequenceRecord | None, after: SequenceRecord | None
@@ -126,22 +122,22 @@ class Index:
         if was is not now:
             record = before if isinstance(before, LiveSequence) else after
             assert isinstance(record, LiveSequence)  # only a live one takes part in a lane
-            entry = entry_of(record)
-            new.queues, new.stages, new.lines = self._moved(record, entry, was, now)
-            new.namesakes = self._namesakes(record, entry, was, now)
+            ticket = record.ticket
+            new.queues, new.stages, new.lines = self._moved(record, ticket, was, now)
+            new.namesakes = self._namesakes(record, ticket, was, now)
         if type(before) is not type(after):
             new.contexts, new.ended_contexts = self._contexts(before, after)
 
     def _moved(
-        self, record: LiveSequence, entry: Entry, was: Part | None, now: Part | None
-    ) -> tuple[Map[str, Line], Map[str, StageLanes], Map[str, Numbered]]:
+        self, record: LiveSequence, ticket: Ticket, was: Part | None, now: Part | None
+    ) -> tuple[Map[str, StageQueue], Map[str, StageLanes], Map[str, Numbered]]:
         """Return queues, stages and lines after a record took another part in its lane."""
         lane, stage = record.lane, record.stage
         before, counted = self.queue(lane), self.lanes_of(stage)
-        queue = before.moved(entry, was, now)
+        queue = before._moved(ticket, was, now)
         lines = _relined(self.lines, stage, waiting_line(lane, before), waiting_line(lane, queue))
         holding = counted.holding + queue.holding - before.holding
-        if queue:
+        if not queue.is_empty:
             lanes = StageLanes(counted.lanes.add(lane), holding)
             return self.queues.insert(lane, queue), self.stages.insert(stage, lanes), lines
         lanes = StageLanes(counted.lanes.remove(lane), holding)
@@ -189,14 +185,14 @@ class Index:
         return tasks
 
     def _namesakes(
-        self, record: LiveSequence, entry: Entry, was: Part | None, now: Part | None
-    ) -> Map[Names, OrderedSet[Entry]]:
+        self, record: LiveSequence, ticket: Ticket, was: Part | None, now: Part | None
+    ) -> Map[Names, OrderedSet[Ticket]]:
         was_in_line, is_in_line = was in IN_LINE, now in IN_LINE
         if was_in_line is is_in_line:
             return self.namesakes
         key = names_of(record)
-        line = self.namesakes.get(key, _NO_ENTRIES)
-        line = line.add(entry) if is_in_line else line.remove(entry)
+        line = self.namesakes.get(key, _NO_TICKETS)
+        line = line.add(ticket) if is_in_line else line.remove(ticket)
         return self.namesakes.insert(key, line) if line else self.namesakes.remove(key)
 
 
@@ -212,7 +208,7 @@ IN_LINE: Final = (Part.WAITING, Part.HELD)
 # ---------------------------------------------------------------- what changes
 
 
-def waiting_line(lane: str, queue: Line) -> tuple[int, str] | None:
+def waiting_line(lane: str, queue: StageQueue) -> tuple[int, str] | None:
     """Return how a lane stands among the lines of its stage; None if nobody waits there."""
     return None if queue.head is None else (queue.holding, lane)
 
@@ -243,11 +239,6 @@ def number_of(record: SequenceRecord) -> tuple[int, str]:
     return (record.accepted_serial, record.sequence_id)
 
 
-def entry_of(record: LiveSequence) -> Entry:
-    """Return the entry of a record in the line of its lane."""
-    return entry_at(record.sequence_id, record.place, record.priority)
-
-
 def names_of(record: LiveSequence) -> Names:
     """Return what a record has in common with its namesakes."""
     return (record.stage, record.service, record.name)
@@ -272,7 +263,7 @@ def task_ids_of(record: SequenceRecord | None) -> tuple[str, ...]:
 # ---------------------------------------------------------------- many records at once
 
 _Key = TypeVar("_Key")
-_Item = TypeVar("_Item", tuple[int, str], Entry)
+_Item = TypeVar("_Item", tuple[int, str], Ticket)
 
 
 def index_of(records: Iterable[SequenceRecord]) -> Index:
@@ -301,22 +292,22 @@ def index_of(records: Iterable[SequenceRecord]) -> Index:
 
 def _queues(
     records: Iterable[LiveSequence],
-) -> tuple[Map[str, Line], Map[Names, OrderedSet[Entry]]]:
+) -> tuple[Map[str, StageQueue], Map[Names, OrderedSet[Ticket]]]:
     """Return the lines by lane, and those in line by their names."""
-    parts: defaultdict[str, dict[Part, list[Entry]]]
+    parts: defaultdict[str, dict[Part, list[Ticket]]]
     parts = defaultdict(lambda: {part: [] for part in Part})
-    namesakes: defaultdict[Names, list[Entry]] = defaultdict(list)
+    namesakes: defaultdict[Names, list[Ticket]] = defaultdict(list)
     for record in records:
-        entry, part = entry_of(record), part_of(record)
+        ticket, part = record.ticket, part_of(record)
         assert part is not None  # a live one takes part in a lane
-        parts[record.lane][part].append(entry)
+        parts[record.lane][part].append(ticket)
         if part in IN_LINE:
-            namesakes[names_of(record)].append(entry)
-    return Map((lane, Line.of(each)) for lane, each in parts.items()), _sets(namesakes)
+            namesakes[names_of(record)].append(ticket)
+    return Map((lane, StageQueue._of(each)) for lane, each in parts.items()), _sets(namesakes)
 
 
 def _stages(
-    queues: Map[str, Line], stage_of: Mapping[str, str]
+    queues: Map[str, StageQueue], stage_of: Mapping[str, str]
 ) -> tuple[Map[str, StageLanes], Map[str, Numbered]]:
     """Return the lanes by stage, and those of them in which somebody waits."""
     lanes: defaultdict[str, list[str]] = defaultdict(list)

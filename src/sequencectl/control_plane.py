@@ -282,7 +282,7 @@ def _report(draft: Draft, command: Report) -> Outcome:
         return Unchanged(UnchangedCode.UNKNOWN_TASK)
     if draft.state.live(sequence_id) is None:
         return Unchanged(UnchangedCode.LATE)
-    return tasks.report(draft, sequence_id, command)
+    return tasks.report(draft.sequence(sequence_id), command)
 
 
 def _check(draft: Draft, command: CheckDeadlines) -> Outcome:
@@ -291,7 +291,7 @@ def _check(draft: Draft, command: CheckDeadlines) -> Outcome:
         first = draft.state.index.deadlines.first
         if first is None or first[0] > draft.now:
             break
-        life.fire(draft, first[2])
+        life.fire(draft.sequence(first[2]))
         close_step(draft)
     touch_open_lines(draft, draft.state.index.lines)
     admit(draft)

@@ -426,7 +426,7 @@ Ending = (
 )
 """An event that ends its sequence: exactly one per sequence, ever (R24)."""
 
-SequenceStep = (
+SequenceMove = (
     SequenceStarted
     | TaskScheduled
     | TaskTriggered
@@ -439,9 +439,9 @@ SequenceStep = (
     | SequenceResumed
     | SequenceAbortRequested
 )
-"""An event between the acceptance of a sequence and its end."""
+"""An event between the acceptance of a sequence and its end: a row of the rulebook."""
 
-SequenceEvent = SequenceTriggered | SequenceStep | Ending
+SequenceEvent = SequenceTriggered | SequenceMove | Ending
 """An event about one sequence."""
 
 ProjectEvent = (

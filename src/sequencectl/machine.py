@@ -8,12 +8,18 @@ and the host says when the sequence starts.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import assert_never, final
+from typing import ParamSpec, assert_never, final
 
 import attrs
 
 from sequencectl._sequence import life
-from sequencectl._sequence.draft import after, checked_instant, checked_project, effective_instant
+from sequencectl._sequence.draft import (
+    EventType,
+    after,
+    checked_instant,
+    checked_project,
+    effective_instant,
+)
 from sequencectl._sequence.fold import fold
 from sequencectl._sequence.rulebook import next_phase
 from sequencectl._sequence.tasks import payload_refusal, priority_of, report
@@ -32,8 +38,9 @@ from sequencectl.commands import (
 from sequencectl.errors import InvalidValue, required
 from sequencectl.events import (
     Control,
-    Event,
+    Ending,
     SequenceEvent,
+    SequenceMove,
     SequenceStarted,
     SequenceTriggered,
     Subject,
@@ -42,6 +49,8 @@ from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Uncha
 from sequencectl.policies import Bounds, TimeoutPolicy
 from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
 from sequencectl.shipyard.definitions import SequenceDefinition
+
+P = ParamSpec("P")
 
 
 @final
@@ -132,10 +141,10 @@ class SequenceStateMachine:
 
         Raises `IllegalTransition` if it does not wait: who starts, and when, is the host's line.
         """
-        draft = self._draft(state, now)
+        sequence = self._draft(state, now)
         next_phase(state.phase, SequenceStarted)
-        life.start(draft, state.sequence_id)
-        return draft.decision(APPLIED, None)
+        life.start(sequence)
+        return sequence.decision(APPLIED, None)
 
     def decide(
         self, state: SequenceRecord, command: SequenceCommand, now: datetime
@@ -146,10 +155,10 @@ class SequenceStateMachine:
         """
         if not isinstance(command, SequenceCommand):
             raise InvalidValue("command", command, "must be a command for one sequence")
-        draft = self._draft(state, now)
+        sequence = self._draft(state, now)
         if isinstance(state, EndedSequence):
-            return draft.decision(_answer_of_ended(state, command), command)
-        return draft.decision(_decide(draft, state, command), command)
+            return sequence.decision(_answer_of_ended(state, command), command)
+        return sequence.decision(_decide(sequence, state, command), command)
 
     @staticmethod
     def evolve(state: SequenceRecord | None, event: SequenceEvent) -> SequenceRecord:
@@ -169,7 +178,7 @@ class SequenceStateMachine:
 
 @final
 class _SequenceDraft:
-    """One decision on one sequence while it is being made; see ``_project.draft``."""
+    """One sequence without a project in the middle of a decision; see `SequenceDraft`."""
 
     __slots__ = ("_before", "_events", "_state", "bounds", "now", "timeouts")
 
@@ -182,10 +191,12 @@ class _SequenceDraft:
         self.timeouts = timeouts
         self.bounds = bounds
 
-    def stamp(self, subject: Subject) -> tuple[int, datetime, Subject]:
-        return self._state.serial + 1, self.now, subject
+    @property
+    def next_serial(self) -> int:
+        return self._state.serial + 1
 
-    def live(self, _sequence_id: str = "") -> LiveSequence:
+    @property
+    def live(self) -> LiveSequence:
         assert isinstance(self._state, LiveSequence)
         return self._state
 
@@ -193,10 +204,15 @@ class _SequenceDraft:
     def has_ended(self) -> bool:
         return isinstance(self._state, EndedSequence)
 
-    def record(self, event: Event) -> None:
-        assert isinstance(event, SequenceEvent)
-        self._state = fold(self._state, event)
-        self._events.append(event)
+    def apply(
+        self,
+        event: EventType[P, SequenceMove | Ending],
+        *fields: P.args,
+        **named: P.kwargs,
+    ) -> None:
+        made = event(self.next_serial, self.now, self._state.subject, *fields, **named)
+        self._state = fold(self._state, made)
+        self._events.append(made)
 
     def decision(self, outcome: Outcome, command: SequenceCommand | None) -> SequenceDecision:
         return SequenceDecision(self._before, self._state, tuple(self._events), outcome, command)
@@ -207,52 +223,51 @@ def _check_trigger(command: object) -> None:
         raise InvalidValue("command", command, "must be a TriggerSequence")
 
 
-def _decide(draft: _SequenceDraft, record: LiveSequence, command: SequenceCommand) -> Outcome:
-    sequence_id = record.sequence_id
+def _decide(sequence: _SequenceDraft, record: LiveSequence, command: SequenceCommand) -> Outcome:
     match command:
         case ReportTaskStarted() | ReportTaskFinished():
             if _knows_task(record, command):
-                return report(draft, sequence_id, command)
+                return report(sequence, command)
             return Unchanged(UnchangedCode.UNKNOWN_TASK)
         case PauseSequence() | ResumeSequence() | AbortSequence():
             refusal = _not_addressed(record, command)
-            return refusal if refusal is not None else _control(draft, record, command)
+            return refusal if refusal is not None else _control(sequence, record, command)
         case CheckDeadlines():
-            return _check(draft, record, command)
+            return _check(sequence, record, command)
         case _:
             assert_never(command)
 
 
 def _control(
-    draft: _SequenceDraft,
+    sequence: _SequenceDraft,
     record: LiveSequence,
     command: PauseSequence | ResumeSequence | AbortSequence,
 ) -> Outcome:
     sequence_id, phase = record.sequence_id, record.phase
     if isinstance(command, AbortSequence):
         by = Control(command.actor, command.reason, command.request_id)
-        is_changed = life.abort(draft, sequence_id, by, force=command.force)
+        is_changed = life.abort(sequence, by, force=command.force)
         return APPLIED if is_changed else Unchanged(UnchangedCode.ALREADY_ABORTING)
     if phase is Phase.ABORTING:
         return Rejected(RejectedCode.ABORTING, f"Sequence {sequence_id!r} is being aborted.")
     if isinstance(command, PauseSequence):
-        life.pause(draft, sequence_id)
+        life.pause(sequence)
         return Unchanged(UnchangedCode.ALREADY_PAUSED) if phase.is_paused else APPLIED
-    life.resume(draft, sequence_id)
+    life.resume(sequence)
     return APPLIED if phase.is_paused else Unchanged(UnchangedCode.NOT_PAUSED)
 
 
-def _check(draft: _SequenceDraft, record: LiveSequence, command: CheckDeadlines) -> Outcome:
+def _check(sequence: _SequenceDraft, record: LiveSequence, command: CheckDeadlines) -> Outcome:
     """Act on what is due; a task that is triggered late may be due again at a second look."""
     outcome: Outcome = Unchanged(UnchangedCode.NOTHING_DUE)
     for _ in range(command.limit):
-        if record.next_deadline is None or record.next_deadline[0] > draft.now:
+        if record.next_deadline is None or record.next_deadline[0] > sequence.now:
             break
-        life.fire(draft, record.sequence_id)
+        life.fire(sequence)
         outcome = APPLIED
-        if draft.has_ended:
+        if sequence.has_ended:
             break
-        record = draft.live()
+        record = sequence.live
     return outcome
 
 

@@ -17,6 +17,7 @@ from sequencectl.events import Control, DeadlineKind, Subject, TaskTriggered, Ti
 from sequencectl.outcomes import Result, Status
 from sequencectl.payload import FrozenMap
 from sequencectl.shipyard.definitions import SequenceDefinition, TaskDefinition
+from sequencectl.stage_queue import Ticket
 
 
 class Phase(Enum):
@@ -227,6 +228,11 @@ class LiveSequence(_Record):
     status: Status = Status.SUCCEEDED
     message: str = ""
     abort: Control | None = None
+
+    @property
+    def ticket(self) -> Ticket:
+        """Its position in the queue of its lane, the same from its acceptance to its end (R2)."""
+        return Ticket(-self.priority, self.place, self.subject.sequence_id)
 
     @property
     def next_task(self) -> TaskDefinition | None:

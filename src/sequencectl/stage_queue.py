@@ -1,130 +1,192 @@
-"""The line of one lane: who holds it, who waits in which order, who is held.
+"""The queue of one lane: who holds it, who waits in which order, who is held.
 
-`StageQueue` knows ids, priorities and places, and nothing else: no clock, no stage, no payload. A
-host that keeps sequences elsewhere can use it alone. A project's state keeps the same lines without
-the ids, since its records know their places.
+`StageQueue` knows tickets and nothing else: no clock, no stage, no payload. A project keeps one for
+each of its lanes, and a host that keeps its sequences elsewhere can use it alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final, final
+from collections.abc import Collection, Iterator, Mapping
+from enum import IntEnum
+from heapq import merge
+from typing import Final, NamedTuple, final
 
 import attrs
 
-from sequencectl._line import EMPTY_LINE, Entry, Line, Part, entry_at
-from sequencectl._persistent import Map
+from sequencectl._persistent import OrderedSet
 from sequencectl.errors import InvalidValue
 
-_NO_ENTRIES: Final[Map[str, Entry]] = Map()
+__all__ = ["StageQueue", "Ticket"]
+
+
+class Ticket(NamedTuple):
+    """A position in a queue; make it with `Ticket.of` and keep it as long as its sequence lives.
+
+    Tickets sort as their sequences start: higher priority first, then lower place (R2). That is why
+    the priority is kept negated.
+    """
+
+    negated_priority: int
+    place: int
+    sequence_id: str
+
+    @classmethod
+    def of(cls, sequence_id: str, *, place: int, priority: int = 0) -> Ticket:
+        """Return the ticket of a sequence; raise `InvalidValue` for a value of a wrong type.
+
+        No two sequences of a queue may have the same place.
+        """
+        if not isinstance(sequence_id, str):
+            raise InvalidValue("sequence_id", sequence_id, "must be a text")
+        for name, number in (("place", place), ("priority", priority)):
+            if type(number) is not int:
+                raise InvalidValue(name, number, "must be an int")
+        return cls(-priority, place, sequence_id)
+
+    @property
+    def priority(self) -> int:
+        """The priority; higher starts first."""
+        return -self.negated_priority
+
+
+class Part(IntEnum):
+    """Where in a queue a ticket is."""
+
+    WAITING = 0
+    """In line, and may start."""
+    HELD = 1
+    """In line, and passed by those behind it (R18)."""
+    HOLDING = 2
+    """Out of the line: its sequence occupies the lane (R5)."""
+
+
+_NOBODY: Final[OrderedSet[Ticket]] = OrderedSet()
 
 
 @final
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class StageQueue:
-    """A line in the order (priority, higher first; then place), and the holders of its lane (R1–R3,
-    R5).
+    """The line of a lane and the holders of that lane, by ticket (R1–R3, R5).
 
-    A frozen value: each method returns the queue that results. An id enters once, starts once and
-    leaves once; a held one keeps its place and is passed (R18). Misuse is an `InvalidValue` and
+    A frozen value: each method returns the queue that results. A ticket enters once, starts once
+    and leaves once; a held one keeps its place. ``len``, ``in`` and iteration are about the tickets
+    in line, held ones included, in order. A move that is not possible raises `InvalidValue` and
     changes nothing.
     """
 
-    _line: Line = EMPTY_LINE
-    _entries: Map[str, Entry] = attrs.field(default=_NO_ENTRIES, eq=False, repr=False)
+    _waiting: OrderedSet[Ticket] = _NOBODY
+    _held: OrderedSet[Ticket] = _NOBODY
+    _holding: OrderedSet[Ticket] = _NOBODY
 
-    def enter(self, sequence_id: str, *, place: int, priority: int = 0) -> StageQueue:
-        """Return the queue with `sequence_id` waiting at `place`, which nobody else may have."""
-        if sequence_id in self._entries:
-            raise InvalidValue("sequence_id", sequence_id, "must not be in the queue already")
-        entry = entry_at(sequence_id, place, priority)
-        entries = self._entries.insert(sequence_id, entry)
-        return StageQueue(self._line.moved(entry, None, Part.WAITING), entries)
+    @classmethod
+    def _of(cls, parts: Mapping[Part, Collection[Ticket]]) -> StageQueue:
+        """Return the queue with these tickets in its parts; the quick way to make a long one."""
+        return cls(*[OrderedSet(parts.get(part, ())) or _NOBODY for part in Part])
 
-    def hold(self, sequence_id: str) -> StageQueue:
-        """Return the queue in which a waiting `sequence_id` keeps its place and is passed."""
-        return self._moved(sequence_id, Part.WAITING, Part.HELD)
+    def enter(self, ticket: Ticket) -> StageQueue:
+        """Return the queue in which a new ticket waits."""
+        return self._moved(ticket, None, Part.WAITING)
 
-    def release(self, sequence_id: str) -> StageQueue:
-        """Return the queue in which a held `sequence_id` waits again, at its old place."""
-        return self._moved(sequence_id, Part.HELD, Part.WAITING)
+    def hold(self, ticket: Ticket) -> StageQueue:
+        """Return the queue in which a waiting ticket is held: it keeps its place and is passed."""
+        return self._moved(ticket, Part.WAITING, Part.HELD)
 
-    def start(self, sequence_id: str) -> StageQueue:
-        """Return the queue in which a waiting `sequence_id` holds the lane."""
-        return self._moved(sequence_id, Part.WAITING, Part.HOLDING)
+    def release(self, ticket: Ticket) -> StageQueue:
+        """Return the queue in which a held ticket waits again, at its old place."""
+        return self._moved(ticket, Part.HELD, Part.WAITING)
 
-    def leave(self, sequence_id: str) -> StageQueue:
-        """Return the queue without `sequence_id`, wherever it stood."""
-        entry, part = self._found(sequence_id, set(Part), "in the queue")
-        return StageQueue(self._line.moved(entry, part, None), self._entries.remove(sequence_id))
+    def start(self, ticket: Ticket) -> StageQueue:
+        """Return the queue in which a waiting ticket has left the line and holds the lane."""
+        return self._moved(ticket, Part.WAITING, Part.HOLDING)
 
-    def admissible(self, *, limit: int = 1, elsewhere: int = 0) -> str | None:
-        """Return who starts next if the lane has a free place, else None (R1–R3).
+    def leave(self, ticket: Ticket) -> StageQueue:
+        """Return the queue without a ticket, wherever it was."""
+        was = self._part_of(ticket)
+        if was is None:
+            raise InvalidValue("ticket", ticket, "must be in the queue")
+        return self._moved(ticket, was, None)
 
-        `elsewhere` counts the holders of lanes that overlap this one.
+    def _moved(self, ticket: Ticket, was: Part | None, now: Part | None) -> StageQueue:
+        """Return the queue in which a ticket has gone from one part to another; None is outside.
+
+        The public methods are its common cases; a decision may do several of them at once.
         """
-        is_free = self.has_free_place(limit=limit, elsewhere=elsewhere)
-        head = self.head if is_free else None
-        return None if head is None else head[2]
+        if not isinstance(ticket, Ticket):
+            raise InvalidValue("ticket", ticket, "must be a Ticket")
+        parts = [self._waiting, self._held, self._holding]
+        if was is None:
+            if self._part_of(ticket) is not None:
+                raise InvalidValue("ticket", ticket, "must not be in the queue already")
+        elif (without := parts[was].remove(ticket)) is not parts[was]:
+            parts[was] = without
+        else:
+            raise InvalidValue("ticket", ticket, f"must be {was.name.lower()}")
+        if now is not None:
+            parts[now] = parts[now].add(ticket)
+        return StageQueue(*parts)
+
+    def _part_of(self, ticket: object) -> Part | None:
+        """Return where a ticket is; None if it is not in the queue."""
+        if not isinstance(ticket, Ticket):
+            return None
+        if ticket in self._waiting:
+            return Part.WAITING
+        if ticket in self._held:
+            return Part.HELD
+        return Part.HOLDING if ticket in self._holding else None
 
     def has_free_place(self, *, limit: int = 1, elsewhere: int = 0) -> bool:
-        """Whether fewer hold the lane, and those that overlap it, than may (R1)."""
-        return self._line.has_free_place(limit=limit, elsewhere=elsewhere)
+        """Return True if the lane has a free place (R1).
+
+        `elsewhere` is the number of holders of lanes that overlap this one: they count as well.
+        """
+        if type(limit) is not int or type(elsewhere) is not int:
+            raise InvalidValue("limit, elsewhere", (limit, elsewhere), "must be ints")
+        return len(self._holding) + elsewhere < limit
+
+    def admissible(self, *, limit: int = 1, elsewhere: int = 0) -> Ticket | None:
+        """Return the ticket that starts next if the lane has a free place, else None (R1–R3)."""
+        return self.head if self.has_free_place(limit=limit, elsewhere=elsewhere) else None
 
     @property
-    def head(self) -> tuple[int, int, str] | None:
-        """The first of those that wait, as a sort key that ends in its id; None if nobody does."""
-        return self._line.head
+    def head(self) -> Ticket | None:
+        """The first of the waiting tickets; None if none waits."""
+        return self._waiting.first
 
     @property
-    def line(self) -> tuple[str, ...]:
-        """Everybody in line, held ones at their place, in order."""
-        return self._line.line
+    def waiting(self) -> Iterator[Ticket]:
+        """The tickets in line that are not held, in order."""
+        return iter(self._waiting)
 
     @property
-    def waiting(self) -> Iterator[str]:
-        """Those that wait and are not held, in order."""
-        return self._line.waiting
-
-    @property
-    def holders(self) -> tuple[str, ...]:
-        """Those that hold the lane, by priority and place."""
-        return self._line.holders
-
-    @property
-    def in_line(self) -> int:
-        """How many stand in line, held ones included."""
-        return self._line.in_line
-
-    @property
-    def held(self) -> int:
-        """How many of those in line are held."""
-        return self._line.held
+    def holders(self) -> tuple[Ticket, ...]:
+        """The tickets that hold the lane, in order."""
+        return tuple(self._holding)
 
     @property
     def holding(self) -> int:
-        """How many hold the lane."""
-        return self._line.holding
+        """The number of tickets that hold the lane."""
+        return len(self._holding)
 
-    def ahead(self, sequence_id: str) -> int:
-        """Return how many that wait would start before `sequence_id`, which is in line."""
-        entry, _ = self._found(sequence_id, {Part.WAITING, Part.HELD}, "in line")
-        return self._line.ahead(entry)
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no ticket at all, neither in line nor holding."""
+        return not (self._waiting or self._held or self._holding)
 
-    def __contains__(self, sequence_id: object) -> bool:
-        return sequence_id in self._entries
+    def ahead(self, ticket: Ticket) -> int:
+        """Return how many waiting tickets start before this one, which must be in line."""
+        if ticket not in self:
+            raise InvalidValue("ticket", ticket, "must be in line")
+        return self._waiting.rank(ticket)
+
+    def __iter__(self) -> Iterator[Ticket]:
+        return merge(self._waiting, self._held)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._waiting) + len(self._held)
 
-    def _moved(self, sequence_id: str, was: Part, now: Part) -> StageQueue:
-        entry, _ = self._found(sequence_id, {was}, was.name.lower())
-        return StageQueue(self._line.moved(entry, was, now), self._entries)
+    def __contains__(self, ticket: object) -> bool:
+        return self._part_of(ticket) in {Part.WAITING, Part.HELD}
 
-    def _found(self, sequence_id: str, parts: set[Part], where: str) -> tuple[Entry, Part]:
-        """Return the entry of an id and where it stands, which must be in one of these parts."""
-        entry = self._entries.get(sequence_id)
-        part = None if entry is None else self._line.part_of(entry)
-        if entry is None or part not in parts:
-            raise InvalidValue("sequence_id", sequence_id, f"must be {where}")
-        return entry, part
+
+EMPTY_QUEUE: Final = StageQueue()

@@ -170,11 +170,11 @@ class ProjectState:
 
     def line(self, lane: str) -> tuple[str, ...]:
         """Return the ids of those in line for a lane, held ones at their place, in order (R2)."""
-        return self.index.queue(lane).line
+        return tuple(ticket.sequence_id for ticket in self.index.queue(lane))
 
     def holders(self, lane: str) -> tuple[str, ...]:
         """Return the ids of those that hold a lane (R5)."""
-        return self.index.queue(lane).holders
+        return tuple(ticket.sequence_id for ticket in self.index.queue(lane).holders)
 
     def remembered(self, sequence_id: str) -> Remembered | None:
         """Return what stays of a forgotten sequence (R8)."""

@@ -212,8 +212,9 @@ def _explain_live(
 ) -> Explanation:
     queue = state.index.queue(record.lane)
     is_in_line = record.phase.is_in_line
-    ahead = state.index.ahead(record) if is_in_line else 0
+    ahead = queue.ahead(record.ticket) if is_in_line else 0
     holders = (state.live(holder) for holder in _holders(state, record)) if is_in_line else ()
+    first = islice(queue.waiting, min(ahead, _SHOWN_AHEAD))
     deadline, kind = record.next_deadline or (None, None)
     return Explanation(
         record.subject,
@@ -221,7 +222,7 @@ def _explain_live(
         record.since,
         record.result,
         ahead=ahead,
-        ahead_ids=tuple(islice(queue.waiting, min(ahead, _SHOWN_AHEAD))),
+        ahead_ids=tuple(each.sequence_id for each in first),
         holders=tuple((each.sequence_id, each.phase) for each in holders if each is not None),
         pause=state.pause_of(record.context, record.stage) if record.phase.is_paused else None,
         freeze=state.freeze_of(record.stage) if is_in_line else None,

@@ -21,7 +21,7 @@ from sequencectl import (
     ReportTaskFinished,
     TimeoutPolicy,
 )
-from sequencectl._line import Line
+from sequencectl.stage_queue import StageQueue
 from sequencectl.testing.exploration import (
     START,
     Alphabet,
@@ -63,7 +63,7 @@ def test_a_search_that_stops_at_its_limit_says_so() -> None:
 
 def test_a_counterexample_is_the_shortest_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two holders in a lane for one take two triggers, and the pasted program has both."""
-    monkeypatch.setattr(Line, "has_free_place", lambda *_, **__: True)
+    monkeypatch.setattr(StageQueue, "has_free_place", lambda *_, **__: True)
 
     with pytest.raises(Counterexample) as caught:
         explore(PLAIN, attrs.evolve(ONE, most=2))

@@ -28,6 +28,7 @@ from sequencectl import (
     Shipyard,
     StageQueue,
     TaskTriggered,
+    Ticket,
     TimeoutPolicy,
     TriggerSequence,
     Unchanged,
@@ -89,7 +90,7 @@ def test_the_face_has_the_types_it_promises() -> None:
     assert_type(plane.delivery(decision.state, "c1"), DeliveryView)
     assert_type(plane.open_tasks(decision.state), tuple[OpenTask, ...])
     assert_type(decision.state.sequence("c1"), SequenceRecord | None)
-    assert_type(StageQueue().enter("a", place=1), StageQueue)
+    assert_type(StageQueue().enter(Ticket.of("a", place=1)), StageQueue)
     assert_type(parse_duration("1h"), timedelta)
     assert_type(thaw(command.data)["x"], object)  # type: ignore[assert-type]  # it is Any: plain JSON
     task = decision.events[-1]

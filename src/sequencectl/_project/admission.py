@@ -40,13 +40,11 @@ def trigger(draft: Draft, command: TriggerSequence) -> Outcome:
         return refused
     for record in superseded:
         said = f"A newer {record.name} of {record.service or 'this service'} took its place."
-        draft.record(
-            SequenceSuperseded(
-                *draft.stamp(record.subject),
-                superseded_by=command.sequence_id,
-                message=said,
-                labels=labels(record),
-            )
+        draft.sequence(record.sequence_id).apply(
+            SequenceSuperseded,
+            superseded_by=command.sequence_id,
+            message=said,
+            labels=labels(record),
         )
     subject = Subject(
         draft.project, command.context, found.name, definition.name,
@@ -75,27 +73,23 @@ def accept(
     depth: int = 0,
 ) -> None:
     """Put a sequence in line, held if a pause covers it; a place of None is its serial (R19)."""
-    serial, now, subject = draft.stamp(subject)
     waiting = draft.timeouts.waiting_for(definition.timeouts)
     lane = draft.queueing.lane(subject.stage, subject.service)
-    draft.record(
-        SequenceTriggered(
-            serial,
-            now,
-            subject,
-            lane=draft.state.index.lane(subject.stage, lane),
-            place=serial if place is None else place,
-            priority=priority,
-            definition=definition,
-            data=data,
-            timeout=waiting,
-            deadline=after(now, waiting),
-            parent=parent,
-            depth=depth,
-        )
+    sequence = draft.trigger(
+        SequenceTriggered,
+        subject,
+        lane=draft.state.index.lane(subject.stage, lane),
+        place=draft.next_serial if place is None else place,
+        priority=priority,
+        definition=definition,
+        data=data,
+        timeout=waiting,
+        deadline=after(draft.now, waiting),
+        parent=parent,
+        depth=depth,
     )
     if draft.state.pause_of(subject.context, subject.stage) is not None:
-        life.pause(draft, subject.sequence_id)
+        life.pause(sequence)
 
 
 def admit(draft: Draft) -> None:
@@ -174,7 +168,7 @@ def _superseded(
     priority = priority_of(command, definition)
     is_held = draft.state.pause_of(command.context, command.stage) is not None
     line = draft.state.index.in_line(command.stage, command.service, command.sequence)
-    records = map(draft.live, line)
+    records = (draft.sequence(sequence_id).live for sequence_id in line)
     return tuple(
         record
         for record in records
@@ -195,8 +189,8 @@ def _refused(draft: Draft, command: TriggerSequence, superseded: int) -> Rejecte
         or draft.state.freeze_of(command.stage) is not None
         or draft.state.pause_of(command.context, command.stage) is not None
     )
-    if is_kept_waiting and queue.in_line - superseded >= policy.max_waiting:
-        message = f"{_lane_named(lane)} has {queue.in_line} in line, at most {policy.max_waiting}."
+    if is_kept_waiting and len(queue) - superseded >= policy.max_waiting:
+        message = f"{_lane_named(lane)} has {len(queue)} in line, at most {policy.max_waiting}."
         return Rejected(RejectedCode.QUEUE_FULL, message)
     return None
 
@@ -229,7 +223,7 @@ def _overlapping(draft: Draft, lane: str) -> list[str]:
     stage, index = _stage_of(lane), draft.state.index
     if lane == stage or index.queue(stage).holding:
         return [lane, *(other for other in index.lanes_of(stage).lanes if other != lane)]
-    return [lane, stage] if index.queue(stage) else [lane]
+    return [lane] if index.queue(stage).is_empty else [lane, stage]
 
 
 def _fill(draft: Draft, lane: str) -> None:
@@ -247,4 +241,4 @@ def _fill(draft: Draft, lane: str) -> None:
         ]
         if not heads:
             return
-        life.start(draft, min(heads)[2])
+        life.start(draft.sequence(min(heads).sequence_id))

@@ -55,9 +55,9 @@ def _pause(draft: Draft, command: PauseSequence) -> Outcome:
     if draft.state.context(context).pause_over(stage) is not None:
         return Unchanged(UnchangedCode.ALREADY_PAUSED)
     subject = Subject(draft.project, context, stage or "")
-    draft.record(ContextPaused(*draft.stamp(subject), control=_by(draft, command)))
+    draft.apply(ContextPaused, subject, control=_by(draft, command))
     for record in scope:
-        life.pause(draft, record.sequence_id)
+        life.pause(draft.sequence(record.sequence_id))
     return APPLIED
 
 
@@ -73,9 +73,9 @@ def _resume(draft: Draft, command: ResumeSequence) -> Outcome:
     if not any(stage is None or pause.stage == stage for pause in pauses):
         return Unchanged(UnchangedCode.NOT_PAUSED)
     subject = Subject(draft.project, context, stage or "")
-    draft.record(ContextResumed(*draft.stamp(subject), control=_by(draft, command)))
+    draft.apply(ContextResumed, subject, control=_by(draft, command))
     for record in scope:
-        life.resume(draft, record.sequence_id)
+        life.resume(draft.sequence(record.sequence_id))
     return APPLIED
 
 
@@ -102,7 +102,8 @@ def _abort(draft: Draft, command: AbortSequence) -> Outcome:
     if isinstance(targets, Rejected):
         return targets
     control, force = _by(draft, command), command.force
-    changed = [life.abort(draft, each.sequence_id, control, force=force) for each in targets]
+    sequences = [draft.sequence(target.sequence_id) for target in targets]
+    changed = [life.abort(sequence, control, force=force) for sequence in sequences]
     return APPLIED if any(changed) else Unchanged(UnchangedCode.ALREADY_ABORTING)
 
 
@@ -168,7 +169,7 @@ def _freeze(draft: Draft, command: FreezeStage) -> Outcome:
     if draft.state.freeze_of(stage) is not None:
         return Unchanged(UnchangedCode.ALREADY_FROZEN)
     subject = Subject(draft.project, stage=stage)
-    draft.record(StageFrozen(*draft.stamp(subject), control=_by(draft, command)))
+    draft.apply(StageFrozen, subject, control=_by(draft, command))
     return APPLIED
 
 
@@ -176,7 +177,7 @@ def _unfreeze(draft: Draft, command: UnfreezeStage) -> Outcome:
     stage = command.stage
     if draft.state.freeze_of(stage) is not None:
         subject = Subject(draft.project, stage=stage)
-        draft.record(StageUnfrozen(*draft.stamp(subject), control=_by(draft, command)))
+        draft.apply(StageUnfrozen, subject, control=_by(draft, command))
         touch_open_lines(draft, (stage,))
         return APPLIED
     if draft.shipyard.stage(stage) is None:

@@ -1,22 +1,24 @@
-"""One decision while it is being made: the only mutable object of the package.
+"""One decision on a project while it is being made: the only mutable objects of the package.
 
-A `Draft` holds the state so far and the events so far. `record` folds an event in and is the only
-way to advance; what is decided next reads the state that results. A draft never leaves the call
-that made it.
+A `Draft` holds the state so far and the events so far. Its `apply`, and that of the sequences it
+hands out, make an event and fold it in; there is no other way to advance, and what is decided next
+reads the state that results. A draft never leaves the call that made it.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, final
+from typing import ParamSpec, final
 
 from sequencectl._project.fold import advanced, evolve
-from sequencectl._sequence.draft import checked_instant, effective_instant
+from sequencectl._sequence.draft import EventType, checked_instant, effective_instant
 from sequencectl._sequence.fold import fold
 from sequencectl.events import (
+    Ending,
     Event,
     ProjectEvent,
     SequenceEvent,
+    SequenceMove,
     SequenceResumed,
     SequenceTriggered,
     Subject,
@@ -26,8 +28,55 @@ from sequencectl.sequence import EndedSequence, LiveSequence, SequenceRecord
 from sequencectl.shipyard import Shipyard
 from sequencectl.state import ProjectState
 
-_TOUCHING: Final = frozenset({SequenceTriggered, SequenceResumed})
-"""The events after which their own sequence may be admissible."""
+P = ParamSpec("P")
+
+
+@final
+class ProjectSequence:
+    """One sequence of a project in the middle of a decision; see `SequenceDraft`.
+
+    `base` is its record in the draft's state, None for one that is new; `record` is the record as
+    it is now.
+    """
+
+    __slots__ = ("_draft", "base", "bounds", "now", "record", "timeouts")
+
+    def __init__(self, draft: Draft, base: SequenceRecord | None, record: SequenceRecord) -> None:
+        self._draft = draft
+        self.base = base
+        self.record = record
+        self.now = draft.now
+        self.timeouts = draft.timeouts
+        self.bounds = draft.bounds
+
+    @property
+    def next_serial(self) -> int:
+        """The serial of the event that is applied next."""
+        return self._draft.next_serial
+
+    @property
+    def live(self) -> LiveSequence:
+        """The record as it is now; the sequence must not have ended."""
+        record = self.record
+        assert isinstance(record, LiveSequence)
+        return record
+
+    def apply(
+        self,
+        event: EventType[P, SequenceMove | Ending],
+        *fields: P.args,
+        **named: P.kwargs,
+    ) -> None:
+        """Make an event about this sequence, fold it in and note what it touches."""
+        draft, before = self._draft, self.live
+        made = event(draft.next_serial, self.now, before.subject, *fields, **named)
+        self.record = after = fold(before, made)
+        draft.note(self, made, before)
+        if isinstance(after, EndedSequence):
+            draft.ended.append(before)
+            draft.touched[before.lane] = None
+        elif isinstance(made, SequenceResumed):
+            draft.touched[before.lane] = None
 
 
 @final
@@ -35,8 +84,20 @@ class Draft:
     """The state so far and the events so far of one decision on a project."""
 
     __slots__ = (
-        "_changes", "_recorded", "_state", "bounds", "ended", "events", "now", "project",
-        "queueing", "shipyard", "timeouts", "touched",
+        "_changed",
+        "_recorded",
+        "_sequences",
+        "_state",
+        "bounds",
+        "ended",
+        "events",
+        "next_serial",
+        "now",
+        "project",
+        "queueing",
+        "shipyard",
+        "timeouts",
+        "touched",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - the parts of a plane; by keyword they cost more
@@ -49,9 +110,11 @@ class Draft:
         bounds: Bounds,
     ) -> None:
         self._state = state
+        self._sequences: dict[str, ProjectSequence] = {}
         self._recorded: list[SequenceEvent] = []
-        self._changes: dict[str, tuple[SequenceRecord | None, SequenceRecord]] = {}
+        self._changed: list[ProjectSequence] = []
         self.project = state.project
+        self.next_serial = state.ledger.serial + 1
         self.now = effective_instant(checked_instant(now), state.ledger.at, timeouts)
         self.shipyard = shipyard
         self.timeouts = timeouts
@@ -61,49 +124,66 @@ class Draft:
         self.ended: list[LiveSequence] = []
         """The records, as they were before their ends, of what ended in this step."""
         self.touched: dict[str, None] = {}
-        """The lanes in which somebody may have become admissible in this step, in order."""
+        """The lanes in which a sequence may have become admissible in this step, in order."""
 
     @property
     def state(self) -> ProjectState:
         """The state so far.
 
-        Records are folded as events come, the rest of the state when somebody asks for it: most
-        commands lead to several events about one sequence.
+        Records are folded as events come, the rest of the state when it is asked for: most commands
+        lead to several events about one sequence.
         """
         if self._recorded:
-            self._state = advanced(self._state, self._recorded, self._changes.values())
-            self._recorded, self._changes = [], {}
+            changes = [(each.base, each.record) for each in self._changed]
+            self._state = advanced(self._state, self._recorded, changes)
+            for each in self._changed:
+                each.base = each.record
+            self._recorded, self._changed = [], []
         return self._state
 
-    def stamp(self, subject: Subject) -> tuple[int, datetime, Subject]:
-        """Return what the next event begins with: its serial, its instant, its subject."""
-        return self._state.ledger.serial + len(self._recorded) + 1, self.now, subject
+    def sequence(self, sequence_id: str) -> ProjectSequence:
+        """Return a sequence to work with: the same one at each call."""
+        found = self._sequences.get(sequence_id)
+        if found is None:
+            record = self._state.sequence(sequence_id)
+            assert record is not None
+            found = self._sequences[sequence_id] = ProjectSequence(self, record, record)
+        return found
 
-    def live(self, sequence_id: str) -> LiveSequence:
-        """Return the record of a live sequence as it is now."""
-        change = self._changes.get(sequence_id)
-        record = self._state.sequence(sequence_id) if change is None else change[1]
-        assert isinstance(record, LiveSequence), f"{sequence_id!r} is not live"
-        return record
+    def trigger(
+        self,
+        event: EventType[P, SequenceTriggered],
+        subject: Subject,
+        *fields: P.args,
+        **named: P.kwargs,
+    ) -> ProjectSequence:
+        """Make the event that a sequence begins with, fold it in, and return the sequence."""
+        made = event(self.next_serial, self.now, subject, *fields, **named)
+        sequence = ProjectSequence(self, None, fold(None, made))
+        self._sequences[subject.sequence_id] = sequence
+        self.note(sequence, made, None)
+        self.touched[made.lane] = None
+        return sequence
 
-    def record(self, event: Event) -> None:
-        """Fold `event` in and note what it touches."""
-        self.events.append(event)
-        if isinstance(event, ProjectEvent):
-            self._state = evolve(self.state, event)
-            return
-        sequence_id = event.subject.sequence_id
-        change = self._changes.get(sequence_id)
-        if change is None:
-            first = before = self._state.sequence(sequence_id)
-        else:
-            first, before = change
-        after = fold(before, event)
-        self._changes[sequence_id] = first, after
+    def apply(
+        self,
+        event: EventType[P, ProjectEvent],
+        subject: Subject,
+        *fields: P.args,
+        **named: P.kwargs,
+    ) -> None:
+        """Make an event about a context, a stage or the project, and fold it in."""
+        made = event(self.next_serial, self.now, subject, *fields, **named)
+        self._state = evolve(self.state, made)
+        self.events.append(made)
+        self.next_serial += 1
+
+    def note(
+        self, sequence: ProjectSequence, event: SequenceEvent, before: SequenceRecord | None
+    ) -> None:
+        """Note an event about a sequence, which has folded it into its record."""
+        if before is sequence.base:  # the first one since the state was brought up to date
+            self._changed.append(sequence)
         self._recorded.append(event)
-        if isinstance(after, EndedSequence):
-            assert isinstance(before, LiveSequence)
-            self.ended.append(before)
-            self.touched[before.lane] = None
-        elif type(event) in _TOUCHING:
-            self.touched[after.lane] = None
+        self.events.append(event)
+        self.next_serial += 1

@@ -52,23 +52,22 @@ def _follow_up(draft: Draft, record: LiveSequence) -> None:
 def _trigger(draft: Draft, record: LiveSequence, follow_up: FollowUp) -> None:
     definition, depth = follow_up.definition, record.depth + 1
     if depth > draft.bounds.max_depth:
-        draft.record(
-            FollowUpRefused(
-                *draft.stamp(record.subject),
-                stage=follow_up.stage,
-                sequence=definition.name,
-                depth=record.depth,
-            )
+        draft.apply(
+            FollowUpRefused,
+            record.subject,
+            stage=follow_up.stage,
+            sequence=definition.name,
+            depth=record.depth,
         )
         return
-    serial, _, parent = draft.stamp(record.subject)
+    parent = record.subject
     accept(
         draft,
         attrs.evolve(
             parent,
             stage=follow_up.stage,
             sequence=definition.name,
-            sequence_id=derived_id(parent.project, serial, "sequence"),
+            sequence_id=derived_id(parent.project, draft.next_serial, "sequence"),
         ),
         definition,
         _data(record, follow_up.stage),
@@ -91,7 +90,7 @@ def _end_contexts(draft: Draft, contexts: dict[str, None]) -> None:
         if draft.state.index.members(context).live or not draft.state.context(context).pauses:
             continue
         subject = Subject(draft.project, context)
-        draft.record(ContextResumed(*draft.stamp(subject), control=Control(), cause=Cause.ENDED))
+        draft.apply(ContextResumed, subject, control=Control(), cause=Cause.ENDED)
 
 
 def _forget(draft: Draft) -> None:
@@ -106,11 +105,10 @@ def _forget(draft: Draft) -> None:
     )
     surplus = state.remembered_count + len(sequence_ids) - bounds.remember
     oldest_ids = (*state.oldest_remembered(surplus), *sequence_ids)
-    draft.record(
-        SequencesForgotten(
-            *draft.stamp(Subject(state.project)),
-            contexts=contexts,
-            sequence_ids=sequence_ids,
-            released=oldest_ids[: max(surplus, 0)],
-        )
+    draft.apply(
+        SequencesForgotten,
+        Subject(state.project),
+        contexts=contexts,
+        sequence_ids=sequence_ids,
+        released=oldest_ids[: max(surplus, 0)],
     )

@@ -1,13 +1,17 @@
-"""What the steps of a sequence are given to work with, and the instant a decision is taken at."""
+"""What the code of one sequence works with: the sequence in the middle of a decision.
+
+Also here: the checks of what every decision is given, a project's name and an instant.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from typing import Concatenate, Final, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from sequencectl.errors import InvalidValue
-from sequencectl.events import Event, Subject
+from sequencectl.events import Ending, Event, SequenceMove, Subject
 from sequencectl.policies import Bounds, TimeoutPolicy
 from sequencectl.sequence import LiveSequence
 
@@ -16,10 +20,14 @@ LATEST_INSTANT: Final = datetime(9000, 1, 1, tzinfo=UTC)
 
 _EARLIEST_INSTANT: Final = datetime(1, 1, 3, tzinfo=UTC)
 _PROJECT: Final = re.compile(r"[ -~]{1,200}")
+P = ParamSpec("P")
+EventT = TypeVar("EventT", bound=Event)
+EventType: TypeAlias = Callable[Concatenate[int, datetime, Subject, P], EventT]
+"""A class of events, which is called with serial, instant, subject and fields of its own."""
 
 
 def checked_project(name: object) -> str:
-    """Return the name of a project; raise `InvalidValue` if it is no printable ASCII."""
+    """Return the name of a project; raise `InvalidValue` unless it is printable ASCII."""
     if not isinstance(name, str) or _PROJECT.fullmatch(name) is None:
         raise InvalidValue("project", name, "must be 1 to 200 printable ASCII characters")
     return name
@@ -52,32 +60,42 @@ def after(instant: datetime, timeout: timedelta | None) -> datetime | None:
     return None if timeout is None else instant + timeout
 
 
-class Recorder(Protocol):
-    """What a step needs: the policies, the effective now, and a way to advance."""
+class SequenceDraft(Protocol):
+    """A live sequence in the middle of a decision: its record so far, and the way to advance."""
 
     @property
     def now(self) -> datetime:
-        """The effective instant of this decision, aware UTC."""
+        """The effective instant of the decision, aware UTC."""
         ...
 
     @property
     def timeouts(self) -> TimeoutPolicy:
-        """The limits that are read when something begins."""
+        """The limits that are read when a task or a sequence begins."""
         ...
 
     @property
     def bounds(self) -> Bounds:
-        """How much is kept."""
+        """How much is kept and accepted."""
         ...
 
-    def stamp(self, subject: Subject) -> tuple[int, datetime, Subject]:
-        """Return what the next event begins with: its serial, its instant, its subject."""
+    @property
+    def next_serial(self) -> int:
+        """The serial of the event that is applied next."""
         ...
 
-    def live(self, sequence_id: str) -> LiveSequence:
-        """Return the record of a live sequence as it is now."""
+    @property
+    def live(self) -> LiveSequence:
+        """The record as it is now; the sequence must not have ended."""
         ...
 
-    def record(self, event: Event) -> None:
-        """Fold `event` in; the only way to advance."""
+    def apply(
+        self,
+        event: EventType[P, SequenceMove | Ending],
+        *fields: P.args,
+        **named: P.kwargs,
+    ) -> None:
+        """Make an event of this type about the sequence and fold it in: the only way to advance.
+
+        Serial, instant and subject are the draft's; the other fields are given.
+        """
         ...

@@ -19,10 +19,10 @@ from sequencectl.events import (
     SequenceEvent,
     SequenceExpired,
     SequenceFinished,
+    SequenceMove,
     SequencePaused,
     SequenceResumed,
     SequenceStarted,
-    SequenceStep,
     SequenceSuperseded,
     SequenceTimedOut,
     SequenceTriggered,
@@ -61,10 +61,10 @@ def fold(record: SequenceRecord | None, event: SequenceEvent) -> SequenceRecord:
     assert isinstance(record, LiveSequence)  # no row of the rulebook leaves an ended phase
     if phase.has_ended:
         return _ended(record, cast("Ending", event), phase)
-    return _gone_on(record, cast("SequenceStep", event), phase)
+    return _gone_on(record, cast("SequenceMove", event), phase)
 
 
-def _gone_on(record: LiveSequence, event: SequenceStep, phase: Phase) -> LiveSequence:
+def _gone_on(record: LiveSequence, event: SequenceMove, phase: Phase) -> LiveSequence:
     """Return the record after an event that does not end it."""
     new = _scratch(record)
     new.serial, new.at = event.serial, event.at

@@ -1,11 +1,11 @@
-"""The tasks of one sequence: trigger, count reports, finish, and what follows from that."""
+"""The tasks of one sequence: trigger them, count reports, finish, and do what follows."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Final
 
-from sequencectl._sequence.draft import Recorder, after
+from sequencectl._sequence.draft import SequenceDraft, after
 from sequencectl.commands import Report, ReportTaskFinished, ReportTaskStarted, TriggerSequence
 from sequencectl.errors import PolicyError
 from sequencectl.events import (
@@ -39,58 +39,52 @@ from sequencectl.shipyard.definitions import SequenceDefinition, TaskDefinition
 _NO_TIME: Final = timedelta(0)
 
 
-def go_on(draft: Recorder, sequence_id: str) -> None:
+def go_on(sequence: SequenceDraft) -> None:
     """Trigger the next task, or schedule it if it is delayed."""
-    if not _schedule(draft, sequence_id):
-        trigger_task(draft, sequence_id)
+    if not _schedule(sequence):
+        trigger_task(sequence)
 
 
-def trigger_task(draft: Recorder, sequence_id: str) -> None:
+def trigger_task(sequence: SequenceDraft) -> None:
     """Trigger the next task, with limits that count from now (R14, R26)."""
-    record = draft.live(sequence_id)
-    task = record.next_task
+    record, now = sequence.live, sequence.now
+    task, subject = record.next_task, record.subject
     assert task is not None
-    limits = _limits(draft.timeouts, task)
-    serial, now, subject = draft.stamp(record.subject)
-    # sequences that are driven one by one number their events from 1 each: the id tells them apart
-    task_id = derived_id(subject.project, serial, f"task of {subject.sequence_id}")
-    draft.record(
-        TaskTriggered(
-            serial,
-            now,
-            subject,
-            task_id=task_id,
-            task=task.name,
-            index=len(record.runs),
-            input=next_input(record, task),
-            expects=task.expects,
-            reaction_timeout=limits.reaction,
-            reaction_deadline=after(draft.now, limits.reaction),
-            completion_timeout=limits.completion,
-            completion_deadline=after(draft.now, limits.completion),
-        )
+    limits = _limits(sequence.timeouts, task)
+    # machines driven one by one number their events from 1 each: the sequence tells them apart
+    made_for = f"task of {subject.sequence_id}"
+    sequence.apply(
+        TaskTriggered,
+        task_id=derived_id(subject.project, sequence.next_serial, made_for),
+        task=task.name,
+        index=len(record.runs),
+        input=next_input(record, task),
+        expects=task.expects,
+        reaction_timeout=limits.reaction,
+        reaction_deadline=after(now, limits.reaction),
+        completion_timeout=limits.completion,
+        completion_deadline=after(now, limits.completion),
     )
 
 
-def report(draft: Recorder, sequence_id: str, command: Report) -> Outcome:
+def report(sequence: SequenceDraft, command: Report) -> Outcome:
     """Count an executor's report for the task in flight (R11–R13, R33)."""
-    record = draft.live(sequence_id)
-    run = record.task
+    run = sequence.live.task
     if run is None or run.task_id != command.task_id:
         return Unchanged(UnchangedCode.LATE)
     if command.report_id is not None and command.report_id in run.report_ids:
         return Unchanged(UnchangedCode.DUPLICATE)
     if isinstance(command, ReportTaskStarted):
-        return _report_start(draft, record, run, command)
-    _report_finish(draft, record, run, command)
-    task = draft.live(sequence_id).task
+        return _report_start(sequence, run, command)
+    _report_finish(sequence, run, command)
+    task = sequence.live.task
     if task is not None and task.is_over:
-        _finish_task(draft, sequence_id, task)
+        _finish_task(sequence, task)
     return APPLIED
 
 
 def next_input(record: LiveSequence, task: TaskDefinition | None) -> FrozenMap:
-    """Return what `task`, or one more task of no name, would get as its input (R14).
+    """Return the input `task` gets, or with None what a task without a name would get (R14).
 
     A task without properties adds null under its name, as Keptn does: it erases nothing.
     """
@@ -128,26 +122,21 @@ def labels(record: LiveSequence) -> FrozenMap:
     return found if isinstance(found, FrozenMap) else EMPTY
 
 
-def time_left(draft: Recorder, record: LiveSequence) -> timedelta | None:
+def time_left(sequence: SequenceDraft) -> timedelta | None:
     """Return what is left of the limit of the sequence as a whole; None without one (R30)."""
-    return None if record.deadline is None else max(record.deadline - draft.now, _NO_TIME)
+    deadline = sequence.live.deadline
+    return None if deadline is None else max(deadline - sequence.now, _NO_TIME)
 
 
-def _schedule(draft: Recorder, sequence_id: str) -> bool:
-    """Schedule the next task if it is delayed: counted from now, paused or not (R10)."""
-    record = draft.live(sequence_id)
+def _schedule(sequence: SequenceDraft) -> bool:
+    """Schedule the next task if it is delayed, counted from now, paused or not (R10)."""
+    record = sequence.live
     task = record.next_task
     assert task is not None
     if not task.triggered_after:
         return False
-    draft.record(
-        TaskScheduled(
-            *draft.stamp(record.subject),
-            task=task.name,
-            index=len(record.runs),
-            due_at=draft.now + task.triggered_after,
-        )
-    )
+    due_at = sequence.now + task.triggered_after
+    sequence.apply(TaskScheduled, task=task.name, index=len(record.runs), due_at=due_at)
     return True
 
 
@@ -163,46 +152,39 @@ def _limits(timeouts: TimeoutPolicy, task: TaskDefinition) -> ResolvedTimeouts:
         return timeouts.for_task(task.name)
 
 
-def _report_start(
-    draft: Recorder, record: LiveSequence, run: TaskRun, command: ReportTaskStarted
-) -> Outcome:
-    if command.source not in run.sources and len(run.executors) >= draft.bounds.sources:
+def _report_start(sequence: SequenceDraft, run: TaskRun, command: ReportTaskStarted) -> Outcome:
+    bounds = sequence.bounds
+    if command.source not in run.sources and len(run.executors) >= bounds.sources:
         return Unchanged(UnchangedCode.TOO_MANY_SOURCES)
-    if command.report_id is not None and len(run.report_ids) >= draft.bounds.reports:
+    if command.report_id is not None and len(run.report_ids) >= bounds.reports:
         return Unchanged(UnchangedCode.TOO_MANY_REPORTS)
-    draft.record(
-        TaskStartReported(
-            *draft.stamp(record.subject),
-            task_id=run.task_id,
-            task=run.name,
-            source=command.source,
-            report_id=command.report_id,
-        )
+    sequence.apply(
+        TaskStartReported,
+        task_id=run.task_id,
+        task=run.name,
+        source=command.source,
+        report_id=command.report_id,
     )
     return APPLIED
 
 
-def _report_finish(
-    draft: Recorder, record: LiveSequence, run: TaskRun, command: ReportTaskFinished
-) -> None:
-    bounds = draft.bounds
+def _report_finish(sequence: SequenceDraft, run: TaskRun, command: ReportTaskFinished) -> None:
+    bounds = sequence.bounds
     counted = command.source in run.sources or len(run.executors) < bounds.sources
     remembered = len(run.report_ids) < bounds.reports or command.report_id is None
-    over = _bound_exceeded(record, run, command, bounds)
+    over = _bound_exceeded(sequence.live, run, command, bounds)
     status = command.status if over is None else Status.ERRORED
-    draft.record(
-        TaskFinishReported(
-            *draft.stamp(record.subject),
-            task_id=run.task_id,
-            task=run.name,
-            source=command.source,
-            result=command.result if status is Status.SUCCEEDED else Result.FAIL,
-            status=status,
-            message=command.message if over is None else over,
-            data=command.data if over is None else EMPTY,
-            report_id=command.report_id if remembered else None,
-            counted=counted,
-        )
+    sequence.apply(
+        TaskFinishReported,
+        task_id=run.task_id,
+        task=run.name,
+        source=command.source,
+        result=command.result if status is Status.SUCCEEDED else Result.FAIL,
+        status=status,
+        message=command.message if over is None else over,
+        data=command.data if over is None else EMPTY,
+        report_id=command.report_id if remembered else None,
+        counted=counted,
     )
 
 
@@ -235,58 +217,50 @@ def _payload_exceeded(data: FrozenMap, size: int, bounds: Bounds) -> str | None:
     return None
 
 
-def _finish_task(draft: Recorder, sequence_id: str, run: TaskRun) -> None:
+def _finish_task(sequence: SequenceDraft, run: TaskRun) -> None:
     """Record that the task in flight is over, and do what follows from it (R12, R21, R22)."""
-    record = draft.live(sequence_id)
     assert run.result is not None
-    draft.record(
-        TaskFinished(
-            *draft.stamp(record.subject),
-            task_id=run.task_id,
-            task=run.name,
-            result=run.result,
-            status=run.status,
-            message=run.message,
-        )
+    sequence.apply(
+        TaskFinished,
+        task_id=run.task_id,
+        task=run.name,
+        result=run.result,
+        status=run.status,
+        message=run.message,
     )
-    record = draft.live(sequence_id)
+    record = sequence.live
     if record.abort is not None:
-        end_aborted(draft, sequence_id, record.abort, Cause.TASK_OVER)
+        end_aborted(sequence, record.abort, Cause.TASK_OVER)
     elif run.result is Result.FAIL or record.next_task is None:
-        draft.record(
-            SequenceFinished(
-                *draft.stamp(record.subject),
-                result=record.result,
-                status=record.status,
-                message=record.message,
-                labels=labels(record),
-            )
+        sequence.apply(
+            SequenceFinished,
+            result=record.result,
+            status=record.status,
+            message=record.message,
+            labels=labels(record),
         )
     elif record.phase is Phase.PAUSING:
-        _schedule(draft, sequence_id)
-        drain(draft, sequence_id)
+        _schedule(sequence)
+        drain(sequence)
     else:
-        go_on(draft, sequence_id)
+        go_on(sequence)
 
 
-def drain(draft: Recorder, sequence_id: str) -> None:
+def drain(sequence: SequenceDraft) -> None:
     """Record that a pausing sequence has nothing in flight any more (R18, R30)."""
-    record = draft.live(sequence_id)
-    draft.record(SequenceDrained(*draft.stamp(record.subject), time_left=time_left(draft, record)))
+    sequence.apply(SequenceDrained, time_left=time_left(sequence))
 
 
-def end_aborted(draft: Recorder, sequence_id: str, control: Control, cause: Cause) -> None:
-    """End a sequence as aborted; a task in flight is abandoned, and named (R22–R24)."""
-    record = draft.live(sequence_id)
+def end_aborted(sequence: SequenceDraft, control: Control, cause: Cause) -> None:
+    """End a sequence as aborted; a task in flight is abandoned and named (R22–R24)."""
+    record = sequence.live
     by = f" by {control.actor}" if control.actor else ""
     why = f": {control.reason}" if control.reason else "."
-    draft.record(
-        SequenceAborted(
-            *draft.stamp(record.subject),
-            control=control,
-            cause=cause,
-            message=f"Sequence {record.name} in stage {record.stage} was aborted{by}{why}",
-            labels=labels(record),
-            abandoned_task=None if record.task is None else record.task.task_id,
-        )
+    sequence.apply(
+        SequenceAborted,
+        control=control,
+        cause=cause,
+        message=f"Sequence {record.name} in stage {record.stage} was aborted{by}{why}",
+        labels=labels(record),
+        abandoned_task=None if record.task is None else record.task.task_id,
     )
