@@ -177,7 +177,7 @@ def test_holders_and_those_of_overlapping_lanes_use_the_limit(
         (lambda queue: queue.ahead(A), "ticket: must be in line"),
         (lambda queue: queue.ahead("b"), "ticket: must be in line, got 'b'"),
         (lambda queue: queue.enter("b"), "ticket: must be a Ticket, got 'b'"),
-        (lambda queue: queue.start((0, 2, "b")), "ticket: must be a Ticket"),
+        (lambda queue: queue.start((0, 2, "b")), "ticket: must be waiting"),
         (lambda queue: queue.leave(None), "ticket: must be in the queue, got None"),
         (lambda queue: queue.admissible(limit="2"), "limit, elsewhere: must be ints"),
         (lambda queue: queue.has_free_place(elsewhere=None), "limit, elsewhere: must be ints"),

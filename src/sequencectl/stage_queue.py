@@ -85,19 +85,23 @@ class StageQueue:
 
     def enter(self, ticket: Ticket) -> StageQueue:
         """Return the queue in which a new ticket waits."""
+        if not isinstance(ticket, Ticket):
+            raise InvalidValue("ticket", ticket, "must be a Ticket")
+        if self._part_of(ticket) is not None:
+            raise InvalidValue("ticket", ticket, "must not be in the queue already")
         return self._moved(ticket, None, Part.WAITING)
 
     def hold(self, ticket: Ticket) -> StageQueue:
         """Return the queue in which a waiting ticket is held: it keeps its place and is passed."""
-        return self._moved(ticket, Part.WAITING, Part.HELD)
+        return self._checked(ticket, Part.WAITING)._moved(ticket, Part.WAITING, Part.HELD)
 
     def release(self, ticket: Ticket) -> StageQueue:
         """Return the queue in which a held ticket waits again, at its old place."""
-        return self._moved(ticket, Part.HELD, Part.WAITING)
+        return self._checked(ticket, Part.HELD)._moved(ticket, Part.HELD, Part.WAITING)
 
     def start(self, ticket: Ticket) -> StageQueue:
         """Return the queue in which a waiting ticket has left the line and holds the lane."""
-        return self._moved(ticket, Part.WAITING, Part.HOLDING)
+        return self._checked(ticket, Part.WAITING)._moved(ticket, Part.WAITING, Part.HOLDING)
 
     def leave(self, ticket: Ticket) -> StageQueue:
         """Return the queue without a ticket, wherever it was."""
@@ -106,21 +110,21 @@ class StageQueue:
             raise InvalidValue("ticket", ticket, "must be in the queue")
         return self._moved(ticket, was, None)
 
+    def _checked(self, ticket: Ticket, part: Part) -> StageQueue:
+        """Return this queue if the ticket is in this part of it."""
+        if self._part_of(ticket) is not part:
+            raise InvalidValue("ticket", ticket, f"must be {part.name.lower()}")
+        return self
+
     def _moved(self, ticket: Ticket, was: Part | None, now: Part | None) -> StageQueue:
         """Return the queue in which a ticket has gone from one part to another; None is outside.
 
-        The public methods are its common cases; a decision may do several of them at once.
+        A project knows from its records that the ticket is there, so it does without the check of
+        the public methods, which costs 2 % of a delivery.
         """
-        if not isinstance(ticket, Ticket):
-            raise InvalidValue("ticket", ticket, "must be a Ticket")
         parts = [self._waiting, self._held, self._holding]
-        if was is None:
-            if self._part_of(ticket) is not None:
-                raise InvalidValue("ticket", ticket, "must not be in the queue already")
-        elif (without := parts[was].remove(ticket)) is not parts[was]:
-            parts[was] = without
-        else:
-            raise InvalidValue("ticket", ticket, f"must be {was.name.lower()}")
+        if was is not None:
+            parts[was] = parts[was].remove(ticket)
         if now is not None:
             parts[now] = parts[now].add(ticket)
         return StageQueue(*parts)
@@ -140,9 +144,10 @@ class StageQueue:
 
         `elsewhere` is the number of holders of lanes that overlap this one: they count as well.
         """
-        if type(limit) is not int or type(elsewhere) is not int:
-            raise InvalidValue("limit, elsewhere", (limit, elsewhere), "must be ints")
-        return len(self._holding) + elsewhere < limit
+        try:
+            return len(self._holding) + elsewhere < limit
+        except TypeError:
+            raise InvalidValue("limit, elsewhere", (limit, elsewhere), "must be ints") from None
 
     def admissible(self, *, limit: int = 1, elsewhere: int = 0) -> Ticket | None:
         """Return the ticket that starts next if the lane has a free place, else None (R1–R3)."""

@@ -86,7 +86,6 @@ class Draft:
     __slots__ = (
         "_changed",
         "_recorded",
-        "_sequences",
         "_state",
         "bounds",
         "ended",
@@ -110,9 +109,8 @@ class Draft:
         bounds: Bounds,
     ) -> None:
         self._state = state
-        self._sequences: dict[str, ProjectSequence] = {}
         self._recorded: list[SequenceEvent] = []
-        self._changed: list[ProjectSequence] = []
+        self._changed: dict[str, ProjectSequence] = {}
         self.project = state.project
         self.next_serial = state.ledger.serial + 1
         self.now = effective_instant(checked_instant(now), state.ledger.at, timeouts)
@@ -134,21 +132,21 @@ class Draft:
         lead to several events about one sequence.
         """
         if self._recorded:
-            changes = [(each.base, each.record) for each in self._changed]
+            changes = [(each.base, each.record) for each in self._changed.values()]
             self._state = advanced(self._state, self._recorded, changes)
-            for each in self._changed:
+            for each in self._changed.values():
                 each.base = each.record
-            self._recorded, self._changed = [], []
+            self._recorded, self._changed = [], {}  # no circle stays for the garbage collector
         return self._state
 
     def sequence(self, sequence_id: str) -> ProjectSequence:
-        """Return a sequence to work with: the same one at each call."""
-        found = self._sequences.get(sequence_id)
-        if found is None:
-            record = self._state.sequence(sequence_id)
-            assert record is not None
-            found = self._sequences[sequence_id] = ProjectSequence(self, record, record)
-        return found
+        """Return a sequence to work with; ask again after `state` was read."""
+        changed = self._changed.get(sequence_id)
+        if changed is not None:
+            return changed
+        record = self._state.sequence(sequence_id)
+        assert record is not None
+        return ProjectSequence(self, record, record)
 
     def trigger(
         self,
@@ -160,7 +158,6 @@ class Draft:
         """Make the event that a sequence begins with, fold it in, and return the sequence."""
         made = event(self.next_serial, self.now, subject, *fields, **named)
         sequence = ProjectSequence(self, None, fold(None, made))
-        self._sequences[subject.sequence_id] = sequence
         self.note(sequence, made, None)
         self.touched[made.lane] = None
         return sequence
@@ -183,7 +180,7 @@ class Draft:
     ) -> None:
         """Note an event about a sequence, which has folded it into its record."""
         if before is sequence.base:  # the first one since the state was brought up to date
-            self._changed.append(sequence)
+            self._changed[event.subject.sequence_id] = sequence
         self._recorded.append(event)
         self.events.append(event)
         self.next_serial += 1
