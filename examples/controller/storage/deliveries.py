@@ -70,7 +70,7 @@ def tell(document: Document, event: e.Event) -> None:
             sequence["message"] = " ".join(filter(None, (sequence["message"], refused)))
         case _ if isinstance(event, e.Ending):
             _end(document, _of(document, event), event)
-        case _ if isinstance(event, e.SequenceStep):
+        case _ if isinstance(event, e.SequenceMove):
             _step(document, _of(document, event), event)
 
 
