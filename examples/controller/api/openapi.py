@@ -68,6 +68,10 @@ SCHEMAS: Final[Mapping[str, Document]] = {
         {"state": {"enum": ["pause", "resume", "abort"]}},
         stage=_TEXT, force=_FLAG, sequenceId=_TEXT, **_CONTROL,
     ),
+    "Permitted": _object({
+        "outcome": {"enum": ["applied", "unchanged", "rejected"]},
+        "code": _TEXT_OR_NULL, "message": _TEXT,
+    }),
     "Sequence": _object({
         "id": _TEXT, "name": _TEXT, "stage": _TEXT, "service": _TEXT, "phase": _TEXT,
         "result": _TEXT_OR_NULL, "status": _TEXT_OR_NULL, "message": _TEXT,
@@ -82,7 +86,7 @@ SCHEMAS: Final[Mapping[str, Document]] = {
             "latestFailedEvent": _LATEST, "latestEvaluation": {"type": ["object", "null"]},
         })),
         "statusLine": _TEXT, "draining": _FLAG, "live": _FLAG, "first": _WHOLE, "serial": _WHOLE,
-        "can": _ANY,
+        "permitted": {"type": "object", "additionalProperties": _ref("Permitted")},
         "paused": _list(_ANY), "sequences": _list(_ref("Sequence")),
     }),
     "Detail": {"allOf": [

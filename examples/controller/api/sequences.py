@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Final, final
 
@@ -20,8 +21,9 @@ from examples.controller.api.reading import (
 )
 from examples.controller.api.stream import FROM_NOW_ON, Broadcaster, Message
 from examples.controller.host import Host
+from examples.controller.storage.deliveries import Document
 from examples.controller.storage.journal_reader import JournalReader
-from examples.controller.storage.states import detail_of, state_of
+from examples.controller.storage.states import detail_of, has_live, permitted_of, state_of
 from sequencectl import AbortSequence, PauseSequence, ResumeSequence, UnknownContext
 
 MOST_CHANGED: Final = 500
@@ -60,7 +62,7 @@ class SequencesApi:
         )
         return JSONResponse(
             {
-                "states": [state_of(document) for document in page.entries],
+                "states": await _shown(self._host, project.name, page.entries),
                 "totalCount": page.total,
                 "pageSize": size,
                 "nextPageKey": page.following,
@@ -99,21 +101,30 @@ async def changes(
 ) -> tuple[int, Message | None]:
     """Return the serial of a project and what changed after another; None if that is too much."""
 
-    def read(journal: JournalReader) -> tuple[int, Message | None]:
+    def read(journal: JournalReader) -> tuple[int, list[Document] | None]:
         serial = journal.told(project)
         if after >= FROM_NOW_ON:
-            return serial, {}
+            return serial, []
         if after > serial:  # of another history: everything must be loaded again
             return serial, None
         found = journal.changed(project, after=after, most=MOST_CHANGED + 1)
-        if len(found) > MOST_CHANGED:
-            return serial, None
-        return serial, {"states": [state_of(document) for document in found]}
+        return serial, None if len(found) > MOST_CHANGED else found
 
-    serial, message = await host.read(read)
-    if message:
-        message["stages"] = await api.stages_of(host.projects.get(project))
-    return serial, message
+    serial, found = await host.read(read)
+    if found is None:
+        return serial, None
+    if after >= FROM_NOW_ON:
+        return serial, {}
+    states = await _shown(host, project, found)
+    return serial, {"states": states, "stages": await api.stages_of(host.projects.get(project))}
+
+
+async def _shown(host: Host, project: str, documents: Sequence[Document]) -> list[Document]:
+    """Return the states of deliveries; the library is asked only about live ones."""
+    permitted: dict[str, Document] = {}
+    if any(map(has_live, documents)):
+        permitted = await host.ask(project, partial(permitted_of, documents))
+    return [state_of(each, permitted.get(each["context"], {})) for each in documents]
 
 
 def _control(context: str, fields: Fields) -> PauseSequence | ResumeSequence | AbortSequence:

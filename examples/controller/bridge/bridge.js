@@ -159,6 +159,9 @@ const inLine = (sequence) => sequence.phase === "waiting" || sequence.phase === 
 const shownSequence = (state) => (state.sequences.filter(isLive).at(-1) ?? state.sequences.at(-1));
 const lastTask = (sequence) => sequence.tasks.at(-1);
 
+/** Whether the library would apply a control now; it decides that, and nobody here. */
+const may = (state, word) => state.permitted[word]?.outcome === "applied";
+
 function inFlight(state) {
   const busy = (each) => isLive(each) && lastTask(each) && lastTask(each).finishedAt === null;
   return state.sequences.filter(busy).map((each) => ({ sequence: each, task: lastTask(each) }));
@@ -565,7 +568,8 @@ function reasonsOf(state) {
     reasons.push(["Paused", ...where, " since ", time(scope.at), ...by(scope)]);
   }
   const aborting = state.sequences.find((each) => each.phase === "aborting");
-  if (aborting) reasons.push(["The abort waits for ", told(lastTask(aborting).name), " in ", told(aborting.stage), "; force ends it at once."]);
+  const forced = may(state, "force") ? "; force ends it at once." : ".";
+  if (aborting) reasons.push(["The abort waits for ", told(lastTask(aborting).name), " in ", told(aborting.stage), forced]);
   return reasons;
 }
 
@@ -788,16 +792,18 @@ class Controls {
     this.reasonField = make("label", { class: "field reason", hidden: "" }, "Reason (optional) ", this.reason);
   }
 
-  update({ can, ...state }) {
+  update(state) {
     const focused = this.buttons.contains(document.activeElement) ? document.activeElement : null;
-    const shown = { pause: can.pause, resume: can.resume, abort: can.abort, force: can.force && !can.abort };
+    const can = (word) => may(state, word);
+    // where an abort does something, its dialog leads to force
+    const shown = { pause: can("pause"), resume: can("resume"), abort: can("abort"), force: can("force") && !can("abort") };
     for (const [word, isShown] of Object.entries(shown)) {
       const name = { pause: "Pause", resume: "Resume", abort: "Abort…", force: "Force…" }[word];
       this[word].hidden = !isShown;
       setText(this[word], name);
       set(this[word], "aria-label", `${name} ${visible(titleOf(state))}`);
     }
-    this.reasonField.hidden = !this.delivery.isDetailed || !(can.pause || can.resume);
+    this.reasonField.hidden = !this.delivery.isDetailed || !(shown.pause || shown.resume);
     if (focused?.hidden) this.handOver();
   }
 
@@ -1009,14 +1015,14 @@ const abortDialog = {
     if (!state) return;
     const tasks = inFlight(state);
     const name = told(`${state.name} of ${titleOf(state)}`);
-    const canAct = this.isForce ? state.can.force : state.can.abort;
+    const canAct = may(state, this.isForce ? "force" : "abort");
     setParts($("abort-title"), this.isForce ? ["Force the end of ", name, "?"] : ["Abort ", name, "?"]);
     setText($("abort-text"), abortSentence(this.isForce, tasks.length, canAct));
     reconcile($("abandoned"), tasks, (each) => each.task.id, () => make("li"), (element, { sequence, task }) => {
       const who = task.executors.flatMap((each, index) => [index ? ", " : "; at work: ", told(each.source)]);
       setParts(element, [make("strong", {}, told(task.name)), " in ", told(sequence.stage), ...who]);
     });
-    $("abort-force").hidden = this.isForce || !state.can.force;
+    $("abort-force").hidden = this.isForce || !tasks.length || !may(state, "force");
     $("abort-go").disabled = !canAct;
     setText($("abort-go"), this.isForce ? "Abandon it and end now" : "Abort");
     setText($("abort-cancel"), canAct ? "Leave it" : "Close");

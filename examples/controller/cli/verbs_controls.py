@@ -190,10 +190,13 @@ def _unchanged(answer: Answer) -> str | None:
 
 
 def _waits_for(session: Session, project: str, context: str) -> str | None:
-    """Return the task an abort waits for, as far as the controller says so."""
+    """Return the task an abort waits for; None if there is none, or force is not permitted."""
     try:
         detail = detail_of(session.client, project, context) or {}
     except Trouble:  # the abort itself has been answered
+        return None
+    force = (detail.get("permitted") or {}).get("force") or {}
+    if force.get("outcome") != APPLIED:
         return None
     explanations = (detail.get("explanations") or {}).values()
     return next((str(each["waitsFor"]) for each in explanations if each.get("waitsFor")), None)

@@ -15,7 +15,7 @@ from typing import Final, final
 
 from examples.controller.storage.cloudevents import history_of
 from examples.controller.storage.deliveries import Document, begin, instant, mention, tell
-from examples.controller.storage.states import state_of
+from examples.controller.storage.states import keptn_state
 from examples.stores.database import Database, Schema
 from sequencectl import Event
 from sequencectl.events import SequenceTriggered, Subject
@@ -127,7 +127,7 @@ def _document(
 def _write(database: Connection, document: Document) -> None:
     keys = ("project", "context", "first", "serial", "name", "service", "time")
     row = {key: document[key] for key in keys}
-    row |= {"state": state_of(document)["state"], "document": json.dumps(document)}
+    row |= {"state": keptn_state(document), "document": json.dumps(document)}
     database.execute(
         """INSERT INTO delivery VALUES
            (:project, :context, :first, :serial, :name, :service, :time, :state, :document)

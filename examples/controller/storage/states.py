@@ -1,40 +1,58 @@
 """What is served of a delivery: Keptn's sequence state, and what we add to it.
 
-The functions read a document of `deliveries` and nothing else; `explained` also asks the library,
-about the state as it is now.
+Most functions read a document of `deliveries` and nothing else. What is permitted, and why
+something stands as it does, only the library knows: `permitted_of` and `detail_of` ask it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from contextlib import suppress
+from typing import Final, assert_never
 
 from examples.controller.storage.deliveries import Document, instant, is_live
-from sequencectl import ControlPlane, Explanation, Phase, ProjectState, UnknownSequence
+from sequencectl import (
+    Applied,
+    ControlPlane,
+    Explanation,
+    Outcome,
+    Phase,
+    ProjectState,
+    Rejected,
+    Unchanged,
+    UnknownSequence,
+)
 from sequencectl.cloudevents import state_word
 
 _STATUS_WORDS: Final = {Phase.TIMED_OUT: "timed out"}
 _DRAINING: Final = frozenset({Phase.PAUSING.value, Phase.ABORTING.value})
 
 
-def state_of(document: Document) -> Document:
-    """Return Keptn's sequence state of a delivery, with its sequences and what can be done."""
-    shown = _shown(document)
+def keptn_state(document: Document) -> str:
+    """Return Keptn's word for how a delivery stands."""
+    return state_word(Phase(_shown(document)["phase"]))
+
+
+def state_of(document: Document, permitted: Document) -> Document:
+    """Return Keptn's sequence state of a delivery, with its sequences and what is permitted.
+
+    `permitted` is the entry of the delivery in what `permitted_of` returns, empty if it has none.
+    """
     return {
         "name": document["name"],
         "project": document["project"],
         "service": document["service"],
         "shkeptncontext": document["context"],
-        "state": state_word(Phase(shown["phase"])),
+        "state": keptn_state(document),
         "time": document["time"],
         "problemTitle": document["problemTitle"],
         "stages": [_stage(document, name) for name in document["stages"]],
-        "statusLine": status_line(document, shown),
+        "statusLine": status_line(document, _shown(document)),
         "draining": any(each["phase"] in _DRAINING for each in _live(document)),
         "first": document["first"],
         "serial": document["serial"],
-        "live": bool(_live(document)),
-        "can": _can(document),
+        "live": has_live(document),
+        "permitted": permitted,
         "paused": document["paused"],
         "sequences": document["sequences"],
     }
@@ -43,11 +61,35 @@ def state_of(document: Document) -> Document:
 def detail_of(document: Document, plane: ControlPlane, state: ProjectState) -> Document:
     """Return the state of a delivery, who controlled it, and an explanation of each sequence."""
     known = (each["id"] for each in document["sequences"])
+    permitted = permitted_of([document], plane, state).get(document["context"], {})
     return {
-        **state_of(document),
+        **state_of(document, permitted),
         "controls": document["controls"],
         "explanations": dict(explained(known, plane, state)),
     }
+
+
+def has_live(document: Document) -> bool:
+    """Return whether any sequence of a delivery has not ended."""
+    return bool(_live(document))
+
+
+def permitted_of(
+    documents: Iterable[Document], plane: ControlPlane, state: ProjectState
+) -> dict[str, Document]:
+    """Return what each control of the live deliveries would get now, by context (R32).
+
+    A delivery that is over is left out, and so is one that the library has forgotten: nothing is
+    permitted there.
+    """
+    found = {}
+    for document in filter(has_live, documents):
+        with suppress(UnknownSequence):
+            permitted = plane.permitted(state, _shown(document)["id"])
+            found[document["context"]] = {
+                name: _outcome(outcome) for name, outcome in permitted.items()
+            }
+    return found
 
 
 def status_line(document: Document, sequence: Document) -> str:
@@ -61,6 +103,19 @@ def status_line(document: Document, sequence: Document) -> str:
     elif phase is Phase.FINISHED and sequence["result"] == "fail":
         word = "failed"
     return f"{sequence['name']} {word}"
+
+
+def _outcome(outcome: Outcome) -> Document:
+    match outcome:
+        case Applied():
+            return {"outcome": "applied", "code": None, "message": ""}
+        case Unchanged():
+            return {"outcome": "unchanged", "code": outcome.code.value, "message": ""}
+        case Rejected():
+            code, message = outcome.code.value, outcome.message
+            return {"outcome": "rejected", "code": code, "message": message}
+        case _:
+            assert_never(outcome)
 
 
 def explained(
@@ -125,21 +180,4 @@ def _stage(document: Document, name: str) -> Document:
         "latestEvent": stage["latest"],
         "latestFailedEvent": stage["failed"],
         "latestEvaluation": stage["evaluation"],
-    }
-
-
-def _can(document: Document) -> Document:
-    """Return which controls of the whole delivery would do something now."""
-    live = [Phase(sequence["phase"]) for sequence in _live(document)]
-    all_paused = any(scope["stage"] is None for scope in document["paused"])
-    willing = [phase for phase in live if phase is not Phase.ABORTING]
-    in_flight = any(
-        is_live(sequence) and sequence["tasks"] and sequence["tasks"][-1]["finishedAt"] is None
-        for sequence in document["sequences"]
-    )
-    return {
-        "pause": bool(willing) and not all_paused,
-        "resume": bool(willing) and bool(document["paused"]),
-        "abort": bool(willing),
-        "force": in_flight,
     }

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, TypeAlias
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.e2e.bridge.conftest import Pages
 from tests.e2e.controller.process import PATIENCE, ROOT, Client, Controller, until
@@ -196,6 +196,42 @@ def test_force_is_a_second_step_of_abort(
     expect(card(page, "one").locator(".line")).to_have_text("delivery aborted")
     (control,) = client.state("one")["controls"]
     assert ("force", "nobody works on it") == (control["kind"], control["reason"])
+
+
+def test_force_is_no_step_where_nothing_is_in_flight(
+    pages: Pages, controller: Controller, client: Client
+) -> None:
+    """What waits in line ends at once by an abort, and no task is there to abandon (R22)."""
+    client.trigger("one")
+    client.trigger("two")
+    page = pages.open(controller)
+    card(page, "two").get_by_role("button", name="Abort").click()
+
+    expect(page.locator("#abort-text")).to_contain_text("Nothing is in flight")
+    expect(page.locator("#abort-force")).to_be_hidden()
+    expect(card(page, "two").locator("[data-do=force]")).to_be_hidden()
+
+
+@pytest.mark.parametrize("word", ["", "pause", "resume", "abort", "force"])
+def test_a_button_is_there_if_the_library_permits_it(
+    pages: Pages, controller: Controller, client: Client, word: str
+) -> None:
+    """Whatever phase the page sees: a row that the library has forgotten has no button (R32)."""
+    client.trigger("one")
+    page = pages.context(controller.url).new_page()
+
+    def permit(route: Route) -> None:
+        answer = route.fetch()
+        listed = answer.json()
+        listed["states"][0]["permitted"] = {word: {"outcome": "applied"}} if word else {}
+        route.fulfill(response=answer, json=listed)
+
+    page.route("**/v1/sequence/sockshop?*", permit)
+    page.goto(f"{controller.url}/bridge/#/sockshop")
+
+    expect(card(page, "one").locator(".line")).to_have_text("delivery running")
+    shown = card(page, "one").locator("[data-do]:visible")
+    assert [word] * bool(word) == [each.get_attribute("data-do") for each in shown.all()]
 
 
 def test_an_open_dialog_knows_what_happens_meanwhile(

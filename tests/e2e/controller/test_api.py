@@ -19,7 +19,18 @@ PROJECT = {"projectName": str, "creationDate": str, "shipyard": str, "stages": l
 STATE = {
     "name": str, "project": str, "service": str, "shkeptncontext": str, "state": str,
     "time": str, "problemTitle": str, "stages": list, "statusLine": str, "sequences": list,
+    "permitted": dict,
 }  # fmt: skip
+APPLIED = {"outcome": "applied", "code": None, "message": ""}
+PERMITTED = {
+    "pause": APPLIED, "abort": APPLIED, "force": APPLIED,
+    "resume": {"outcome": "unchanged", "code": "not_paused", "message": ""},
+}  # fmt: skip
+ABORTING = {
+    "pause": {"outcome": "rejected", "code": "aborting", "message": str},
+    "abort": {"outcome": "unchanged", "code": "already_aborting", "message": ""},
+    "force": APPLIED,
+}
 EVENT = {"specversion": str, "id": str, "source": str, "type": str, "shkeptncontext": str}
 LATEST = {"id": str, "type": str, "time": str}
 
@@ -116,7 +127,8 @@ CONTRACT = [
     Row("GET", "/v1/sequence/sockshop?pageSize=101", 400, ERROR),
     Row("GET", "/v1/sequence/sockshop?nextPageKey=x", 400, ERROR),
     Row("GET", "/v1/sequence/sockshop?fromTime=yesterday", 400, ERROR),
-    Row("GET", "/v1/sequence/sockshop/c1", 200, {**STATE, "explanations": dict, "controls": list}),
+    Row("GET", "/v1/sequence/sockshop/c1", 200,
+        {**STATE, "explanations": dict, "controls": list, "permitted": PERMITTED}),
     Row("GET", "/v1/sequence/sockshop/nobody", 404, ERROR),
     Row("POST", CONTROL, 200, {"outcome": "applied"}, {"state": "pause", "stage": ""}),
     Row("POST", CONTROL, 200, {"outcome": "already_paused"}, {"state": "pause", "stage": ""}),
@@ -126,6 +138,8 @@ CONTRACT = [
     Row("POST", CONTROL, 200, {"outcome": "applied"}, {"state": "abort", "requestId": "r1"}),
     Row("POST", CONTROL, 200, {"outcome": "repeated"}, {"state": "abort", "requestId": "r1"}),
     Row("POST", CONTROL, 400, {**ERROR, "reason": "aborting"}, {"state": "pause"}),
+    Row("GET", "/v1/sequence/sockshop?keptnContext=c1", 200,
+        {"states": [{**STATE, "permitted": ABORTING}]}),
     Row("POST", CONTROL, 200, {"outcome": "applied"}, {"state": "abort", "force": True}),
     Row("POST", CONTROL, 400, {**ERROR, "reason": "already_ended"}, {"state": "pause"}),
     Row("POST", CONTROL, 400, ERROR, {"state": "stop"}),
@@ -179,6 +193,18 @@ def test_a_row_of_the_contract(played: list[tuple[int, Any]], place: int, row: R
     assert row.status == status, body
     assert not differs(row.shape, body), body
     assert row.status == 200 or body["code"] == status
+
+
+def test_nothing_is_permitted_to_what_is_over(client: Client) -> None:
+    """In the list as in the detail; what is live beside it is asked about."""
+    client.trigger("over")
+    client.trigger("live")
+    client.control("over", "abort", force=True)
+    page = client.get("/v1/sequence/sockshop?keptnContext=over,live").json()
+    listed = {state["shkeptncontext"]: state["permitted"] for state in page["states"]}
+
+    assert {"over": {}, "live": PERMITTED} == listed
+    assert [{}, PERMITTED] == [client.state(each)["permitted"] for each in ("over", "live")]
 
 
 def test_every_route_is_in_the_contract(client: Client) -> None:

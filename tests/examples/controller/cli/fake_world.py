@@ -59,6 +59,8 @@ class World:
     tasks: list[str] = attrs.field(factory=lambda: ["deployment", "test"])
     projects: dict[str, Project] = attrs.field(factory=dict)
     now: datetime = BEGIN
+    permitted: tuple[str, ...] = ("pause", "resume", "abort", "force")
+    """What would be applied to what is live."""
 
     def project(self, name: str = "sockshop", *services: str, **more: Any) -> Project:
         """Add a project."""
@@ -142,7 +144,7 @@ class World:
             {
                 "name": name, "project": project.name, "service": event["data"]["service"],
                 "shkeptncontext": context, "stages": [], "sequences": [], "controls": [],
-                "problemTitle": "", "explanations": {},
+                "problemTitle": "", "explanations": {}, "permitted": {},
             },
         )  # fmt: skip
         detail["sequences"].append(shown)
@@ -211,6 +213,9 @@ class World:
         }  # fmt: skip
         detail["stages"][-1]["state"] = state
         text = f"{shown['name']} of {shown['service']} in stage {shown['stage']} is {words}."
+        applied = {"outcome": "applied", "code": None, "message": ""}
+        names = () if shown["endedAt"] else self.permitted
+        detail["permitted"] = dict.fromkeys(names, applied)
         detail["explanations"][shown["id"]] = {"text": text, "waitsFor": waits_for or None}
 
     def shown(self, project: Project) -> Json:

@@ -134,6 +134,21 @@ def test_without_a_project_the_one_of_the_context_is_found(run: CommandLine) -> 
     assert (0, "paused") == (ran.status, run.api.world.projects["sockshop"].contexts[C]["state"])
 
 
+@pytest.mark.parametrize("permitted", [("abort", "force"), ("abort",)])
+def test_force_is_proposed_where_it_is_permitted(
+    run: CommandLine, permitted: tuple[str, ...]
+) -> None:
+    """An abort that waits says what ends it now, if the controller would do that."""
+    run.api.world.project()
+    run.api.world.permitted = permitted
+    run.api.world.trigger(C)
+
+    ran = run(f"abort sequence -c {C}")
+
+    assert (0, "The sequence execution is aborted.") == (ran.status, ran.lines[0])
+    assert ("--force" in ran.out) is ("force" in permitted)
+
+
 def test_a_context_of_two_projects_is_not_guessed(run: CommandLine) -> None:
     """The user has to say which."""
     run.api.world.project("another")

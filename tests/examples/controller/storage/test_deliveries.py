@@ -9,21 +9,22 @@ from hypothesis import strategies as st
 
 from examples.controller.storage.cloudevents import history_of
 from examples.controller.storage.deliveries import Document, begin, mention, tell
-from examples.controller.storage.states import detail_of, state_of
+from examples.controller.storage.states import detail_of, permitted_of, state_of
 from sequencectl import (
-    AbortSequence,
     Applied,
+    Bounds,
     ControlPlane,
     Decision,
-    PauseSequence,
+    Rejected,
     ReportTaskFinished,
     ReportTaskStarted,
-    ResumeSequence,
     TriggerSequence,
+    Unchanged,
 )
 from sequencectl.cloudevents import from_cloudevent
 from sequencectl.events import SequenceTriggered, TaskFinishReported, TaskStartReported
 from sequencectl.testing.strategies import histories, planes
+from tests.support import Host
 
 CAME_AS = TriggerSequence | ReportTaskStarted | ReportTaskFinished
 CAME_IN = SequenceTriggered | TaskStartReported | TaskFinishReported
@@ -61,7 +62,7 @@ def test_a_document_says_what_the_library_says(past: Past) -> None:
 
     for context in {record.context for record in state.sequences.values()}:
         view, document = plane.delivery(state, context), documents[context]
-        shown = state_of(document)
+        shown = state_of(document, {})
         known = {each["id"]: each for each in document["sequences"]}
         assert (view.status_line, view.is_draining) == (shown["statusLine"], shown["draining"])
         assert [pause.stage for pause in view.pauses] == [p["stage"] for p in document["paused"]]
@@ -74,29 +75,43 @@ def test_a_document_says_what_the_library_says(past: Past) -> None:
 
 
 @given(pasts())
-def test_what_can_be_done_is_what_the_library_would_do(past: Past) -> None:
-    """A control is offered when it would be applied to the whole delivery, and only then."""
+def test_what_is_permitted_is_what_the_library_answers(past: Past) -> None:
+    """To every delivery of which something is live, and to no other (R32)."""
     plane, decisions = past
-    state, documents = decisions[-1].state, folded(decisions)
-    now = state.ledger.at
-    assert now is not None
+    state = decisions[-1].state
+    documents = folded(decisions)
 
-    for context in {record.context for record in state.sequences.values()}:
-        commands = {
-            "pause": PauseSequence(context),
-            "resume": ResumeSequence(context),
-            "abort": AbortSequence(context),
+    assert {
+        record.context: {
+            name: answer_of(outcome)
+            for name, outcome in plane.permitted(state, record.sequence_id).items()
         }
-        done = {
-            word: isinstance(plane.decide(state, command, now).outcome, Applied)
-            for word, command in commands.items()
-        }
-        can = state_of(documents[context])["can"]
-        assert done == {word: can[word] for word in commands}
-        forced = plane.decide(state, AbortSequence(context, force=True), now)
-        assert can["force"] is any(
-            getattr(event, "abandoned_task", None) is not None for event in forced.events
-        )
+        for record in state.sequences.values()
+        if not record.phase.has_ended
+    } == permitted_of(documents.values(), plane, state)
+
+
+def answer_of(outcome: Applied | Unchanged | Rejected) -> Document:
+    """An outcome as the API writes it."""
+    match outcome:
+        case Applied():
+            return {"outcome": "applied", "code": None, "message": ""}
+        case Unchanged(code):
+            return {"outcome": "unchanged", "code": code.value, "message": ""}
+        case Rejected(code, message):
+            return {"outcome": "rejected", "code": code.value, "message": message}
+
+
+def test_nothing_is_permitted_to_a_row_that_the_library_has_forgotten() -> None:
+    """The journal keeps it, even as live if it lags behind, and shows no button for it (R33)."""
+    host = Host({"dev": {"delivery": ["deploy"]}}, bounds=Bounds(retain=0))
+    behind = folded((host.trigger("a"),))["a"]
+    host.finish("a")
+    host.trigger("b")
+
+    assert {} == permitted_of([behind], host.plane, host.state)
+    assert {} == detail_of(behind, host.plane, host.state)["permitted"]
+    assert [] == [*detail_of(behind, host.plane, host.state)["explanations"]]
 
 
 @given(pasts())
