@@ -1,5 +1,6 @@
 """Who is accepted, who stands where in line, and who starts (R1–R8)."""
 
+import attrs
 import pytest
 
 from sequencectl import (
@@ -445,6 +446,22 @@ def test_max_waiting_counts_after_superseding_and_spares_who_starts_at_once() ->
 
     assert ["applied", "rejected queue_full", "applied", "rejected queue_full"] == codes
     assert "Stage dev has 0 in line, at most 0." == host.last.outcome.message
+
+
+def test_max_waiting_counts_the_line_of_its_own_lane() -> None:
+    """Whom a newcomer supersedes in another lane makes no room in its own (R6)."""
+    shipyard = Shipyard.of({"dev": {"delivery": ["deploy"], "hotfix": ["deploy"]}})
+    by_service = QueuePolicy(scope="service", mode="latest_only", max_waiting=1)
+    host = Host(ControlPlane(shipyard, queueing=by_service))
+    host.trigger("a")
+    host.trigger("b")
+    host.plane = ControlPlane(shipyard, queueing=attrs.evolve(by_service, scope="stage"))
+    host.trigger("c", sequence="hotfix", service="orders")
+
+    host.trigger("d")
+
+    assert "rejected queue_full" == host.code
+    assert [("b",), ("c",)] == [host.state.line("dev/carts"), host.state.line("dev")]
 
 
 def test_a_frozen_stage_admits_nobody_and_keeps_its_holder() -> None:

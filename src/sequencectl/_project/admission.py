@@ -35,7 +35,7 @@ def trigger(draft: Draft, command: TriggerSequence) -> Outcome:
     if too_large is not None:
         return too_large
     superseded = _superseded(draft, command, definition)
-    refused = _refused(draft, command, len(superseded))
+    refused = _refused(draft, command, superseded)
     if refused is not None:
         return refused
     for record in superseded:
@@ -176,11 +176,14 @@ def _superseded(
     )
 
 
-def _refused(draft: Draft, command: TriggerSequence, superseded: int) -> Rejected | None:
-    """Return why there is no room for a newcomer that supersedes so many; None if there is (R6)."""
+def _refused(
+    draft: Draft, command: TriggerSequence, superseded: tuple[LiveSequence, ...]
+) -> Rejected | None:
+    """Return why there is no room for a newcomer that supersedes these; None if there is (R6)."""
     policy = draft.queueing.for_stage(command.stage)
     lane = draft.queueing.lane(command.stage, command.service)
     queue = draft.state.index.queue(lane)
+    leaving = [record for record in superseded if record.lane == lane]
     is_busy = not has_free_place(draft, lane) or queue.head is not None
     if policy.mode is QueueMode.REJECT_WHEN_BUSY and is_busy:
         return Rejected(RejectedCode.STAGE_BUSY, f"{_lane_named(lane)} is busy.")
@@ -189,7 +192,7 @@ def _refused(draft: Draft, command: TriggerSequence, superseded: int) -> Rejecte
         or draft.state.freeze_of(command.stage) is not None
         or draft.state.pause_of(command.context, command.stage) is not None
     )
-    if is_kept_waiting and len(queue) - superseded >= policy.max_waiting:
+    if is_kept_waiting and len(queue) - len(leaving) >= policy.max_waiting:
         message = f"{_lane_named(lane)} has {len(queue)} in line, at most {policy.max_waiting}."
         return Rejected(RejectedCode.QUEUE_FULL, message)
     return None
