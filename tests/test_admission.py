@@ -464,6 +464,35 @@ def test_max_waiting_counts_the_line_of_its_own_lane() -> None:
     assert [("b",), ("c",)] == [host.state.line("dev/carts"), host.state.line("dev")]
 
 
+def test_who_is_superseded_does_not_keep_the_newcomer_waiting() -> None:
+    """It supersedes first: if it starts at once then, a full line does not refuse it (R6)."""
+    host = latest_only(max_waiting=1)
+    host.trigger("a")
+    host.trigger("b")
+    raised = QueuePolicy(mode="latest_only", limit=2, max_waiting=0)
+    host.plane = ControlPlane(host.plane.shipyard, queueing=raised)
+
+    host.trigger("c")
+
+    assert "applied" == host.code
+    assert [Phase.RUNNING, Phase.SUPERSEDED, Phase.RUNNING] == [host.phase(x) for x in "abc"]
+
+
+def test_whoever_else_waits_keeps_the_newcomer_waiting() -> None:
+    """One that it does not supersede is before it, free place or not (R6)."""
+    host = latest_only(max_waiting=2)
+    host.trigger("a")
+    host.trigger("b", service="orders")
+    host.trigger("c")
+    raised = QueuePolicy(mode="latest_only", limit=2, max_waiting=1)
+    host.plane = ControlPlane(host.plane.shipyard, queueing=raised)
+
+    host.trigger("d")
+
+    assert "rejected queue_full" == host.code
+    assert ("b", "c") == host.state.line("dev")
+
+
 def test_a_frozen_stage_admits_nobody_and_keeps_its_holder() -> None:
     """A freeze stops admission only; unfreeze admits at once (R7)."""
     host = Host(ONE_TASK)

@@ -183,8 +183,9 @@ def _refused(
     policy = draft.queueing.for_stage(command.stage)
     lane = draft.queueing.lane(command.stage, command.service)
     queue = draft.state.index.queue(lane)
-    leaving = [record for record in superseded if record.lane == lane]
-    is_busy = not has_free_place(draft, lane) or queue.head is not None
+    leaving = {record.ticket for record in superseded if record.lane == lane}
+    waits = any(ticket not in leaving for ticket in queue.waiting)
+    is_busy = waits or not has_free_place(draft, lane)
     if policy.mode is QueueMode.REJECT_WHEN_BUSY and is_busy:
         return Rejected(RejectedCode.STAGE_BUSY, f"{_lane_named(lane)} is busy.")
     is_kept_waiting = (
