@@ -493,6 +493,21 @@ def test_whoever_else_waits_keeps_the_newcomer_waiting() -> None:
     assert ("b", "c") == host.state.line("dev")
 
 
+def test_superseded_ones_end_in_the_order_of_their_acceptance() -> None:
+    """As whatever a command addresses; a place that was inherited does not count (R6)."""
+    host = latest_only()
+    host.trigger("holder")
+    host.trigger("a")
+    host.pause("holder")
+    host.trigger("b", priority=5, context="holder")  # held, so it supersedes nobody who waits
+    host.trigger("c")  # takes the place of a, before b
+
+    host.trigger("d", priority=5)
+
+    superseded = [event.subject.sequence_id for event in host.of(SequenceSuperseded)]
+    assert ["a", "b", "c"] == superseded
+
+
 def test_a_frozen_stage_admits_nobody_and_keeps_its_holder() -> None:
     """A freeze stops admission only; unfreeze admits at once (R7)."""
     host = Host(ONE_TASK)

@@ -69,14 +69,14 @@ def test_those_of_one_lane_share_its_name() -> None:
     assert len({id(record.lane) for record in records if record is not None}) == 1
 
 
-def test_namesakes_are_told_by_place() -> None:
-    """Whatever their priorities and ids, the one that was accepted first comes first (R6)."""
+def test_namesakes_are_told_in_the_order_of_the_line() -> None:
+    """By priority, higher first, then by place (R2)."""
     host = Host({"dev": {"delivery": ["deploy"]}})
     host.trigger("holder")
     for sequence_id, priority in (("c", 0), ("a", 5), ("b", -1)):
         host.trigger(sequence_id, priority=priority)
 
-    assert ("c", "a", "b") == host.state.index.in_line("dev", "carts", "delivery")
+    assert ("a", "c", "b") == host.state.index.in_line("dev", "carts", "delivery")
 
 
 def test_an_entry_is_one_object_wherever_it_stands() -> None:

@@ -110,9 +110,9 @@ class Index:
         return self.stages.get(stage, _NO_STAGE)
 
     def in_line(self, stage: str, service: str, sequence: str) -> tuple[str, ...]:
-        """Return the ids of those in line with these names, by place."""
+        """Return the ids of those in line with these names, in the order of the line."""
         found = self.namesakes.get((stage, service, sequence), _NO_TICKETS)
-        return tuple(ticket.sequence_id for ticket in sorted(found, key=attrgetter("place")))
+        return tuple(ticket.sequence_id for ticket in found)
 
     def _change_part(
         self, new: Any, before: SequenceRecord | None, after: SequenceRecord | None

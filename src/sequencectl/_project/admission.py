@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 
 from sequencectl._project.draft import Draft
 from sequencectl._sequence import life
@@ -162,18 +163,19 @@ def _known(draft: Draft, command: TriggerSequence) -> Outcome | None:
 def _superseded(
     draft: Draft, command: TriggerSequence, definition: SequenceDefinition
 ) -> tuple[LiveSequence, ...]:
-    """Return those in line that a newcomer supersedes, by place (R6)."""
+    """Return those in line that a newcomer supersedes, in the order of their acceptance (R6)."""
     if draft.queueing.for_stage(command.stage).mode is not QueueMode.LATEST_ONLY:
         return ()
     priority = priority_of(command, definition)
     is_held = draft.state.pause_of(command.context, command.stage) is not None
     line = draft.state.index.in_line(command.stage, command.service, command.sequence)
     records = (draft.sequence(sequence_id).live for sequence_id in line)
-    return tuple(
+    found = (
         record
         for record in records
         if record.priority <= priority and (record.phase is Phase.HELD or not is_held)
     )
+    return tuple(sorted(found, key=attrgetter("accepted_serial")))
 
 
 def _refused(
