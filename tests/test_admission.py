@@ -125,6 +125,38 @@ def test_a_changed_scope_keeps_the_limit_of_the_stage() -> None:
     assert Phase.RUNNING is host.phase("c")
 
 
+def test_nobody_in_the_lane_of_a_stage_overtakes_those_of_its_services() -> None:
+    """While anybody is in the lane of a stage, a place in one service is offered to all (R1, R2)."""
+    shipyard = Shipyard.of(ONE_TASK)
+    host = Host(ControlPlane(shipyard, queueing=QueuePolicy(scope="service")))
+    for name, service in (("a1", "carts"), ("a2", "carts"), ("b1", "orders")):
+        host.trigger(name, service=service)
+    host.plane = ControlPlane(shipyard, queueing=QueuePolicy())
+    host.trigger("late", service="users")
+    host.plane = ControlPlane(shipyard, queueing=QueuePolicy(limit=2))
+
+    host.finish("b1")
+
+    assert [Phase.RUNNING, Phase.WAITING] == [host.phase("a2"), host.phase("late")]
+
+
+def test_the_resume_of_a_holder_gives_back_no_place() -> None:
+    """It touches no lane: that a limit was raised is seen by the next check, in order (R2, R3)."""
+    shipyard = Shipyard.of(ONE_TASK)
+    host = Host(ControlPlane(shipyard, queueing=QueuePolicy(scope="service")))
+    for name, service in (("a1", "carts"), ("a2", "carts"), ("b1", "orders"), ("b2", "orders")):
+        host.trigger(name, service=service)
+    host.pause("b1")
+    host.plane = ControlPlane(shipyard, queueing=QueuePolicy(limit=2))
+
+    host.resume("b1")
+    resumed = [host.phase("a2"), host.phase("b2")]
+    host.check()
+
+    assert [Phase.WAITING] * 2 == resumed
+    assert ["a2", "b2"] == started(host)[-2:]
+
+
 def test_a_raised_limit_takes_effect_at_the_next_check() -> None:
     """A plane with a higher limit admits at once in a check, in every lane (R3)."""
     host = Host(ONE_TASK)

@@ -223,13 +223,14 @@ def _elsewhere(draft: Draft, lane: str) -> int:
 
 
 def _overlapping(draft: Draft, lane: str) -> list[str]:
-    """Return this lane and those that a place given back in it is offered to, as far as anybody is
-    there.
+    """Return the lanes that may use a place in this one, itself first, skipping empty lanes.
+
+    As long as a stage's own lane is not empty, all lanes of the stage meet in it (R1, R2).
     """
     stage, index = _stage_of(lane), draft.state.index
-    if lane == stage or index.queue(stage).holding:
-        return [lane, *(other for other in index.lanes_of(stage).lanes if other != lane)]
-    return [lane] if index.queue(stage).is_empty else [lane, stage]
+    if lane != stage and index.queue(stage).is_empty:
+        return [lane]
+    return [lane, *(other for other in index.lanes_of(stage).lanes if other != lane)]
 
 
 def _fill(draft: Draft, lane: str) -> None:

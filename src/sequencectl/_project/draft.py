@@ -24,7 +24,7 @@ from sequencectl.events import (
     Subject,
 )
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
-from sequencectl.sequence import EndedSequence, LiveSequence, SequenceRecord
+from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
 from sequencectl.shipyard import Shipyard
 from sequencectl.state import ProjectState
 
@@ -75,7 +75,7 @@ class ProjectSequence:
         if isinstance(after, EndedSequence):
             draft.ended.append(before)
             draft.touched[before.lane] = None
-        elif isinstance(made, SequenceResumed):
+        elif isinstance(made, SequenceResumed) and before.phase is Phase.HELD:
             draft.touched[before.lane] = None
 
 
