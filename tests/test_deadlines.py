@@ -107,18 +107,21 @@ def test_an_unbounded_policy_leaves_no_deadline() -> None:
 
 
 @pytest.mark.parametrize(
-    ("today", "expected"),
+    ("own", "today", "expected"),
     [
-        (TimeoutPolicy(), 180),
-        (TimeoutPolicy(tasks={"deploy": TaskTimeouts(reaction="1m")}), 60),
-        (TimeoutPolicy(tasks={"test": TaskTimeouts(reaction="1m")}), 180),
+        ({}, TimeoutPolicy(), 180),
+        ({}, TimeoutPolicy(tasks={"deploy": TaskTimeouts(reaction="1m")}), 60),
+        ({}, TimeoutPolicy(tasks={"test": TaskTimeouts(reaction="1m")}), 180),
+        ({"reaction": "10s"}, TimeoutPolicy(), 10),
+        ({"reaction": None}, TimeoutPolicy(), 86_400),
+        ({"reaction": None}, TimeoutPolicy(tasks={"deploy": TaskTimeouts(completion="1h")}), 3_600),
     ],
 )
-def test_a_definition_accepted_without_limits_gets_those_of_today(
-    today: TimeoutPolicy, expected: int
+def test_a_definition_accepted_without_a_completion_limit_gets_that_of_today(
+    own: dict[str, str | None], today: TimeoutPolicy, expected: int
 ) -> None:
-    """Where a bounded policy triggers a task without limits of its own, the policy holds (R27)."""
-    tasks = [{"name": "deploy", "timeouts": {"reaction": None, "completion": None}}]
+    """A bounded policy adds what is missing and leaves the task's own reaction limit (R26, R27)."""
+    tasks = [{"name": "deploy", "timeouts": {**own, "completion": None}}]
     host = Host({"dev": {"delivery": tasks}}, timeouts=TimeoutPolicy.unbounded())
     host.trigger("a")
     host.trigger("b")

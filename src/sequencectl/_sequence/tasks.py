@@ -7,7 +7,6 @@ from typing import Final
 
 from sequencectl._sequence.draft import SequenceDraft, after
 from sequencectl.commands import Report, ReportTaskFinished, ReportTaskStarted, TriggerSequence
-from sequencectl.errors import PolicyError
 from sequencectl.events import (
     Cause,
     Control,
@@ -32,7 +31,7 @@ from sequencectl.outcomes import (
     UnchangedCode,
 )
 from sequencectl.payload import EMPTY, FrozenMap, freeze, merge, with_scalars
-from sequencectl.policies import Bounds, ResolvedTimeouts, TimeoutPolicy
+from sequencectl.policies import Bounds, ResolvedTimeouts, TaskTimeouts, TimeoutPolicy
 from sequencectl.sequence import LiveSequence, Phase, TaskRun
 from sequencectl.shipyard.definitions import SequenceDefinition, TaskDefinition
 
@@ -141,15 +140,15 @@ def _schedule(sequence: SequenceDraft) -> bool:
 
 
 def _limits(timeouts: TimeoutPolicy, task: TaskDefinition) -> ResolvedTimeouts:
-    """Return the limits of `task`; those of the policy alone where its own leave it unbounded.
+    """Return the limits of `task`, with the policy's completion limit if it has none of its own.
 
-    That happens only if an earlier, unbounded policy accepted the definition: a task that is
-    triggered today has a deadline by today's policy (R27).
+    It has none only if an earlier, unbounded policy accepted the definition: a task that is
+    triggered today has a deadline by today's policy (R27). Its own reaction limit stays (R26).
     """
-    try:
-        return timeouts.for_task(task.name, task.timeouts)
-    except PolicyError:
-        return timeouts.for_task(task.name)
+    own = task.timeouts
+    if own is not None and own.completion is None and not timeouts.is_unbounded:
+        own = TaskTimeouts(own.reaction)
+    return timeouts.for_task(task.name, own)
 
 
 def _report_start(sequence: SequenceDraft, run: TaskRun, command: ReportTaskStarted) -> Outcome:
