@@ -132,6 +132,20 @@ def test_a_definition_accepted_without_a_completion_limit_gets_that_of_today(
     assert instant(expected) == host.state.next_deadline
 
 
+def test_a_check_fills_lanes_before_anybody_expires() -> None:
+    """Where a limit was raised, whoever has waited too long starts instead (R3, R29)."""
+    host = Host(ONE_TASK, timeouts=TimeoutPolicy(waiting="3s"))
+    host.trigger("a")
+    host.trigger("b")
+    host.trigger("c")
+    host.plane = attrs.evolve(host.plane, queueing=QueuePolicy(limit=2))
+
+    host.at(3).check()
+
+    phases = [Phase.RUNNING, Phase.RUNNING, Phase.EXPIRED]
+    assert phases == [host.phase(each) for each in "abc"]
+
+
 def test_a_delay_counts_from_the_end_of_the_task_before() -> None:
     """The next task is scheduled, then triggered by a check, with limits from then on (R10)."""
     host = Host(DELAYED)

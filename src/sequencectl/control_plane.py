@@ -286,13 +286,13 @@ def _report(draft: Draft, command: Report) -> Outcome:
 
 
 def _check(draft: Draft, command: CheckDeadlines) -> Outcome:
-    """Act on what is due, in order of (instant, place), then admit in every lane (R3, R29)."""
+    """Admit in every lane, then act on what is due, in order of (instant, place) (R3, R29)."""
+    touch_open_lines(draft, draft.state.index.lines)
+    admit(draft)
     for _ in range(command.limit):
         first = draft.state.index.deadlines.first
         if first is None or first[0] > draft.now:
             break
         life.fire(draft.sequence(first[2]))
         close_step(draft)
-    touch_open_lines(draft, draft.state.index.lines)
-    admit(draft)
     return APPLIED if draft.events else Unchanged(UnchangedCode.NOTHING_DUE)
