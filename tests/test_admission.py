@@ -126,7 +126,7 @@ def test_a_changed_scope_keeps_the_limit_of_the_stage() -> None:
 
 
 def test_nobody_in_the_lane_of_a_stage_overtakes_those_of_its_services() -> None:
-    """While anybody is in the lane of a stage, a place in one service is offered to all (R1, R2)."""
+    """With anybody in the lane of a stage, a place in one service is offered to all (R1, R2)."""
     shipyard = Shipyard.of(ONE_TASK)
     host = Host(ControlPlane(shipyard, queueing=QueuePolicy(scope="service")))
     for name, service in (("a1", "carts"), ("a2", "carts"), ("b1", "orders")):

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta, timezone
 
+import attrs
 import pytest
 
 from sequencectl import (

@@ -7,7 +7,16 @@ from typing import Final
 
 import pytest
 
-from sequencectl import Bounds, InvalidValue, ReplayError, Subject, evolve
+from sequencectl import (
+    AbortSequence,
+    Bounds,
+    InvalidValue,
+    Phase,
+    ReplayError,
+    Subject,
+    TimeoutPolicy,
+    evolve,
+)
 from sequencectl.events import Control, FollowUpRefused, SequencesForgotten, StageUnfrozen
 from sequencectl.state import ContextRecord, Ledger, Pause, Remembered
 from tests.support import T0, Host, instant
@@ -114,6 +123,53 @@ def test_a_resume_is_kept_until_something_in_its_scope_is_over(
 
     last = Pause(resumed["stage"], by("bob"), T0) if is_kept else None
     assert {"a": ContextRecord((Pause("prod", by("ann"), T0),), last)} == host.state.contexts
+
+
+def test_a_resume_is_kept_while_another_stage_is_paused() -> None:
+    """A pause inside its scope, and its resume, leave it; one that covers it ends it (R32)."""
+    host = Host(PIPELINE)
+    host.trigger("a")
+    host.pause("a")
+    host.resume("a", actor="ann")
+    seen = []
+    for act, scope in ((host.pause, "staging"), (host.resume, "staging"), (host.pause, None)):
+        act("a", stage=scope, actor="bob")
+        seen.append(host.state.context("a").resumed)
+
+    whole = Pause(None, by("ann"), T0)
+    assert [whole, whole, None] == seen
+
+
+def test_an_end_without_a_task_leaves_the_resume() -> None:
+    """What ends in line has had no task that could be over (R32)."""
+    host = Host(PIPELINE)
+    host.trigger("holder")
+    host.trigger("other", context="a", stage="staging", sequence="evaluation")
+    host.trigger("a")
+    host.pause("a", stage="dev")
+    host.resume("a", stage="dev", actor="ann")
+
+    host.tell(AbortSequence(sequence_id="a"))
+
+    assert Pause("dev", by("ann"), T0) == host.state.context("a").resumed
+
+
+@pytest.mark.parametrize("kind", ["reaction", "total"])
+def test_a_task_that_ran_out_of_time_is_over(kind: str) -> None:
+    """Whether its own limit or that of the sequence ended it (R27, R30, R32)."""
+    limits = TimeoutPolicy(**{"reaction": "1h", kind: "1m"})
+    host = Host(PIPELINE, timeouts=limits)
+    host.trigger("other", context="a", stage="staging", sequence="evaluation")
+    host.trigger("a")
+    host.pause("a", stage="dev")
+    host.resume("a", stage="dev")
+    if kind == "total":
+        host.start("a")
+
+    host.at(60).check()
+
+    assert Phase.TIMED_OUT is host.phase("a")
+    assert None is host.state.context("a").resumed
 
 
 def test_an_abort_that_waits_is_nothing_that_is_over() -> None:

@@ -38,8 +38,8 @@ class Pause:
 class ContextRecord:
     """What a project knows of a context besides its sequences.
 
-    `resumed` is the scope of the last resume as long as no task in it has been over since: a
-    delivery is called resumed until then (R32).
+    `resumed` is the scope of the last resume, as long as no task in it has been over since and no
+    pause covers it again: a delivery is called resumed until then (R32).
     """
 
     pauses: tuple[Pause, ...] = ()

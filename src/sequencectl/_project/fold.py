@@ -27,15 +27,19 @@ from sequencectl.events import (
     SequenceAbortRequested,
     SequenceEvent,
     SequencesForgotten,
+    SequenceTimedOut,
     StageFrozen,
     StageUnfrozen,
     TaskFinished,
+    TaskTimedOut,
 )
 from sequencectl.sequence import EndedSequence, SequenceRecord
 from sequencectl.state import ContextRecord, Freeze, Ledger, Pause, ProjectState, Remembered
 
 _NOBODY: Final = Control()
-_FAR_REACHING: Final = frozenset({TaskFinished, SequenceAbortRequested, *get_args(Ending)})
+_FAR_REACHING: Final = frozenset(
+    {TaskFinished, TaskTimedOut, SequenceAbortRequested, *get_args(Ending)}
+)
 """The events about a sequence that change more than its record."""
 _scratch: Final = scratch_of(ProjectState)
 
@@ -162,7 +166,10 @@ def _with_context(
 def _paused(state: ProjectState, event: ContextPaused) -> ContextRecord:
     before = state.context(event.subject.context)
     pause = Pause(event.subject.stage or None, event.control, event.at)
-    return ContextRecord((*before.pauses, pause))
+    resumed = before.resumed
+    if resumed is not None and pause.stage in {None, resumed.stage}:
+        resumed = None
+    return ContextRecord((*before.pauses, pause), resumed)
 
 
 def _resumed(state: ProjectState, event: ContextResumed) -> ContextRecord:
@@ -170,14 +177,26 @@ def _resumed(state: ProjectState, event: ContextResumed) -> ContextRecord:
     kept = tuple(pause for pause in before.pauses if stage and pause.stage != stage)
     if event.cause is Cause.ENDED:
         return ContextRecord(kept)
+    if stage and before.resumed is not None and before.resumed.stage is None:
+        return ContextRecord(kept, before.resumed)  # the wider one says it already
     return ContextRecord(kept, Pause(stage or None, event.control, event.at))
 
 
 def _settled(contexts: Map[str, ContextRecord], event: SequenceEvent) -> Map[str, ContextRecord]:
-    """Return the contexts, "resumed" no more once a task or a sequence is over (R32)."""
+    """Return the contexts; one is "resumed" no more after a task in that scope is over (R32).
+
+    A task is over when it finishes, when it runs out of time, or when it is abandoned.
+    """
+    match event:
+        case TaskFinished() | TaskTimedOut():
+            pass
+        case SequenceTimedOut() | SequenceAborted() if event.abandoned_task is not None:
+            pass
+        case _:
+            return contexts
     context = event.subject.context
     record = contexts.get(context)
-    if record is None or record.resumed is None or isinstance(event, SequenceAbortRequested):
+    if record is None or record.resumed is None:
         return contexts
     if not record.resumed.covers(event.subject.stage):
         return contexts
