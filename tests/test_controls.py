@@ -145,6 +145,9 @@ def test_scopes_are_checked() -> None:
         codes.append(host.code)
     host.resume("b")
     codes.append(host.code)
+    for stage in ("stagign", "staging"):
+        host.abort("a", stage=stage)
+        codes.append(host.code)
 
     assert [
         "rejected unknown_context",
@@ -152,6 +155,8 @@ def test_scopes_are_checked() -> None:
         "already_paused",
         "applied",
         "rejected unknown_context",
+        "rejected unknown_stage",
+        "rejected not_reached",
     ] == codes
 
 

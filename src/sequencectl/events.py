@@ -137,7 +137,7 @@ class SequenceTriggered(_Event):
     """A sequence was accepted and stands in line.
 
     `parent` is the id of the sequence it follows up on, and `depth` counts how many follow-ups
-    stand before it in that line (R15, R17). `deadline` ends its waiting, `timeout` is that limit.
+    stand before it in that chain (R15, R17). `deadline` ends its waiting, `timeout` is that limit.
     """
 
     lane: str
@@ -397,7 +397,7 @@ class StageUnfrozen(_Event):
 @final
 @attrs.frozen(weakref_slot=False)
 class FollowUpRefused(_Event):
-    """A sequence that should have followed was not triggered: the line is `depth` long (R17).
+    """A sequence that should have followed was not triggered: the chain is `depth` long (R17).
 
     The subject is the sequence that ended: this alone names a sequence after its ending. `stage`
     and `sequence` say what was refused.

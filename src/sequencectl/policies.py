@@ -325,7 +325,7 @@ class Bounds:
     What comes in: `payload_size` bytes of JSON text and `payload_depth` levels in the data of one
     command; `input_size` bytes of JSON text in what has been merged for the next task; `tasks` in a
     sequence; `sources` that work on one task, and `reports` about it; `max_depth` follow-ups in a
-    line, each triggered by the one before. What is kept: `retain` ended contexts, the ids of the
+    chain, each triggered by the one before. What is kept: `retain` ended contexts, the ids of the
     last `remember` ended sequences, and the last `request_ids` of controls.
     """
 

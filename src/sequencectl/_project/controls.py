@@ -123,7 +123,7 @@ def _targets(draft: Draft, command: AbortSequence) -> tuple[LiveSequence, ...] |
     if any(record.stage == stage for record in draft.state.of_context(context)):
         message = f"Nothing of context {context!r} is live in stage {stage} any more."
         return Rejected(RejectedCode.ALREADY_ENDED, message)
-    if draft.shipyard.stage(stage) is None:
+    if not _knows_stage(draft, context, stage):
         return unknown_stage(draft, stage)
     message = f"Context {context!r} has not reached stage {stage}."
     return Rejected(RejectedCode.NOT_REACHED, message)
@@ -153,7 +153,7 @@ def _nothing_live(draft: Draft, context: str) -> Rejected | None:
 
 
 def _knows_stage(draft: Draft, context: str, stage: str) -> bool:
-    """Whether the shipyard has the stage, or the context was there before it was removed."""
+    """Return True if the shipyard has the stage, or the context has been or is paused there (R18)."""
     if draft.shipyard.stage(stage) is not None:
         return True
     pauses = draft.state.context(context).pauses
