@@ -167,6 +167,17 @@ def test_another_queue_policy_takes_over_at_any_moment(monkeypatch: pytest.Monke
     assert caught.value.program.count("(0, changed, ") in {1, 2}
 
 
+def test_nobody_expires_beside_a_place_that_a_raised_limit_made() -> None:
+    """A check fills lanes before it acts on what is due (R3, R29)."""
+    patient = attrs.evolve(PLAIN, timeouts=TimeoutPolicy(waiting="3s"))
+    letters = ("trigger", "check", "wait", "change")
+    alphabet = attrs.evolve(
+        ONE, most=2, letters=letters, then=QueuePolicy(limit=2), tick=timedelta(seconds=3)
+    )
+
+    assert explore(patient, alphabet).is_complete
+
+
 @pytest.mark.parametrize("seconds", [0, 301])
 def test_a_clock_is_behind_by_less_than_the_skew(seconds: int) -> None:
     """Further behind it would be believed, and time would go back."""

@@ -90,6 +90,7 @@ FORGED: list[tuple[Check, str, Forger]] = [
     (i.indexes_equal_their_rebuild, "its records say", live(phase=Phase.HELD)),
     (queue.lanes_keep_their_limit, "hold lane", live(phase=Phase.PAUSED)),
     (queue.the_best_starts_first, "started before", waiting(priority=9)),
+    (queue.nobody_overtakes_across_lanes, "started before", waiting(priority=9)),
     (queue.priority_is_that_of_the_command, "has priority",
         events(e.SequenceTriggered, lambda x: {"priority": x.priority + 1})),
     (queue.no_lane_idles, "free place", live(phase=Phase.WAITING)),

@@ -153,7 +153,7 @@ def _nothing_live(draft: Draft, context: str) -> Rejected | None:
 
 
 def _knows_stage(draft: Draft, context: str, stage: str) -> bool:
-    """Return True if the shipyard has the stage, or the context has been or is paused there (R18)."""
+    """Return True if the shipyard has the stage, or the context was or is paused there (R18)."""
     if draft.shipyard.stage(stage) is not None:
         return True
     pauses = draft.state.context(context).pauses

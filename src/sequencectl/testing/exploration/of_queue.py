@@ -50,6 +50,21 @@ def the_best_starts_first(t: Transition) -> str:
     return ""
 
 
+def nobody_overtakes_across_lanes(t: Transition) -> str:
+    """Nobody starts while a better one waits that could have started instead, in a lane that
+    overlaps (R1, R2).
+    """
+    for event in of(t, e.SequenceStarted):
+        started = t.records[event.subject.sequence_id]
+        assert isinstance(started, LiveSequence), "nothing ends in the decision it starts in"
+        without = [record for record in t.live if record is not started]
+        for other in beside_a_free_place(t.plane, t.after, without):
+            is_better = (-other.priority, other.place) < (-started.priority, started.place)
+            if is_better and overlap(other.lane, started.lane):
+                return f"{started.sequence_id} started before {other.sequence_id}"
+    return ""
+
+
 def priority_is_that_of_the_command(t: Transition) -> str:
     """Priority is the command's, else the definition's, else 0 or the parent's (R2, R15)."""
     for event in of(t, e.SequenceTriggered):
@@ -117,13 +132,21 @@ def _was_let_wait(t: Transition, record: LiveSequence) -> bool:
         if isinstance(event, e.StageUnfrozen)
         else overlap(lanes.get(event.subject.sequence_id, ""), record.lane)
         for event in t.events
-        if isinstance(event, e.Ending | e.SequenceTriggered | e.SequenceResumed | e.StageUnfrozen)
+        if isinstance(event, e.Ending | e.SequenceTriggered | e.StageUnfrozen)
+        or (isinstance(event, e.SequenceResumed) and _was_held(t, event))
     )
+
+
+def _was_held(t: Transition, event: e.SequenceResumed) -> bool:
+    """Return True if the sequence was resumed in line; a holder gives back no place."""
+    was = t.was.get(event.subject.sequence_id)
+    return isinstance(was, LiveSequence) and was.phase is Phase.HELD
 
 
 OF_THE_QUEUE: Final[tuple[Check, ...]] = (
     lanes_keep_their_limit,
     the_best_starts_first,
+    nobody_overtakes_across_lanes,
     priority_is_that_of_the_command,
     no_lane_idles,
     frozen_stages_admit_nobody,
