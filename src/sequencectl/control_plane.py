@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from itertools import pairwise
-from typing import Final, final
+from typing import Any, Final, final
 
 import attrs
 
@@ -95,6 +95,14 @@ class Decision:
             if isinstance(event, SequencesForgotten)
             for sequence_id in event.sequence_ids
         )
+
+    def __repr__(self) -> str:
+        kind, answer = type(self.command).__name__, type(self.outcome).__name__
+        return f"Decision({kind}, {answer}, base={self.base}, serial={self.state.serial})"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """Print the repr: Hypothesis and IPython would print every field of a frozen value."""
+        printer.text(repr(self))
 
     def raise_if_rejected(self) -> None:
         """Raise `CommandRejected` if the command was refused."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Final, final
+from typing import Any, Final, final
 
 import attrs
 
@@ -189,6 +189,14 @@ class ProjectState:
         """Return the ids that were remembered first, `count` of them at most."""
         order = iter(self._remembered_order)
         return tuple(entry[1] for _, entry in zip(range(count), order, strict=False))
+
+    def __repr__(self) -> str:
+        named = f"project={self.project!r}, serial={self.serial}"
+        return f"ProjectState({named}, sequences={len(self._records)})"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """Print the repr: Hypothesis and IPython would print every field of a frozen value."""
+        printer.text(repr(self))
 
     def rebuilt(self) -> ProjectState:
         """Return the same state with every index made anew from the records."""

@@ -9,10 +9,24 @@ from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.vendor.pretty import pretty
 
-from sequencectl import ControlPlane, Decision, ProjectState, evolve, freeze, thaw
+from sequencectl import (
+    ControlPlane,
+    Decision,
+    ProjectState,
+    Shipyard,
+    TriggerSequence,
+    evolve,
+    freeze,
+    thaw,
+)
 from sequencectl.testing import InMemoryStore, strategies
-from sequencectl.testing._walk import PLANE
+from sequencectl.testing._walk import PLANE, START
+
+LONGEST = 2_000
+"""Characters that a drawn value may take where a failing example is printed."""
 
 few = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 
@@ -61,6 +75,50 @@ def test_a_plane_can_decide(plane: ControlPlane) -> None:
 def test_a_payload_is_json(data: dict[str, object]) -> None:
     """It freezes, and thaws to what it was."""
     assert freeze(data) == freeze(thaw(freeze(data)))
+
+
+@st.composite
+def drawn(draw: st.DrawFn) -> dict[str, object]:
+    """A value of every strategy, and the strategies that take values."""
+    plane, decisions = draw(strategies.planes()), draw(strategies.histories())
+    state = draw(strategies.projects())
+    commands = strategies.commands(plane, state)
+    return {
+        "payloads": draw(strategies.payloads()),
+        "shipyards": draw(strategies.shipyards()),
+        "planes": plane,
+        "commands": draw(commands),
+        "histories": decisions,
+        "projects": state,
+        "the strategy of commands": commands,
+        "the strategy of histories": strategies.histories(plane=plane),
+    }
+
+
+@settings(few, max_examples=20)
+@given(drawn())
+def test_a_drawn_value_prints_in_a_few_lines(values: dict[str, object]) -> None:
+    """As Hypothesis shows it in a failing example, and as Python does."""
+    lengths = {name: max(len(pretty(it)), len(repr(it))) for name, it in values.items()}
+
+    assert {} == {name: length for name, length in lengths.items() if length > LONGEST}
+
+
+def test_values_print_what_matters() -> None:
+    """Names, serials and policies; neither records nor indexes."""
+    shipyard = Shipyard.of({"dev": {"delivery": ["deploy", "test"], "undo": ["undo"]}, "qa": None})
+    plane = ControlPlane(shipyard)
+    state = plane.initial("sockshop")
+    command = TriggerSequence("c1", stage="dev", sequence="delivery", data={"much": "data"})
+    decision = plane.decide(state, command, START)
+
+    said = "Shipyard(dev: delivery ['deploy', 'test'], undo ['undo']; qa: )"
+    assert said == repr(shipyard)
+    assert repr(plane).startswith(f"ControlPlane(shipyard={said}, timeouts=")
+    assert "ProjectState(project='sockshop', serial=0, sequences=0)" == repr(state)
+    assert "Decision(TriggerSequence, Applied, base=0, serial=3)" == repr(decision)
+    for value in (shipyard, state, decision):
+        assert repr(value) == pretty(value)
 
 
 def test_without_hypothesis_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,6 +178,13 @@ class Shipyard:
             line = document.line_of(error.where)
             raise DefinitionError(error.where, error.value, error.problem, line=line) from None
 
+    def __repr__(self) -> str:
+        return f"Shipyard({'; '.join(map(_stage_named, self.stages))})"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """Print the repr: Hypothesis and IPython would print every field of a frozen value."""
+        printer.text(repr(self))
+
     def stage(self, name: str) -> StageDefinition | None:
         """Return the stage of this name, or None."""
         return self._stages.get(name)
@@ -263,6 +270,11 @@ class Shipyard:
                         yield _loop([entry for entry, _ in trail], address, path)
                 else:
                     is_on_trail[trail.pop()[0]] = False
+
+
+def _stage_named(stage: StageDefinition) -> str:
+    named = [f"{each.name} {[task.name for task in each.tasks]}" for each in stage.sequences]
+    return f"{stage.name}: {', '.join(named)}"
 
 
 def _loop(trail: list[_Address], address: _Address, path: str) -> Finding:
