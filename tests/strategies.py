@@ -1,4 +1,7 @@
-"""The Hypothesis strategies of the tests: one for each concept, all of them here."""
+"""The Hypothesis strategies of the tests that a host has no use for, one for each concept.
+
+Those of use to hosts are in ``sequencectl.testing.strategies``.
+"""
 
 from __future__ import annotations
 
@@ -70,18 +73,6 @@ def json_keys() -> st.SearchStrategy[str]:
         st.sampled_from(["a", "b", "labels", "a.b", "é"]),
         st.text(st.characters(exclude_categories=["Cs"]), max_size=3),
     )
-
-
-def payloads() -> st.SearchStrategy[dict[str, Any]]:
-    """Plain JSON objects: what a host hands over as data."""
-    values = st.recursive(
-        json_scalars(),
-        lambda inner: st.one_of(
-            st.lists(inner, max_size=4), st.dictionaries(json_keys(), inner, max_size=4)
-        ),
-        max_leaves=12,
-    )
-    return st.dictionaries(json_keys(), values, max_size=5)
 
 
 def task_definitions() -> st.SearchStrategy[TaskDefinition]:

@@ -35,10 +35,10 @@ from sequencectl.cloudevents import (
     to_cloudevent,
 )
 from sequencectl.outcomes import Result, Status
+from sequencectl.testing.strategies import payloads
 from tests.properties.test_naive_model import walk
 from tests.properties.twin import Twin
 from tests.properties.worlds import WORLDS
-from tests.strategies import payloads
 from tests.support import Host, instant
 
 WORLD = {"dev": {"delivery": ["deploy", "test"]}, "prod": {"delivery": {

@@ -28,7 +28,8 @@ from sequencectl.payload import (
     with_scalars,
     without,
 )
-from tests.strategies import json_keys, json_scalars, payloads
+from sequencectl.testing.strategies import payloads
+from tests.strategies import json_keys, json_scalars
 
 
 def as_text(value: object) -> str:

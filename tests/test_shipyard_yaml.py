@@ -18,7 +18,8 @@ from sequencectl.payload import thaw
 from sequencectl.policies import INHERIT, SequenceTimeouts, TaskTimeouts
 from sequencectl.shipyard import Shipyard, TriggeredOn
 from sequencectl.shipyard.yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES
-from tests.strategies import json_keys, json_scalars, payloads
+from sequencectl.testing.strategies import payloads
+from tests.strategies import json_keys, json_scalars
 
 ROOT = Path(__file__).parent.parent
 SOCKSHOP = (ROOT / "examples" / "demo" / "sockshop.yaml").read_text("utf-8")

@@ -16,6 +16,7 @@ from sequencectl import serialization as z
 from sequencectl._wire.encoding import instant_text
 from sequencectl.events import SequenceTriggered
 from sequencectl.state import initial
+from sequencectl.testing.strategies import payloads
 from tests import strategies
 from tests.properties.test_naive_model import walk
 from tests.properties.twin import Twin
@@ -101,7 +102,7 @@ def test_a_sequence_that_is_driven_alone_is_read_back() -> None:
         assert decision.events == z.load_events(z.dump_events(decision.events))
 
 
-@given(strategies.sequence_definitions(), strategies.payloads(), st.datetimes())
+@given(strategies.sequence_definitions(), payloads(), st.datetimes())
 def test_whatever_a_shipyard_and_a_trigger_may_say_is_read_back(
     definition: s.SequenceDefinition, data: dict[str, Any], naive: datetime
 ) -> None:
@@ -148,7 +149,7 @@ NUMBERS: Final = [
 ]
 
 
-@given(strategies.payloads(), st.lists(st.sampled_from(NUMBERS)), st.randoms())
+@given(payloads(), st.lists(st.sampled_from(NUMBERS)), st.randoms())
 def test_equal_payloads_have_equal_bytes(
     data: dict[str, Any], numbers: list[Any], choice: random.Random
 ) -> None:

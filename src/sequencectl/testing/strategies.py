@@ -1,6 +1,7 @@
-"""Hypothesis strategies for a host's own property tests; needs the extra `testing`.
+"""Hypothesis strategies for a host's own property tests; they need the extra `testing`.
 
-Everything they draw is valid; names and ids are few, so that they meet. Test an adapter or a
+One strategy for each concept, and all of them draw valid values. Names and ids are few, so that
+commands are often about the same things. A drawn value prints in a few lines. Test an adapter or a
 controller with what really happens::
 
     @given(histories())
@@ -30,14 +31,19 @@ T = TypeVar("T")
 
 
 def payloads() -> st.SearchStrategy[dict[str, object]]:
-    """Data of a command: plain JSON objects, small."""
-    keys = st.sampled_from(["labels", "a", "it's", "é", ""]) | st.text(
-        st.characters(exclude_categories=["Cs"]), max_size=3
+    """Return small JSON objects in plain Python, as a host hands them over as data."""
+    characters = st.characters(exclude_categories=["Cs"])
+    keys = st.sampled_from(["labels", "a", "a.b", "it's", "é", ""]) | st.text(
+        characters, max_size=3
     )
-    numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-    texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
+    scalars = st.one_of(
+        st.none() | st.booleans() | st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(characters, max_size=10),
+        st.sampled_from([0, 1, 1.0, "", '\x00"\\\n\x7f\u2028é😀']),
+    )
     values = st.recursive(
-        st.none() | st.booleans() | numbers | texts,
+        scalars,
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
         max_leaves=8,
     )
@@ -48,7 +54,9 @@ _PAYLOADS = payloads()
 
 
 def shipyards() -> st.SearchStrategy[Shipyard]:
-    """Two stages whose sequences have up to three tasks and may follow up on one another."""
+    """Return shipyards of two stages. Their sequences have up to three tasks and may trigger one
+    another.
+    """
     task = st.sampled_from([
         "deploy", {"name": "check", "expects": 2}, {"name": "review", "expects": ["x", "it's y"]},
         {"name": "late", "triggeredAfter": "90s", "properties": {"note": ["é"]}},
@@ -67,7 +75,9 @@ def shipyards() -> st.SearchStrategy[Shipyard]:
 
 
 def planes() -> st.SearchStrategy[ControlPlane]:
-    """Control planes with every kind of limit and queue, and bounds small enough to be met."""
+    """Return control planes with every kind of limit and queue, and bounds small enough to be
+    reached.
+    """
     limits = st.none() | st.integers(1, 600).map(lambda seconds: timedelta(seconds=seconds))
     return st.builds(
         ControlPlane,
@@ -85,7 +95,7 @@ def planes() -> st.SearchStrategy[ControlPlane]:
 
 @st.composite
 def commands(draw: st.DrawFn, plane: ControlPlane, state: ProjectState) -> Command:
-    """Commands that a host of `plane` may meet in `state`: mostly about what there is."""
+    """Return commands that a host may give to `plane` in `state`, mostly about what exists."""
     return next_command(plane, state, _picking(draw), lambda: draw(_PAYLOADS))
 
 
@@ -93,7 +103,10 @@ def commands(draw: st.DrawFn, plane: ControlPlane, state: ProjectState) -> Comma
 def histories(
     draw: st.DrawFn, *, plane: ControlPlane | None = None, project: str = "sockshop", most: int = 30
 ) -> tuple[Decision, ...]:
-    """Decisions in a row that changed something, `most` at most, on a plane given or drawn."""
+    """Return decisions, each made on the state of the one before, that all changed something.
+
+    They are made by `plane`, or by one that is drawn, and there are at most `most`.
+    """
     decider = draw(planes()) if plane is None else plane
     state, now, pick = decider.initial(project), START, _picking(draw)
     decisions: list[Decision] = []
@@ -108,7 +121,10 @@ def histories(
 def projects(
     *, plane: ControlPlane | None = None, project: str = "sockshop", most: int = 30
 ) -> st.SearchStrategy[ProjectState]:
-    """States that a project can reach, the initial one left out; arguments as for `histories`."""
+    """Return states that a project can reach, except the initial one.
+
+    The arguments are those of `histories`.
+    """
     past = histories(plane=plane, project=project, most=most).filter(bool)
     return past.map(lambda decisions: decisions[-1].state)
 
