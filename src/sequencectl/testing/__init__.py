@@ -1,9 +1,10 @@
-"""What hosts test with: fakes of the ports and checks for their own adapters.
+"""The kit for tests of hosts: plays, fakes of the ports, and checks of a host's own adapters.
 
-Strategies for Hypothesis are in ``sequencectl.testing.strategies``, adapters that break one promise
-each in ``sequencectl.testing.conformance.broken``, the search through every state in
-``sequencectl.testing.exploration``. Hypothesis, and pytest for the classes, come with the extra
-`testing`.
+Everything here needs nothing but this library; the classes to derive from need pytest to run. Three
+more modules are imported by themselves: `sequencectl.testing.strategies` draws values (it needs
+Hypothesis), `sequencectl.testing.exploration` visits every state of a shipyard, and
+`sequencectl.testing.simulation` plays a host in which everything goes wrong. pytest and Hypothesis
+come with the extra `testing`.
 """
 
 from sequencectl.testing.conformance import (
@@ -18,6 +19,7 @@ from sequencectl.testing.conformance import (
 from sequencectl.testing.conformance.promises import BrokenPromise
 from sequencectl.testing.conformance.trial import Fault, StoreCapabilities
 from sequencectl.testing.fakes import InMemoryStore, ManualClock, RecordingSink
+from sequencectl.testing.plays import Play
 
 __all__ = [
     "BrokenPromise",
@@ -26,6 +28,7 @@ __all__ = [
     "Fault",
     "InMemoryStore",
     "ManualClock",
+    "Play",
     "RecordingSink",
     "StoreCapabilities",
     "StoreContract",

@@ -1,7 +1,7 @@
-"""Walks through what can happen: commands about what there is, decided by a real `ControlPlane`.
+"""Walks: commands about what exists in a project, decided by a real `ControlPlane`.
 
-`tour` is one fixed walk that meets every phase, every kind of event and awkward values; stores and
-sinks are checked with it.
+`tour` is one fixed walk that meets every phase, every kind of event and awkward values. The checks
+of stores and sinks use it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _DATA: Final[Mapping[str, object]] = {
 }
 _MESSAGE: Final = "line one\nline two\t\x00 'quoted' \"é😀\u2028"
 _SEED: Final = 2472
-"""Of a walk that meets everything within 45 decisions and leaves live sequences behind."""
+"""Gives a walk that meets everything in 45 decisions and leaves live sequences at the end."""
 
 
 class Pick(Protocol):
@@ -68,7 +68,7 @@ class Pick(Protocol):
 def next_command(
     plane: ControlPlane, state: ProjectState, pick: Pick, data: Callable[[], Mapping[str, object]]
 ) -> c.Command:
-    """Return a command that a host of `plane` may meet in `state`, mostly about what there is."""
+    """Return a command that a host may give to `plane` in `state`, mostly about what exists."""
     records = [*state.sequences.values()]
     live = [record.context for record in records if not record.phase.has_ended]
     contexts = live * 3 + [record.context for record in records[-2:]] or ["nobody"]
@@ -118,14 +118,14 @@ def next_command(
 
 
 def next_instant(state: ProjectState, now: datetime, pick: Pick) -> datetime:
-    """Return when it is sent: a little later, or when something is due."""
+    """Return the instant of the next command: now, a little later, or at the next deadline."""
     due = state.next_deadline or now
     return pick(*[now, now + timedelta(seconds=1, microseconds=1)] * 3, max(now, due))
 
 
 @final
 class Teller:
-    """A host of one project in memory that keeps every decision."""
+    """A host of one project in memory; it keeps every decision that changed something."""
 
     def __init__(self, project: str) -> None:
         self.state = PLANE.initial(project)
@@ -133,7 +133,7 @@ class Teller:
         self.decisions: list[Decision] = []
 
     def tell(self, command: c.Command, now: datetime | None = None) -> Decision:
-        """Decide a command, a second later or now, and keep what it led to."""
+        """Decide a command at `now`, by default a second later, and keep the decision."""
         self.now = now or self.now + timedelta(seconds=1, microseconds=1)
         decision = PLANE.decide(self.state, command, self.now)
         self.state = decision.state
@@ -147,7 +147,7 @@ class Teller:
 
 
 def tour(project: str) -> tuple[Decision, ...]:
-    """Return the 45 decisions of the one fixed walk; each changed something."""
+    """Return the 45 decisions of the fixed walk; each changed something."""
     chance, host = Random(_SEED), Teller(project)  # noqa: S311 - it shall be the same every time
 
     def pick(*options: T) -> T:
@@ -161,6 +161,6 @@ def tour(project: str) -> tuple[Decision, ...]:
 
 
 def burst(project: str, number: int) -> Decision:
-    """Return one decision that triggers so many sequences at once."""
+    """Return one decision that triggers `number` sequences."""
     host = Teller(project)
     return combine(*(host.trigger(f"s{each}") for each in range(number)))

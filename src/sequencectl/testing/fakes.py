@@ -1,4 +1,4 @@
-"""Fakes of the ports: a clock to turn by hand, a store and a sink in memory."""
+"""Fakes of the ports for tests: a clock that is set by hand, a store and a sink in memory."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from sequencectl.events import Event
 from sequencectl.ports import Appointment
 from sequencectl.state import ProjectState
 
-_START: Final = datetime(2026, 1, 1, 9, tzinfo=UTC)
+START: Final = datetime(2026, 1, 1, 9, tzinfo=UTC)
 
 
 @final
 class ManualClock:
-    """A clock that stands until it is turned."""
+    """A clock that stands still until the test sets it."""
 
-    def __init__(self, start: datetime = _START) -> None:
+    def __init__(self, start: datetime = START) -> None:
         self._now = start
 
     def now(self) -> datetime:
-        """Return the instant it was turned to."""
+        """Return the instant the clock is set to."""
         return self._now
 
     def advance(self, duration: timedelta) -> None:
-        """Turn it on by `duration`; a negative one turns it back."""
+        """Move the clock on by `duration`; a negative duration moves it back."""
         self._now += duration
 
     def turn_to(self, instant: datetime) -> None:
-        """Turn it to an instant."""
+        """Set the clock to an instant."""
         self._now = instant
 
 
 @final
 class InMemoryStore:
-    """A store in memory: atomic because nothing runs beside it, durable as long as it lives."""
+    """A store in memory, for one thread; its content lives as long as the object."""
 
     def __init__(self) -> None:
         self._states: dict[str, ProjectState] = {}
         self._outboxes: dict[str, list[Event]] = {}
 
     def load(self, project: str, *, known: ProjectState | None = None) -> ProjectState | None:  # noqa: ARG002 - states cost nothing here
-        """Return the newest state; `known` is not needed here."""
+        """Return the newest state of a project, None if it has none."""
         return self._states.get(project)
 
     def commit(self, decision: Decision) -> None:
-        """Keep state and events, or raise `Conflict`."""
+        """Keep the state and the events, or raise `Conflict`."""
         stored = self._states.get(decision.project)
         found = 0 if stored is None else stored.serial
         if found != decision.base:
@@ -57,16 +57,16 @@ class InMemoryStore:
         self._outboxes.setdefault(decision.project, []).extend(decision.events)
 
     def pending(self, project: str, *, limit: int) -> Sequence[Event]:
-        """Return the head of the outbox."""
+        """Return the oldest events that were not acknowledged, `limit` at most."""
         return tuple(self._outboxes.get(project, ())[:limit])
 
     def acknowledge(self, project: str, *, through: int) -> None:
-        """Drop the head of the outbox."""
+        """Drop the pending events up to this serial."""
         outbox = self._outboxes.get(project, [])
         self._outboxes[project] = [event for event in outbox if event.serial > through]
 
     def agenda(self, *, limit: int) -> Sequence[Appointment]:
-        """Return unsent projects first, then deadlines by instant."""
+        """Return projects with pending events, then deadlines by instant, `limit` at most."""
         unsent = [Appointment(project, None) for project, box in self._outboxes.items() if box]
         deadlines = [(state.next_deadline, project) for project, state in self._states.items()]
         coming = sorted((at, project) for at, project in deadlines if at is not None)
@@ -75,7 +75,7 @@ class InMemoryStore:
 
 @final
 class RecordingSink:
-    """A sink that keeps what it was given, in order, repeats included."""
+    """A sink that keeps all events it gets in `emitted`, in order, repeats included."""
 
     def __init__(self) -> None:
         self.emitted: list[Event] = []

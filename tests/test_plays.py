@@ -1,0 +1,290 @@
+"""A play: the short test of a host's own shipyard."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sequencectl import (
+    Applied,
+    Bounds,
+    CommandRejected,
+    ControlPlane,
+    InvalidValue,
+    Phase,
+    QueuePolicy,
+    RejectedCode,
+    ReportTaskFinished,
+    Shipyard,
+    TimeoutPolicy,
+    Unchanged,
+    UnchangedCode,
+    UnknownContext,
+    UnknownSequence,
+)
+from sequencectl.events import SequenceStarted, TaskFinishReported, TaskTimedOut
+from sequencectl.testing import Play
+
+PLANE = ControlPlane(
+    Shipyard.of({
+        "dev": {"delivery": ["deploy", {"name": "test", "triggeredAfter": "90s"}]},
+        "qa": {"delivery": {"tasks": ["deploy"], "triggeredOn": ["dev.delivery.finished"]}},
+    }),
+    timeouts=TimeoutPolicy(reaction="3m", waiting="4m"),
+    queueing=QueuePolicy(stages={"qa": QueuePolicy(max_waiting=0)}),
+)  # fmt: skip
+STORY = """\
+[0s] trigger sequence: c1, stage dev, sequence delivery, service carts
+  sequence triggered: c1 dev.delivery
+  sequence started: c1 dev.delivery
+  task triggered: c1 dev.delivery, task deploy
+[0s] report task finished: deploy of c1 dev.delivery for carts, from executor-1, result pass
+  task finish reported: c1 dev.delivery, task deploy, from executor-1, result pass
+  task finished: c1 dev.delivery, task deploy, result pass
+  task scheduled: c1 dev.delivery, task test, due at 1m30s
+[0s] pause sequence: context c1, by ann, lunch
+  context paused: c1, by ann (lunch)
+  sequence paused: c1 dev.delivery
+  sequence drained: c1 dev.delivery
+[0s] pause sequence: context c1
+  unchanged: already_paused
+[0s] wait 2m0s
+[2m0s] resume sequence: context c1
+  context resumed: c1
+  sequence resumed: c1 dev.delivery
+  task triggered: c1 dev.delivery, task test
+[2m0s] trigger sequence: r1, context c1, stage prod, sequence delivery
+  rejected: unknown_stage, The shipyard has no stage 'prod'; it has: dev, qa.
+[2m0s] report task finished: test of c1 dev.delivery for carts, from executor-1, result warning
+  task finish reported: c1 dev.delivery, task test, from executor-1, result warning
+  task finished: c1 dev.delivery, task test, result warning
+  sequence finished: c1 dev.delivery, result warning
+  sequence triggered: c1 qa.delivery
+  sequence started: c1 qa.delivery
+  task triggered: c1 qa.delivery, task deploy
+[2m0s] wait 3m0s
+[5m0s] check deadlines
+  task timed out: c1 qa.delivery, task deploy, \
+Nobody reacted to task deploy in stage qa within 3m0s; it was terminated.
+  sequence timed out: c1 qa.delivery, \
+Nobody reacted to task deploy in stage qa within 3m0s; it was terminated."""
+
+
+def delivered(*contexts: str, tasks: Any = ("deploy",)) -> Play:
+    """A play in which these contexts are delivered to dev, several at once."""
+    shipyard = Shipyard.of({"dev": {"delivery": [*tasks]}})
+    play = Play(ControlPlane(shipyard, queueing=QueuePolicy(limit=9)))
+    for context in contexts:
+        play.trigger(context, stage="dev", sequence="delivery", service=f"of {context}")
+    return play
+
+
+def sources_of(play: Play) -> list[str]:
+    """Who finished, in order."""
+    return [event.source for event in play.events if isinstance(event, TaskFinishReported)]
+
+
+def test_a_story_is_told_and_written_down() -> None:
+    """What was said, what happened and what was refused, each at its instant; ids are readable."""
+    play = Play(PLANE)
+
+    play.trigger("c1", stage="dev", sequence="delivery", service="carts", data={"image": "carts:1"})
+    play.finish("deploy")
+    play.pause("c1", actor="ann", reason="lunch")
+    play.pause("c1")
+    play.wait("2m")
+    assert "delivery paused" == play.status("c1")
+    play.resume("c1")
+    with pytest.raises(CommandRejected) as refused:
+        play.trigger("r1", stage="prod", sequence="delivery", context="c1")
+    play.finish("test", result="warning")
+    play.wait("3m")
+
+    assert RejectedCode.UNKNOWN_STAGE is refused.value.code
+    assert "delivery timed out" == play.status("c1")
+    assert STORY == play.transcript()
+
+
+def test_each_deadline_is_checked_at_its_own_instant() -> None:
+    """A wait stops at every deadline on the way, in order, the one at its end included."""
+    play = Play(PLANE)
+    play.trigger("c1", stage="dev", sequence="delivery")
+    play.wait("1s")
+    play.trigger("c2", stage="dev", sequence="delivery")
+    begin = play.now - timedelta(seconds=1)
+
+    play.wait(timedelta(minutes=5, seconds=59))
+
+    timed_out = [event.at - begin for event in play.events if isinstance(event, TaskTimedOut)]
+    started = [event.at - begin for event in play.events if isinstance(event, SequenceStarted)]
+    assert [timedelta(minutes=3), timedelta(minutes=6)] == timed_out
+    assert [timedelta(0), timedelta(minutes=3)] == started
+    assert timedelta(minutes=6) == play.now - begin
+
+
+def test_a_wait_that_ends_before_a_deadline_does_not_meet_it() -> None:
+    """A microsecond before the deadline the task is still open."""
+    play = Play(PLANE)
+    play.trigger("c1", stage="dev", sequence="delivery")
+
+    play.wait(timedelta(minutes=3, microseconds=-1))
+
+    assert ["deploy"] == [each.triggered.task for each in play.open_tasks()]
+    assert Phase.RUNNING is play.explain("c1").phase
+
+
+@pytest.mark.parametrize(
+    ("expects", "heard", "finishing"),
+    [
+        (None, [], ["executor-1"]),
+        (None, ["x", "y", "y"], ["x", "y", "y"]),
+        (2, [], ["executor-1", "executor-2"]),
+        (2, ["executor-1"], ["executor-1", "executor-2"]),
+        (2, ["x", "y", "z"], ["x", "y"]),
+        (["unit", "e2e"], ["stranger", "unit"], ["e2e", "unit"]),
+    ],
+)
+def test_a_finish_is_that_of_all_who_are_awaited(
+    expects: object, heard: list[str], finishing: list[str]
+) -> None:
+    """Afterwards the task is over; nobody reports more often than is needed."""
+    play = delivered("c1", tasks=[{"name": "test", "expects": expects} if expects else "test"])
+    for source in heard:
+        play.start("test", source=source)
+
+    decision = play.finish("test", data={"seen": True}, status="errored", message="no\ndisk")
+
+    assert finishing == sources_of(play)
+    assert "unchanged" not in play.transcript()
+    assert () == play.open_tasks()
+    assert isinstance(decision.outcome, Applied)
+    assert "no\ndisk" in play.explain("c1").message
+    assert "result pass, status errored, no disk\n" in play.transcript()
+
+
+def test_one_executor_may_finish_before_the_others() -> None:
+    """With a source only that one reports, and the task stays open for the others."""
+    play = delivered("c1", tasks=[{"name": "test", "expects": ["unit", "e2e"]}])
+
+    play.finish("test", source="unit")
+    heard = play.open_tasks()[0].reacted
+    play.finish("test")
+
+    assert ("unit",) == heard
+    assert ["unit", "e2e"] == sources_of(play)
+    assert "unchanged" not in play.transcript()
+
+
+@pytest.mark.parametrize(
+    ("expects", "reacted"),
+    [
+        (None, ("executor-1",)),
+        (3, ("executor-1", "executor-2", "executor-3")),
+        (["unit", "e2e"], ("e2e", "unit")),
+    ],
+)
+def test_a_start_is_that_of_all_who_are_expected(expects: object, reacted: tuple[str, ...]) -> None:
+    """Afterwards nobody is missing, and to start again needs a source."""
+    play = delivered("c1", tasks=[{"name": "test", "expects": expects} if expects else "test"])
+
+    play.start("test")
+    with pytest.raises(InvalidValue, match="source: must be given: all who are expected"):
+        play.start("test")
+
+    assert reacted == play.open_tasks()[0].reacted
+
+
+def test_open_tasks_of_one_name_are_told_apart() -> None:
+    """By context, stage or service; what is meant must be exactly one."""
+    play = delivered("c1", "c2", "c3")
+
+    play.finish("deploy", context="c2")
+    play.start("deploy", service="of c3", stage="dev")
+    with pytest.raises(InvalidValue) as ambiguous:
+        play.finish("deploy", stage="dev")
+
+    assert ["finished", "running"] == [play.explain(one).phase.value for one in ("c2", "c3")]
+    assert (
+        "task: must name one open task with stage='dev', open are: deploy of c1 dev.delivery for "
+        "of c1, deploy of c3 dev.delivery for of c3, got 'deploy'"
+    ) == str(ambiguous.value)
+
+
+def test_a_task_that_is_not_open_is_a_mistake() -> None:
+    """The error lists what is open, or says that nothing is."""
+    with pytest.raises(InvalidValue, match="one open task, open are: none, got 'deploy'"):
+        Play(PLANE).finish("deploy")
+    with pytest.raises(
+        InvalidValue, match=r"open are: deploy of c1 dev\.delivery for of c1, got 7"
+    ):
+        delivered("c1").start(7)  # type: ignore[arg-type]  # that is the mistake
+
+
+def test_people_control_a_delivery() -> None:
+    """Freeze, abort and force act as their commands do, and are written down."""
+    play = delivered("c1", "c2")
+
+    play.freeze("dev", actor="ann", reason="fire")
+    play.trigger("c3", stage="dev", sequence="delivery", priority=0)
+    play.abort("c1")
+    play.abort("c2", stage="dev", force=True, actor="bob")
+    play.unfreeze("dev")
+    play.finish("deploy", context="c1", result="fail")
+
+    assert ["delivery aborted", "delivery aborted", "delivery running"] == [
+        play.status(context) for context in ("c1", "c2", "c3")
+    ]
+    transcript = play.transcript()
+    assert "[0s] abort sequence: context c2, stage dev, force True, by bob\n" in transcript
+    assert "  sequence aborted: c2 dev.delivery, by bob, cause forced, " in transcript
+    assert "  stage frozen: dev, by ann (fire)\n" in transcript
+    assert "sequence: c3, stage dev, sequence delivery, priority 0\n" in transcript
+
+
+def test_any_command_may_be_told() -> None:
+    """A late report changes nothing, and the answer says so."""
+    play = delivered("c1")
+    late = ReportTaskFinished(
+        play.open_tasks()[0].triggered.task_id, source="x", result="pass", data={"much": ["data"]}
+    )
+    play.finish("deploy")
+
+    decision = play.tell(late)
+
+    assert Unchanged(UnchangedCode.LATE) == decision.outcome
+    assert play.state is decision.state
+    assert play.transcript().endswith("for of c1, from x, result pass\n  unchanged: late")
+
+
+def test_forgotten_contexts_are_written_down() -> None:
+    """Their event has no subject; it names the contexts."""
+    shipyard = Shipyard.of({"dev": {"delivery": ["deploy"]}})
+    play = Play(ControlPlane(shipyard, bounds=Bounds(retain=0)))
+    play.trigger("c1", stage="dev", sequence="delivery")
+
+    play.finish("deploy")
+
+    assert play.transcript().endswith("  sequences forgotten: contexts c1")
+
+
+@pytest.mark.parametrize("duration", ["-1s", timedelta(-1), 180, None, "3 minutes"])
+def test_a_wait_is_of_zero_or_more(duration: Any) -> None:
+    """Time never goes back, and a number has no unit."""
+    with pytest.raises(InvalidValue, match="duration: "):
+        Play(PLANE).wait(duration)
+
+
+def test_a_play_is_of_a_plane() -> None:
+    """A shipyard alone has no policies."""
+    with pytest.raises(InvalidValue, match="plane: must be a ControlPlane, got Shipyard"):
+        Play(PLANE.shipyard)  # type: ignore[arg-type]  # that is the mistake
+
+
+def test_questions_about_what_nobody_knows_are_errors() -> None:
+    """As they are for a plane."""
+    with pytest.raises(UnknownContext):
+        Play(PLANE).status("c1")
+    with pytest.raises(UnknownSequence):
+        Play(PLANE).explain("c1")
