@@ -99,7 +99,11 @@ class AsyncEventSink(Protocol):
 
 
 class AsyncStore(Protocol):
-    """`Store` for hosts that await; the same contract, method by method."""
+    """`Store` for hosts that await; the same contract, method by method.
+
+    Calls on one object may overlap at every await. They must do what they would do one after the
+    other.
+    """
 
     async def load(self, project: str, *, known: ProjectState | None = None) -> ProjectState | None:
         """Return the newest state of `project`; None if there never was one."""

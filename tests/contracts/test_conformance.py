@@ -13,7 +13,7 @@ import pytest
 
 from sequencectl import Decision, Event, Phase, ProjectState, TaskTriggered, events, freeze
 from sequencectl.errors import Conflict
-from sequencectl.ports import Appointment, Clock, EventSink, Store
+from sequencectl.ports import Clock, EventSink, Store
 from sequencectl.testing import (
     BrokenPromise,
     ClockContract,
@@ -23,7 +23,6 @@ from sequencectl.testing import (
     RecordingSink,
     StoreCapabilities,
     StoreContract,
-    check_async_store,
     check_clock,
     check_event_sink,
     check_store,
@@ -209,7 +208,7 @@ def test_the_class_fails_as_the_function_does() -> None:
     disk = Disk(BROKEN_STORES["known is trusted"])
     (check,) = (check for check in STORE_CHECKS if str(check) == "known-states")
 
-    with pytest.raises(BrokenPromise, match="Whatever is known, load returns the newest state"):
+    with pytest.raises(BrokenPromise, match="A load returns the newest state, whichever state"):
         StoreContract().test_promise(check, disk.open)
 
 
@@ -316,68 +315,6 @@ def test_what_differs_is_shown_with_the_path_to_it(
         expect_same(expected, seen, "it")
 
     assert str(difference.value).startswith(f"it{said}")
-
-
-# ---------------------------------------------------------------- async stores
-
-
-class AsyncDisk:
-    """A store on a disk that is awaited."""
-
-    def __init__(self, disk: Disk, place: str) -> None:
-        self._store = disk.open(place)
-        self.is_closed = False
-
-    async def load(self, project: str, *, known: ProjectState | None = None) -> ProjectState | None:
-        return self._store.load(project, known=known)
-
-    async def commit(self, decision: Decision) -> None:
-        self._store.commit(decision)
-
-    async def pending(self, project: str, *, limit: int) -> Sequence[Event]:
-        return self._store.pending(project, limit=limit)
-
-    async def acknowledge(self, project: str, *, through: int) -> None:
-        self._store.acknowledge(project, through=through)
-
-    async def agenda(self, *, limit: int) -> Sequence[Appointment]:
-        return self._store.agenda(limit=limit)
-
-
-class ClosedAsyncDisk(AsyncDisk):
-    async def close(self) -> None:
-        self.is_closed = True
-
-
-@pytest.mark.parametrize("kind", [AsyncDisk, ClosedAsyncDisk])
-def test_an_async_store_is_checked_as_a_sync_one(kind: type[AsyncDisk]) -> None:
-    """A sound one passes, with everything it can do; what has a close is closed."""
-    disk = Disk()
-    opened: list[AsyncDisk] = []
-
-    async def make(place: str) -> AsyncDisk:
-        opened.append(kind(disk, place))
-        return opened[-1]
-
-    check_async_store(make, disk.capabilities)
-
-    assert {kind is ClosedAsyncDisk} == {store.is_closed for store in opened}
-
-
-def test_a_broken_async_store_fails() -> None:
-    """It fails with the promise it breaks, and one that cannot be opened with what it raised."""
-    disk = Disk(BROKEN_STORES["known is trusted"])
-
-    async def make(place: str) -> AsyncDisk:
-        return AsyncDisk(disk, place)
-
-    async def locked(_place: str) -> AsyncDisk:
-        raise OSError("locked")
-
-    with pytest.raises(BrokenPromise, match="Whatever is known, load returns the newest state"):
-        check_async_store(make)
-    with pytest.raises(BrokenPromise, match=r"it raised OSError\('locked'\)"):
-        check_async_store(locked)
 
 
 # ---------------------------------------------------------------- what they are driven with

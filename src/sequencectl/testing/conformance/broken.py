@@ -1,17 +1,20 @@
-"""Adapters that break one promise each, so that the checks can be seen to fail.
+"""Adapters that break one promise each. They show that the checks can fail.
 
-Without a flaw they are sound: a `Disk` opens stores in memory by place, kept when they are closed
-and shared by whoever opens the place, and it can be full; a `Topic` is a sink that can be down.
+Without a flaw they are sound. A `Disk` keeps stores in memory by place, also while they are closed,
+and it can be full. An `AsyncDiskStore` is a store on a disk for hosts that await. A `Topic` is a
+sink that can be down.
 """
 
 from __future__ import annotations
 
+from asyncio import sleep
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from threading import Barrier, BrokenBarrierError, Lock, current_thread, main_thread
 from threading import Event as Signal
-from typing import Final, cast, final
+from typing import Any, Final, TypeVar, cast, final
 
 import attrs
 
@@ -23,6 +26,7 @@ from sequencectl.state import ProjectState, initial
 from sequencectl.testing.conformance.trial import ALL, StoreCapabilities
 from sequencectl.testing.fakes import InMemoryStore, ManualClock
 
+T = TypeVar("T")
 _State = ProjectState | None
 _Agenda = Sequence[Appointment]
 _NEW: Final = initial("p").index
@@ -30,7 +34,7 @@ _NEW: Final = initial("p").index
 
 @final
 class _Place:
-    """What a `Disk` keeps at one place, whoever has it open."""
+    """The content of a `Disk` at one place, shared by all stores that are open there."""
 
     def __init__(self) -> None:
         self.kept = InMemoryStore()
@@ -58,7 +62,7 @@ class _Place:
 @final
 @attrs.frozen(kw_only=True)
 class Flaw:
-    """In what a store differs from a sound one."""
+    """How a store differs from a sound one."""
 
     opened: Callable[[_Place], None] = lambda _place: None
     commit: Callable[[_Place, Decision], None] = _Place.commit
@@ -102,7 +106,7 @@ class _DiskStore:
 
 @final
 class Disk:
-    """Opens stores by place, in memory; it has every one of `StoreCapabilities`."""
+    """Opens stores in memory by place, with all of `StoreCapabilities`."""
 
     def __init__(self, flaw: Flaw | None = None) -> None:
         self._flaw = flaw or Flaw()
@@ -110,12 +114,12 @@ class Disk:
         self.capabilities = StoreCapabilities(True, True, True, {"disk full": self.full})
 
     def open(self, place: str) -> _DiskStore:
-        """Open the store at a place, empty if it was never opened before."""
+        """Open the store at a place; a new place is empty."""
         return _DiskStore(self._places.setdefault(place, _Place()), self._flaw)
 
     @contextmanager
     def full(self, place: str) -> Iterator[None]:
-        """Let commits at this place fail while it lasts."""
+        """Make commits at this place fail while the context is entered."""
         self._places[place].is_full = True
         yield
         self._places[place].is_full = False
@@ -206,12 +210,12 @@ BROKEN_STORES: Final[Mapping[str, Flaw]] = {
     ),
     "the agenda keeps old deadlines": Flaw(listed=_with_old_deadlines),
 }
-"""Flaws of stores for a `Disk`, by what is wrong."""
+"""Flaws for the stores of a `Disk`, by what is wrong."""
 
 
 @final
 class Topic:
-    """A sink in memory, with a way to emit of its own if it is broken."""
+    """A sink in memory. Give it one of `BROKEN_SINKS` and it is broken."""
 
     def __init__(self, emit: Callable[[Topic, Sequence[Event]], None] | None = None) -> None:
         self._emit = emit or Topic.publish
@@ -223,18 +227,18 @@ class Topic:
         self._emit(self, events)
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Publish the events, or the first of them and raise `OSError` if it is down."""
+        """Publish the events; while down, publish the first one and raise `OSError`."""
         self.events.extend(events[:1] if self.is_down else events)
         if self.is_down:
             raise OSError("no route to host")
 
     def received(self, project: str) -> Sequence[Event]:
-        """Return what was published, repeats included."""
+        """Return the published events of a project, repeats included."""
         return [event for event in self.events if event.subject.project == project]
 
     @contextmanager
     def down(self) -> Iterator[None]:
-        """Let it lose its connection while this lasts."""
+        """Make the sink unreachable while the context is entered."""
         self.is_down = True
         yield
         self.is_down = False
@@ -275,3 +279,101 @@ BROKEN_CLOCKS: Final[Mapping[str, Callable[[], Clock]]] = {
     "it counts seconds": lambda: ManualClock(cast("datetime", 1_767_258_000.0)),
 }
 """Broken clocks, by what is wrong."""
+
+
+class AsyncDiskStore:
+    """A store on a `Disk` for hosts that await: each call has an await before and after its work.
+
+    Calls that overlap do not disturb each other; the broken ones of `BROKEN_ASYNC_STORES` do.
+    """
+
+    def __init__(self, store: _DiskStore) -> None:
+        self._store = store
+
+    async def load(self, project: str, *, known: _State = None) -> _State:
+        """Return the newest state."""
+        return await self._awaited(partial(self._store.load, project, known=known))
+
+    async def commit(self, decision: Decision) -> None:
+        """Keep state and events, or raise `Conflict`."""
+        await self._awaited(partial(self._store.commit, decision))
+
+    async def pending(self, project: str, *, limit: int) -> Sequence[Event]:
+        """Return the oldest events that were not acknowledged."""
+        return await self._awaited(partial(self._store.pending, project, limit=limit))
+
+    async def acknowledge(self, project: str, *, through: int) -> None:
+        """Drop pending events."""
+        await self._awaited(partial(self._store.acknowledge, project, through=through))
+
+    async def agenda(self, *, limit: int) -> _Agenda:
+        """Return which projects need attention."""
+        return await self._awaited(partial(self._store.agenda, limit=limit))
+
+    async def _awaited(self, work: Callable[[], T]) -> T:
+        await sleep(0)
+        answer = work()
+        await sleep(0)
+        return answer
+
+
+@final
+class _OneCursor(AsyncDiskStore):
+    _cursor: Any
+
+    async def _awaited(self, work: Callable[[], T]) -> T:
+        await sleep(0)
+        self._cursor = work()
+        await sleep(0)
+        return cast("T", self._cursor)
+
+
+@final
+class _OneTransaction(AsyncDiskStore):
+    _found: _State
+
+    async def commit(self, decision: Decision) -> None:
+        self._found = self._store.load(decision.project)
+        await sleep(0)
+        if decision.base != (self._found.serial if self._found else 0):
+            raise Conflict(decision.project, base=decision.base)
+        self._store._place.check_space()
+        self._store._place.write(decision)
+
+
+@final
+class _OneSavepoint(AsyncDiskStore):
+    _saved: dict[str, ProjectState]
+
+    async def commit(self, decision: Decision) -> None:
+        kept = self._store._place.kept
+        self._saved = dict(kept._states)
+        await sleep(0)
+        try:
+            self._store.commit(decision)
+        except Conflict:
+            kept._states = self._saved
+            raise
+
+
+@final
+class _OneCallAtATime(AsyncDiskStore):
+    _is_busy = False
+
+    async def _awaited(self, work: Callable[[], T]) -> T:
+        if self._is_busy:
+            raise RuntimeError("another call is in progress")
+        self._is_busy = True
+        try:
+            return await super()._awaited(work)
+        finally:
+            self._is_busy = False
+
+
+BROKEN_ASYNC_STORES: Final[Mapping[str, Callable[[_DiskStore], AsyncDiskStore]]] = {
+    "a cursor is kept across awaits": _OneCursor,
+    "a transaction is kept across awaits": _OneTransaction,
+    "a conflict undoes what others wrote": _OneSavepoint,
+    "a second call is an error": _OneCallAtATime,
+}
+"""Async stores that only calls that overlap break, by what is wrong."""

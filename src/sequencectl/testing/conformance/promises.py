@@ -1,4 +1,4 @@
-"""What the checks share: a promise that can be broken, and how what was seen is shown."""
+"""A promise that an adapter may break, and how a check shows what it saw."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ T = TypeVar("T")
 
 @final
 class BrokenPromise(AssertionError):
-    """An adapter does not do what its port promises; `promise` is the sentence it breaks."""
+    """An adapter does not do what its port promises.
+
+    `promise` is the sentence that does not hold, `seen` says what the check saw instead.
+    """
 
     def __init__(self, promise: str, seen: str) -> None:
         super().__init__(f"{promise}\n  {seen}")
@@ -27,9 +30,9 @@ class BrokenPromise(AssertionError):
 @final
 @attrs.frozen
 class Check(Generic[T]):
-    """A function that tries whether a promise is kept; its docstring is the promise.
+    """A function that checks one promise; its docstring is the promise.
 
-    `needs` names the capability without which it cannot be tried; empty if it always can.
+    `needs` names the capability it takes; it is empty if every adapter can be checked.
     """
 
     run: Callable[[T], None]
@@ -39,7 +42,7 @@ class Check(Generic[T]):
         return self.run.__name__.replace("_", "-")
 
     def __call__(self, trial: T) -> None:
-        """Raise `BrokenPromise` if it is not kept, or if the adapter raises an error."""
+        """Raise `BrokenPromise` if the promise is broken or the adapter raises an error."""
         try:
             self.run(trial)
         except Exception as error:
@@ -48,27 +51,27 @@ class Check(Generic[T]):
 
 
 class Seen(Exception):
-    """What was seen instead of what is promised."""
+    """The check saw something else than what is promised."""
 
 
 def expect(holds: bool, seen: str) -> None:
-    """Raise `Seen` unless it holds."""
+    """Raise `Seen` with this sentence unless `holds` is true."""
     if not holds:
         raise Seen(seen)
 
 
 def expect_same(expected: object, seen: object, what: str) -> None:
-    """Raise `Seen`, with the path to the first difference, unless the two are equal."""
+    """Raise `Seen` unless both are equal; it shows the path to the first difference."""
     if expected != seen:
         raise Seen(f"{what}{_difference(expected, seen)}")
 
 
 def error_of(action: Callable[[], None], fault: AbstractContextManager[object]) -> Exception | None:
-    """Return what an action raises while a fault lasts; any error may come: it is the adapter's."""
+    """Return the error that `action` raises while the fault lasts, or None."""
     with fault:
         try:
             action()
-        except Exception as error:  # noqa: BLE001 - see above
+        except Exception as error:  # noqa: BLE001 - an adapter may raise any error
             return error
     return None
 
@@ -81,7 +84,7 @@ def _difference(expected: object, seen: object) -> str:
 
 
 def _parts(expected: object, seen: object) -> list[tuple[str, object, object]]:
-    """Return what two values of one type are made of, side by side."""
+    """Return the parts of two values of one type, side by side, each with its path."""
     kind = type(expected)
     if attrs.has(kind):
         names = [field.name for field in attrs.fields(kind) if field.eq]

@@ -19,7 +19,7 @@ from sequencectl.testing.conformance.promises import Check, error_of, expect, ex
 @final
 @attrs.frozen
 class SinkTrial:
-    """A new sink: what its receivers get of a project, in which form, and its faults."""
+    """A new sink, how to read what its receivers got, and its faults."""
 
     emit: Callable[[str, Sequence[Event]], None]
     received: Callable[[str], Sequence[object]]
@@ -27,7 +27,7 @@ class SinkTrial:
     faults: Mapping[str, Callable[[], AbstractContextManager[object]]]
 
     def expect_received(self, project: str, events: Sequence[Event], what: str) -> None:
-        """Expect these events, each for the first time in this order, and nothing else."""
+        """Expect that exactly these events arrived, in this order; repeats do not count."""
         forms = [form for form in map(self.form, events) if form is not None]
         seen: list[object] = []
         for one in self.received(project):
@@ -37,7 +37,7 @@ class SinkTrial:
 
 
 def arrival(trial: SinkTrial) -> None:
-    """When emit returns, all events can be received, in the order of their serials."""
+    """When emit returns, all its events can be received, in the order of their serials."""
     events: list[Event] = []
     for decision in tour("p"):
         trial.emit("p", decision.events)
@@ -46,7 +46,7 @@ def arrival(trial: SinkTrial) -> None:
 
 
 def repeats(trial: SinkTrial) -> None:
-    """Events that come again are no error and keep no others from their receivers."""
+    """Repeated events are no error and do not keep new events from the receivers."""
     events = [event for decision in tour("p") for event in decision.events]
     newest = 0
     for first, last in ((0, 3), (0, 3), (0, 5), (4, 8), (2, 9), (9, 10), (0, len(events))):
@@ -56,7 +56,7 @@ def repeats(trial: SinkTrial) -> None:
 
 
 def several_projects(trial: SinkTrial) -> None:
-    """The events of one project never hide another's or mix with them."""
+    """The events of one project neither hide those of another nor mix with them."""
     projects = ("p", "q 'x'/..")
     tours = [tour(project) for project in projects]
     for decisions in zip(*tours, strict=True):
@@ -68,7 +68,7 @@ def several_projects(trial: SinkTrial) -> None:
 
 
 def failed_emits(trial: SinkTrial) -> None:
-    """An emit that published less than all raises; what it published is the beginning."""
+    """An emit that does not publish all events raises; those it did publish are the first."""
     for name, fault in trial.faults.items():
         project, errors = f"p {name}", 0
         events: list[Event] = []
@@ -93,7 +93,7 @@ SINK_CHECKS: Final = (
 
 
 def aware_utc(clock: Clock) -> None:
-    """A clock's present is an aware datetime in UTC: no naive, no local one."""
+    """A clock returns an aware datetime in UTC: no naive and no local one."""
     now: object = clock.now()
     is_utc = isinstance(now, datetime) and now.utcoffset() == timedelta(0)
     expect(is_utc, f"now() returned {now!r}")

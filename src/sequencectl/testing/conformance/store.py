@@ -1,4 +1,4 @@
-"""The promises of `Store`, one function each, in the order in which they are tried."""
+"""The promises of `Store`, one function each, in the order they are tried."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PROJECTS: Final = (
 
 
 def absent_projects(trial: StoreTrial) -> None:
-    """A project that never was loads None, has nothing pending and is not in the agenda."""
+    """A project without a commit loads as None, has no pending events and no agenda entry."""
     with trial.store() as store:
         for known in (None, PLANE.initial("p"), burst("p", 1).state):
             expect_same(None, store.load("p", known=known), "the loaded state")
@@ -45,7 +45,7 @@ def absent_projects(trial: StoreTrial) -> None:
 
 
 def states(trial: StoreTrial) -> None:
-    """What was committed is what loads: every record, field by field, with its index."""
+    """A load returns the committed state: every record, field by field, with its index."""
     with trial.store() as store:
         for decision in tour("p"):
             store.commit(decision)
@@ -53,7 +53,7 @@ def states(trial: StoreTrial) -> None:
 
 
 def pending_events(trial: StoreTrial) -> None:
-    """What is pending is what was committed and not acknowledged, oldest first, up to a limit."""
+    """The committed events that were not acknowledged are pending, oldest first, up to a limit."""
     done: list[Decision] = []
     sent = 0
     with trial.store() as store:
@@ -71,7 +71,7 @@ def pending_events(trial: StoreTrial) -> None:
 
 
 def acknowledging(trial: StoreTrial) -> None:
-    """Acknowledging drops the pending events up to a serial, no others, and may be repeated."""
+    """An acknowledgement drops the pending events up to a serial and may be repeated."""
     *decisions, last = tour("p")
     events = [event for decision in decisions for event in decision.events]
     sent = 0
@@ -101,7 +101,7 @@ def conflicts(trial: StoreTrial) -> None:
 
 
 def known_states(trial: StoreTrial) -> None:
-    """Whatever is known, load returns the newest state."""
+    """A load returns the newest state, whichever state the caller knows."""
     decisions = tour("p")
     half = len(decisions) // 2
     with trial.store() as store:
@@ -129,7 +129,7 @@ def agenda_order(trial: StoreTrial) -> None:
 
 
 def agenda_changes(trial: StoreTrial) -> None:
-    """The agenda follows every commit and acknowledgement; who needs nobody is not in it."""
+    """The agenda follows every commit and acknowledgement and leaves out idle projects."""
     host, other = Teller("p"), Teller("q")
     with trial.store() as store:
         store.commit(host.trigger("a"))
@@ -146,7 +146,7 @@ def agenda_changes(trial: StoreTrial) -> None:
 
 
 def project_names(trial: StoreTrial) -> None:
-    """Projects stay apart, whatever printable ASCII their names are made of."""
+    """Projects do not mix, whichever printable ASCII characters their names have."""
     hosts = [Teller(project) for project in _PROJECTS]
     with trial.store() as store:
         for number, host in enumerate(hosts):
@@ -160,7 +160,7 @@ def project_names(trial: StoreTrial) -> None:
 
 
 def large_states(trial: StoreTrial) -> None:
-    """Hundreds of sequences, a commit of hundreds of events and a payload of 60 KB survive."""
+    """Hundreds of sequences, hundreds of events in a commit and a payload of 60 KB are kept."""
     many, host = burst("p", 300), Teller("p")
     host.state, host.now = many.state, many.events[-1].at
     large = host.trigger("large", "é" * 30_000)
@@ -171,7 +171,7 @@ def large_states(trial: StoreTrial) -> None:
 
 
 def failed_commits(trial: StoreTrial) -> None:
-    """A commit that fails wrote state and events, or neither; sent again it takes effect once."""
+    """A failed commit wrote both state and events or neither; repeated, it takes effect once."""
     with trial.store() as store:
         for name, fault in trial.faults.items():
             project, errors = f"p {name}", 0
@@ -196,7 +196,7 @@ def failed_commits(trial: StoreTrial) -> None:
 
 
 def restarts(trial: StoreTrial) -> None:
-    """States, unacknowledged events and the agenda are there after a restart."""
+    """States, pending events and the agenda survive a restart."""
     decisions, sent = tour("p"), 0
     for number in range(0, len(decisions), 10):
         with trial.store() as store:
@@ -212,7 +212,7 @@ def restarts(trial: StoreTrial) -> None:
 
 
 def shared_places(trial: StoreTrial) -> None:
-    """What one instance commits or acknowledges holds for every other one at once."""
+    """Every store at a place sees at once what another one there commits or acknowledges."""
     known: ProjectState | None = None
     with trial.store() as one, trial.store() as other:
         for number, decision in enumerate(tour("p")):
@@ -229,7 +229,7 @@ def shared_places(trial: StoreTrial) -> None:
 
 
 def racing_commits(trial: StoreTrial) -> None:
-    """Of several commits at once on one serial exactly one wins."""
+    """Of several concurrent commits on one serial exactly one wins."""
     state = PLANE.initial("p")
     with trial.store() as store, ThreadPoolExecutor(_CONTENDERS) as pool:
         for number in range(5):
@@ -264,7 +264,7 @@ def _commit_at_once(trial: StoreTrial, start: Barrier, decision: Decision) -> Ex
 
 
 def racing_readers(trial: StoreTrial) -> None:
-    """Whoever reads during a commit sees all of it or nothing."""
+    """A read during a commit sees all of it or nothing."""
     decisions = tour("p")
     events = tuple(event for decision in decisions for event in decision.events)
     whole = {decision.state.serial: decision.state for decision in decisions}

@@ -1,4 +1,4 @@
-"""What the checks of a store are made of: a place to open it at, and what is expected of it."""
+"""A place where a check opens its stores, and what the checks expect of a store."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from sequencectl.testing.conformance.promises import Seen, expect, expect_same
 ALL: Final = 10_000
 
 Fault = Callable[[str], AbstractContextManager[object]]
-"""For as long as it is entered, commits at this place fail somewhere on their way."""
+"""Takes a place. While the returned context is entered, commits at that place fail."""
 
 
 @final
 @attrs.frozen
 class StoreCapabilities:
-    """What an adapter's factory can do besides opening a new store; so much more is tried.
+    """What a store and its factory can do besides opening an empty store; each adds checks.
 
-    `reopens`: a place that was opened and closed before is opened again with what was there, as
-    after a restart. `shares`: a place can be open twice at once, as in two processes. `races`: it
-    can be open, and used, in several threads at once. `faults`, by name: ways to make commits fail.
+    `reopens`: a place that was closed can be opened again with its content, as after a restart.
+    `shares`: a place can be open twice at the same time, as in two processes. `races`: stores at
+    one place can be used in several threads at the same time. `faults`, by name: ways to make
+    commits fail.
     """
 
     reopens: bool = False
@@ -40,7 +41,7 @@ class StoreCapabilities:
 
 @final
 class StoreTrial:
-    """A place of its own for one check, where a store can be opened."""
+    """The place of one check, where it can open stores."""
 
     def __init__(
         self, make: Callable[[str], Store], faults: Mapping[str, Fault], name: str
@@ -72,7 +73,7 @@ def commit_all(store: Store, decisions: Sequence[Decision]) -> None:
 def expect_state(
     store: Store, state: ProjectState, what: str, *, known: ProjectState | None = None
 ) -> None:
-    """Expect that this state loads, with an index like that of a rebuild."""
+    """Expect that this state loads, with the index that its records give."""
     loaded = store.load(state.project, known=known)
     expect_same(state, loaded, f"{what}: the loaded state")
     assert loaded is not None
@@ -89,7 +90,7 @@ def expect_outbox(store: Store, project: str, events: Sequence[Event], what: str
 
 
 def expect_stored(store: Store, decisions: Sequence[Decision], what: str, *, sent: int = 0) -> None:
-    """Expect what the last decision led to, and all events after the serial `sent` pending."""
+    """Expect the state of the last decision, and all events after the serial `sent` pending."""
     events = [each for decision in decisions for each in decision.events if each.serial > sent]
     expect_state(store, decisions[-1].state, what)
     expect_outbox(store, decisions[-1].project, events, what)
@@ -98,7 +99,7 @@ def expect_stored(store: Store, decisions: Sequence[Decision], what: str, *, sen
 def expect_agenda(
     store: Store, unsent: Collection[str], deadlines: Mapping[str, datetime | None]
 ) -> None:
-    """Expect the unsent projects and the deadlines; an unsent one's may be missing."""
+    """Expect the unsent projects and the deadlines; those of unsent projects may be missing."""
     entries = [(entry.at, entry.project) for entry in store.agenda(limit=ALL)]
     instants = [at for at, _ in entries]
     now = sorted(project for at, project in entries if at is None)
@@ -115,7 +116,7 @@ def expect_agenda(
 
 
 def expect_conflict(store: Store, decision: Decision, what: str) -> None:
-    """Expect a `Conflict` that tells the truth and leaves everything as it is."""
+    """Expect a `Conflict` that names the right serials and leaves everything unchanged."""
     before = _everything(store, decision.project)
     try:
         store.commit(decision)
