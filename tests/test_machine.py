@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import reduce
 from typing import Any, Final
@@ -582,3 +582,28 @@ def test_a_project_must_have_a_name_that_can_be_stored() -> None:
 
     with pytest.raises(InvalidValue, match="project: must be 1 to 200 printable ASCII"):
         machine.accept(command, T0, project="ü")
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda m, _: m.evolve(None, "no event"), "event: must be an event about one sequence"),
+        (lambda m, s: m.evolve(s, None), "event: must be an event about one sequence, got None"),
+        (lambda m, _: m.evolve("a", None), "state: must be the record of a sequence, or None"),
+        (lambda m, _: m.decide(None, CheckDeadlines(), T0), "state: must be the record"),
+        (lambda m, s: m.decide(s, "pause", T0), "command: must be a command for one sequence"),
+        (lambda m, s: m.decide(s, CheckDeadlines(), "now"), "now: must be an aware datetime"),
+        (lambda m, _: m.start(None, T0), "state: must be the record of a sequence, got None"),
+        (lambda m, s: m.start(s, None), "now: must be an aware datetime, got None"),
+        (lambda m, _: m.accept(None, T0), "command: must be a TriggerSequence, got None"),
+        (lambda m, _: m.accept(TRIGGER, T0, project=None), "project: must be 1 to 200"),
+        (lambda m, _: type(m)("delivery"), "definition: must be a SequenceDefinition"),
+    ],
+)
+def test_a_wrong_type_is_named_and_shown(call: Callable[..., object], said: str) -> None:
+    """Whatever is called with it, the error names the argument and shows the value."""
+    machine = SequenceStateMachine(SequenceDefinition("delivery", TASKS), timeouts=LIMITS)
+    state = machine.accept(TRIGGER, T0).state
+
+    with pytest.raises(InvalidValue, match=f"^{said}"):
+        call(machine, state)

@@ -43,6 +43,11 @@ def values() -> dict[type, Any]:
     }
 
 
+def parts_of(value: Any) -> list[Any]:
+    """What a value has in its fields, whatever its repr and its equality leave out."""
+    return [getattr(value, field.name) for field in attrs.fields(type(value))]
+
+
 @pytest.mark.parametrize("cls", SCRATCHES, ids=lambda cls: cls.__name__)
 def test_a_scratch_copy_is_what_evolve_makes(cls: type) -> None:
     """Whichever field is set, the value has it, the others are kept, the old one is as it was."""
@@ -54,7 +59,8 @@ def test_a_scratch_copy_is_what_evolve_makes(cls: type) -> None:
         setattr(new, field.name, "another")
         new.__class__ = cls
         assert type(new) is cls
-        assert repr(attrs.evolve(value, **{field.alias: "another"})) == repr(new)
+        evolved = attrs.evolve(value, **{field.alias: "another"})
+        assert parts_of(evolved) == parts_of(new)
         for name, kept in before.items():
             assert getattr(new, name) is ("another" if name == field.name else kept)
 

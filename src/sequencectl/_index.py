@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import reduce
 from itertools import chain
 from operator import attrgetter
 from typing import Any, Final, TypeVar, final
@@ -21,6 +22,8 @@ from sequencectl._scratch import scratch_of
 from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
 from sequencectl.stage_queue import EMPTY_QUEUE, Part, StageQueue, Ticket
 
+_Key = TypeVar("_Key")
+_Item = TypeVar("_Item", tuple[int, str], Ticket)
 Numbered = OrderedSet[tuple[int, str]]
 NOTHING: Final[Numbered] = OrderedSet()
 _NO_LANES: Final[OrderedSet[str]] = OrderedSet()
@@ -175,13 +178,11 @@ class Index:
             was, now = before.task, after.task
             if was is not None and now is not None and was.triggered is now.triggered:
                 return self.tasks
-        old, new, tasks = task_ids_of(before), task_ids_of(after), self.tasks
+        known, tasks = () if before is None else before.task_ids, self.tasks
         if after is None:
-            for task_id in old:
-                tasks = tasks.remove(task_id)
-        else:
-            for task_id in new[len(old) :]:
-                tasks = tasks.insert(task_id, after.subject.sequence_id)
+            return reduce(Map.remove, known, tasks)
+        for task_id in after.task_ids[len(known) :]:
+            tasks = tasks.insert(task_id, after.subject.sequence_id)
         return tasks
 
     def _namesakes(
@@ -193,7 +194,7 @@ class Index:
         key = names_of(record)
         line = self.namesakes.get(key, _NO_TICKETS)
         line = line.add(ticket) if is_in_line else line.remove(ticket)
-        return self.namesakes.insert(key, line) if line else self.namesakes.remove(key)
+        return _put(self.namesakes, key, line)
 
 
 _scratch: Final = scratch_of(Index)
@@ -214,16 +215,19 @@ def waiting_line(lane: str, queue: StageQueue) -> tuple[int, str] | None:
 
 
 def _relined(
-    lines: Map[str, Numbered],
-    stage: str,
-    was: tuple[int, str] | None,
-    now: tuple[int, str] | None,
+    lines: Map[str, Numbered], stage: str, was: tuple[int, str] | None, now: tuple[int, str] | None
 ) -> Map[str, Numbered]:
     """Return the lines after one of a stage changed from `was` to `now`."""
     if was == now:
         return lines
-    line = lines.get(stage, NOTHING).exchange(was, now)
-    return lines.insert(stage, line) if line else lines.remove(stage)
+    return _put(lines, stage, lines.get(stage, NOTHING).exchange(was, now))
+
+
+def _put(
+    parts: Map[_Key, OrderedSet[_Item]], key: _Key, part: OrderedSet[_Item]
+) -> Map[_Key, OrderedSet[_Item]]:
+    """Return the map with `part` under `key`, or without the key if the part is empty."""
+    return parts.insert(key, part) if part else parts.remove(key)
 
 
 # ---------------------------------------------------------------- what a record contributes
@@ -251,19 +255,7 @@ def deadline_of(record: SequenceRecord | None) -> Deadline | None:
     return first[0], record.place, record.subject.sequence_id
 
 
-def task_ids_of(record: SequenceRecord | None) -> tuple[str, ...]:
-    """Return the ids of a record's tasks in order, the one in flight last; none goes away again."""
-    if record is None:
-        return ()
-    over = tuple([run.task_id for run in record.runs])
-    in_flight = record.task if isinstance(record, LiveSequence) else None
-    return over if in_flight is None else (*over, in_flight.task_id)
-
-
 # ---------------------------------------------------------------- many records at once
-
-_Key = TypeVar("_Key")
-_Item = TypeVar("_Item", tuple[int, str], Ticket)
 
 
 def index_of(records: Iterable[SequenceRecord]) -> Index:
@@ -284,7 +276,7 @@ def index_of(records: Iterable[SequenceRecord]) -> Index:
         lines=lines,
         contexts=contexts,
         ended_contexts=ended_contexts,
-        tasks=Map((task, record.sequence_id) for record in kept for task in task_ids_of(record)),
+        tasks=Map((task, record.sequence_id) for record in kept for task in record.task_ids),
         deadlines=OrderedSet(at for at in map(deadline_of, live) if at is not None),
         namesakes=namesakes,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from itertools import pairwise
@@ -10,40 +10,19 @@ from typing import Any, Final, final
 
 import attrs
 
+import sequencectl.commands as c
 from sequencectl._project.admission import admit, touch_open_lines, trigger
 from sequencectl._project.controls import control
 from sequencectl._project.draft import Draft
 from sequencectl._project.follow_ups import close_step
 from sequencectl._sequence import life, tasks
 from sequencectl._sequence.draft import checked_project
-from sequencectl.commands import (
-    AbortSequence,
-    CheckDeadlines,
-    Command,
-    CommandRejected,
-    ContextControl,
-    FreezeStage,
-    PauseSequence,
-    Report,
-    ReportTaskFinished,
-    ReportTaskStarted,
-    ResumeSequence,
-    TriggerSequence,
-    UnfreezeStage,
-)
-from sequencectl.errors import (
-    DefinitionError,
-    InvalidValue,
-    PolicyError,
-    UnknownSequence,
-    required,
-)
+from sequencectl.errors import InvalidValue, UnknownSequence, required
 from sequencectl.events import Event, SequencesForgotten
 from sequencectl.outcomes import APPLIED, Applied, Outcome, Rejected, Unchanged, UnchangedCode
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.sequence import SequenceRecord
-from sequencectl.shipyard import Finding, FindingCode, Shipyard, did_you_mean
-from sequencectl.shipyard.definitions import TaskDefinition
+from sequencectl.shipyard import Finding, Shipyard
 from sequencectl.state import ProjectState
 from sequencectl.state import initial as _initial
 from sequencectl.views import DeliveryView, Explanation, OpenTask, delivery, explain, open_tasks
@@ -62,7 +41,7 @@ class Decision:
     state: ProjectState
     events: tuple[Event, ...]
     outcome: Outcome
-    command: Command
+    command: c.Command
 
     @property
     def project(self) -> str:
@@ -107,7 +86,7 @@ class Decision:
     def raise_if_rejected(self) -> None:
         """Raise `CommandRejected` if the command was refused."""
         if isinstance(self.outcome, Rejected):
-            raise CommandRejected(self.outcome.code, self.outcome.message, self.command)
+            raise c.CommandRejected(self.outcome.code, self.outcome.message, self.command)
 
 
 def combine(*decisions: Decision) -> Decision:
@@ -156,54 +135,20 @@ class ControlPlane:
     bounds: Bounds = attrs.field(factory=Bounds, kw_only=True, validator=required(Bounds))
 
     def __attrs_post_init__(self) -> None:
-        for stage in self.shipyard.stages:
-            for sequence in stage.sequences:
-                where = f"{stage.name}.{sequence.name}"
-                number = len(sequence.tasks)
-                if number > self.bounds.tasks:
-                    problem = f"must be at most {self.bounds.tasks} tasks"
-                    raise DefinitionError(f"{where}.tasks", number, problem)
-                for task in sequence.tasks:
-                    self._check_task(f"{where}.{task.name}", task)
-
-    def _check_task(self, where: str, task: TaskDefinition) -> None:
-        try:
-            self.timeouts.for_task(task.name, task.timeouts)
-        except PolicyError as error:
-            path = f"{where}.timeouts.completion"
-            raise DefinitionError(path, error.value, error.problem) from error
-        expects, most = task.expects, self.bounds.sources
-        if expects is None:
-            return
-        number = expects if isinstance(expects, int) else len(expects)
-        if number > most:
-            raise DefinitionError(f"{where}.expects", number, f"must be at most {most} sources")
+        self.shipyard.check(self.timeouts, self.bounds)
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what is legal and looks like a mistake, in the shipyard and in the policies.
 
-        What `Shipyard.findings` returns comes first; then the stages in the queue policy, and the
-        tasks in the time limits, that the shipyard does not have. Print them when the host starts.
+        Print it when the host starts. `Shipyard.findings` says in which order.
         """
-        return (*self.shipyard.findings(), *self._policy_findings())
-
-    def _policy_findings(self) -> Iterator[Finding]:
-        stages = [stage.name for stage in self.shipyard.stages]
-        for name, _ in self.queueing.stages:
-            if name not in stages:
-                said = f"stages[{name!r}] names no stage{did_you_mean(name, stages)}"
-                yield Finding(FindingCode.UNKNOWN_STAGE, f"queueing.stages[{name!r}]", said)
-        tasks = self.shipyard.task_names
-        for name, _ in self.timeouts.tasks:
-            if name not in tasks:
-                said = f"tasks[{name!r}] names no task{did_you_mean(name, tasks)}"
-                yield Finding(FindingCode.UNKNOWN_TASK, f"timeouts.tasks[{name!r}]", said)
+        return self.shipyard.findings(queueing=self.queueing, timeouts=self.timeouts)
 
     def initial(self, project: str) -> ProjectState:
         """Return the state of a project in which nothing has happened; ASCII names only."""
         return _initial(checked_project(project))
 
-    def decide(self, state: ProjectState, command: Command, now: datetime) -> Decision:
+    def decide(self, state: ProjectState, command: c.Command, now: datetime) -> Decision:
         """Return what `command` leads to; never raises for a race.
 
         `now` is the host's clock, aware; see R29 for what it is taken for. Raises `InvalidValue`
@@ -257,24 +202,26 @@ def _known(state: ProjectState, sequence_id: str) -> SequenceRecord:
     return record
 
 
-def _controls_of(context: str, actor: str) -> Mapping[str, ContextControl]:
+def _controls_of(context: str, actor: str) -> Mapping[str, c.ContextControl]:
     return {
-        "pause": PauseSequence(context, actor=actor),
-        "resume": ResumeSequence(context, actor=actor),
-        "abort": AbortSequence(context, actor=actor),
-        "force": AbortSequence(context, force=True, actor=actor),
+        "pause": c.PauseSequence(context, actor=actor),
+        "resume": c.ResumeSequence(context, actor=actor),
+        "abort": c.AbortSequence(context, actor=actor),
+        "force": c.AbortSequence(context, force=True, actor=actor),
     }
 
 
-def _decide(draft: Draft, command: Command) -> Outcome:
+def _decide(draft: Draft, command: c.Command) -> Outcome:
     match command:
-        case TriggerSequence():
+        case c.TriggerSequence():
             outcome = trigger(draft, command)
-        case ReportTaskStarted() | ReportTaskFinished():
+        case c.ReportTaskStarted() | c.ReportTaskFinished():
             outcome = _report(draft, command)
-        case PauseSequence() | ResumeSequence() | AbortSequence() | FreezeStage() | UnfreezeStage():
+        case c.PauseSequence() | c.ResumeSequence() | c.AbortSequence():
             outcome = control(draft, command)
-        case CheckDeadlines():
+        case c.FreezeStage() | c.UnfreezeStage():
+            outcome = control(draft, command)
+        case c.CheckDeadlines():
             return _check(draft, command)
         case _:
             raise InvalidValue("command", command, "must be one of the commands of sequencectl")
@@ -283,7 +230,7 @@ def _decide(draft: Draft, command: Command) -> Outcome:
     return outcome
 
 
-def _report(draft: Draft, command: Report) -> Outcome:
+def _report(draft: Draft, command: c.Report) -> Outcome:
     """Count a report for the task in flight it names; anything else changes nothing (R13)."""
     sequence_id = draft.state.index.tasks.get(command.task_id)
     if sequence_id is None:
@@ -293,7 +240,7 @@ def _report(draft: Draft, command: Report) -> Outcome:
     return tasks.report(draft.sequence(sequence_id), command)
 
 
-def _check(draft: Draft, command: CheckDeadlines) -> Outcome:
+def _check(draft: Draft, command: c.CheckDeadlines) -> Outcome:
     """Admit in every lane, then act on what is due, in order of (instant, place) (R3, R29)."""
     touch_open_lines(draft, draft.state.index.lines)
     admit(draft)

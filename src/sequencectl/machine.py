@@ -12,6 +12,8 @@ from typing import ParamSpec, assert_never, final
 
 import attrs
 
+import sequencectl.commands as c
+import sequencectl.events as e
 from sequencectl._sequence import life
 from sequencectl._sequence.draft import (
     EventType,
@@ -23,28 +25,7 @@ from sequencectl._sequence.draft import (
 from sequencectl._sequence.fold import fold
 from sequencectl._sequence.rulebook import next_phase
 from sequencectl._sequence.tasks import payload_refusal, priority_of, report
-from sequencectl.commands import (
-    AbortSequence,
-    CheckDeadlines,
-    CommandRejected,
-    PauseSequence,
-    Report,
-    ReportTaskFinished,
-    ReportTaskStarted,
-    ResumeSequence,
-    SequenceCommand,
-    TriggerSequence,
-)
 from sequencectl.errors import InvalidValue, required
-from sequencectl.events import (
-    Control,
-    Ending,
-    SequenceEvent,
-    SequenceMove,
-    SequenceStarted,
-    SequenceTriggered,
-    Subject,
-)
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.policies import Bounds, TimeoutPolicy
 from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
@@ -60,9 +41,9 @@ class SequenceDecision:
 
     before: SequenceRecord | None
     state: SequenceRecord | None
-    events: tuple[SequenceEvent, ...]
+    events: tuple[e.SequenceEvent, ...]
     outcome: Outcome
-    command: TriggerSequence | SequenceCommand | None
+    command: c.TriggerSequence | c.SequenceCommand | None
 
     @property
     def next_deadline(self) -> datetime | None:
@@ -74,7 +55,7 @@ class SequenceDecision:
     def raise_if_rejected(self) -> None:
         """Raise `CommandRejected` if the command was refused."""
         if isinstance(self.outcome, Rejected) and self.command is not None:
-            raise CommandRejected(self.outcome.code, self.outcome.message, self.command)
+            raise c.CommandRejected(self.outcome.code, self.outcome.message, self.command)
 
 
 @final
@@ -99,12 +80,13 @@ class SequenceStateMachine:
             self.timeouts.for_task(task.name, task.timeouts)
 
     def accept(
-        self, command: TriggerSequence, now: datetime, *, project: str = ""
+        self, command: c.TriggerSequence, now: datetime, *, project: str = ""
     ) -> SequenceDecision:
         """Return the decision that puts a sequence in the host's line, waiting (R8, R26)."""
-        _check_trigger(command)
+        if not isinstance(command, c.TriggerSequence):
+            raise InvalidValue("command", command, "must be a TriggerSequence")
         now = checked_instant(now)
-        if project:
+        if project != "":
             checked_project(project)
         if command.sequence != self.definition.name:
             message = f"This machine runs {self.definition.name!r}, not {command.sequence!r}."
@@ -114,18 +96,14 @@ class SequenceStateMachine:
         if too_large is not None:
             return SequenceDecision(None, None, (), too_large, command)
         waiting = self.timeouts.waiting_for(self.definition.timeouts)
-        event = SequenceTriggered(
+        subject = e.Subject(
+            project, command.context, command.stage, command.sequence, command.service,
+            command.sequence_id, command.revision,
+        )  # fmt: skip
+        event = e.SequenceTriggered(
             1,
             now,
-            Subject(
-                project,
-                command.context,
-                command.stage,
-                command.sequence,
-                command.service,
-                command.sequence_id,
-                command.revision,
-            ),
+            subject,
             lane=command.stage,
             place=1,
             priority=priority_of(command, self.definition),
@@ -142,30 +120,33 @@ class SequenceStateMachine:
         Raises `IllegalTransition` if it does not wait: who starts, and when, is the host's line.
         """
         sequence = self._draft(state, now)
-        next_phase(state.phase, SequenceStarted)
+        next_phase(state.phase, e.SequenceStarted)
         life.start(sequence)
         return sequence.decision(APPLIED, None)
 
     def decide(
-        self, state: SequenceRecord, command: SequenceCommand, now: datetime
+        self, state: SequenceRecord, command: c.SequenceCommand, now: datetime
     ) -> SequenceDecision:
         """Return what `command` leads to; never raises for a race.
 
         Raises `InvalidValue` for a mistake of the program: a naive instant, a wrong type.
         """
-        if not isinstance(command, SequenceCommand):
+        if not isinstance(command, c.SequenceCommand):
             raise InvalidValue("command", command, "must be a command for one sequence")
         sequence = self._draft(state, now)
-        if isinstance(state, EndedSequence):
-            return sequence.decision(_answer_of_ended(state, command), command)
         return sequence.decision(_decide(sequence, state, command), command)
 
     @staticmethod
-    def evolve(state: SequenceRecord | None, event: SequenceEvent) -> SequenceRecord:
+    def evolve(state: SequenceRecord | None, event: e.SequenceEvent) -> SequenceRecord:
         """Return the state after `event`; `state` is None before the sequence was triggered.
 
-        Raises `ReplayError` or `IllegalTransition` if the event does not follow.
+        Raises `ReplayError` or `IllegalTransition` if the event does not follow, and `InvalidValue`
+        for values of another type.
         """
+        if state is not None and not isinstance(state, SequenceRecord):
+            raise InvalidValue("state", state, "must be the record of a sequence, or None")
+        if not isinstance(event, e.SequenceEvent):
+            raise InvalidValue("event", event, "must be an event about one sequence")
         return fold(state, event)
 
     def _draft(self, state: SequenceRecord, now: datetime) -> _SequenceDraft:
@@ -180,60 +161,58 @@ class SequenceStateMachine:
 class _SequenceDraft:
     """One sequence without a project in the middle of a decision; see `SequenceDraft`."""
 
-    __slots__ = ("_before", "_events", "_state", "bounds", "now", "timeouts")
+    __slots__ = ("_before", "_events", "bounds", "now", "state", "timeouts")
 
     def __init__(
         self, state: SequenceRecord, now: datetime, timeouts: TimeoutPolicy, bounds: Bounds
     ) -> None:
-        self._before = self._state = state
-        self._events: list[SequenceEvent] = []
+        self._before = self.state = state
+        self._events: list[e.SequenceEvent] = []
         self.now = now
         self.timeouts = timeouts
         self.bounds = bounds
 
     @property
     def next_serial(self) -> int:
-        return self._state.serial + 1
+        return self.state.serial + 1
 
     @property
     def live(self) -> LiveSequence:
-        assert isinstance(self._state, LiveSequence)
-        return self._state
-
-    @property
-    def has_ended(self) -> bool:
-        return isinstance(self._state, EndedSequence)
+        assert isinstance(self.state, LiveSequence)
+        return self.state
 
     def apply(
         self,
-        event: EventType[P, SequenceMove | Ending],
+        event: EventType[P, e.SequenceMove | e.Ending],
         *fields: P.args,
         **named: P.kwargs,
     ) -> None:
-        made = event(self.next_serial, self.now, self._state.subject, *fields, **named)
-        self._state = fold(self._state, made)
+        made = event(self.next_serial, self.now, self.state.subject, *fields, **named)
+        self.state = fold(self.state, made)
         self._events.append(made)
 
-    def decision(self, outcome: Outcome, command: SequenceCommand | None) -> SequenceDecision:
-        return SequenceDecision(self._before, self._state, tuple(self._events), outcome, command)
+    def decision(self, outcome: Outcome, command: c.SequenceCommand | None) -> SequenceDecision:
+        return SequenceDecision(self._before, self.state, tuple(self._events), outcome, command)
 
 
-def _check_trigger(command: object) -> None:
-    if not isinstance(command, TriggerSequence):
-        raise InvalidValue("command", command, "must be a TriggerSequence")
-
-
-def _decide(sequence: _SequenceDraft, record: LiveSequence, command: SequenceCommand) -> Outcome:
+def _decide(
+    sequence: _SequenceDraft, record: SequenceRecord, command: c.SequenceCommand
+) -> Outcome:
+    """Apply a command; a sequence that is over absorbs everything (R24)."""
     match command:
-        case ReportTaskStarted() | ReportTaskFinished():
-            if _knows_task(record, command):
-                return report(sequence, command)
-            return Unchanged(UnchangedCode.UNKNOWN_TASK)
-        case PauseSequence() | ResumeSequence() | AbortSequence():
-            refusal = _not_addressed(record, command)
-            return refusal if refusal is not None else _control(sequence, record, command)
-        case CheckDeadlines():
-            return _check(sequence, record, command)
+        case c.ReportTaskStarted() | c.ReportTaskFinished():
+            if command.task_id not in record.task_ids:
+                return Unchanged(UnchangedCode.UNKNOWN_TASK)
+            if isinstance(record, EndedSequence):
+                return Unchanged(UnchangedCode.LATE)
+            return report(sequence, command)
+        case c.PauseSequence() | c.ResumeSequence() | c.AbortSequence():
+            if isinstance(record, EndedSequence):
+                message = f"Sequence {record.sequence_id!r} has ended."
+                return Rejected(RejectedCode.ALREADY_ENDED, message)
+            return _not_addressed(record, command) or _control(sequence, record, command)
+        case c.CheckDeadlines():
+            return _check(sequence, command)
         case _:
             assert_never(command)
 
@@ -241,41 +220,40 @@ def _decide(sequence: _SequenceDraft, record: LiveSequence, command: SequenceCom
 def _control(
     sequence: _SequenceDraft,
     record: LiveSequence,
-    command: PauseSequence | ResumeSequence | AbortSequence,
+    command: c.PauseSequence | c.ResumeSequence | c.AbortSequence,
 ) -> Outcome:
     sequence_id, phase = record.sequence_id, record.phase
-    if isinstance(command, AbortSequence):
-        by = Control(command.actor, command.reason, command.request_id)
+    if isinstance(command, c.AbortSequence):
+        by = e.Control(command.actor, command.reason, command.request_id)
         is_changed = life.abort(sequence, by, force=command.force)
         return APPLIED if is_changed else Unchanged(UnchangedCode.ALREADY_ABORTING)
     if phase is Phase.ABORTING:
         return Rejected(RejectedCode.ABORTING, f"Sequence {sequence_id!r} is being aborted.")
-    if isinstance(command, PauseSequence):
+    if isinstance(command, c.PauseSequence):
         life.pause(sequence)
         return Unchanged(UnchangedCode.ALREADY_PAUSED) if phase.is_paused else APPLIED
     life.resume(sequence)
     return APPLIED if phase.is_paused else Unchanged(UnchangedCode.NOT_PAUSED)
 
 
-def _check(sequence: _SequenceDraft, record: LiveSequence, command: CheckDeadlines) -> Outcome:
+def _check(sequence: _SequenceDraft, command: c.CheckDeadlines) -> Outcome:
     """Act on what is due; a task that is triggered late may be due again at a second look."""
     outcome: Outcome = Unchanged(UnchangedCode.NOTHING_DUE)
     for _ in range(command.limit):
-        if record.next_deadline is None or record.next_deadline[0] > sequence.now:
+        record = sequence.state
+        first = record.next_deadline if isinstance(record, LiveSequence) else None
+        if first is None or first[0] > sequence.now:
             break
         life.fire(sequence)
         outcome = APPLIED
-        if sequence.has_ended:
-            break
-        record = sequence.live
     return outcome
 
 
 def _not_addressed(
-    record: LiveSequence, command: PauseSequence | ResumeSequence | AbortSequence
+    record: LiveSequence, command: c.PauseSequence | c.ResumeSequence | c.AbortSequence
 ) -> Rejected | None:
     """Return the refusal of a control that is for another sequence."""
-    if isinstance(command, AbortSequence) and command.sequence_id is not None:
+    if isinstance(command, c.AbortSequence) and command.sequence_id is not None:
         if command.sequence_id == record.sequence_id:
             return None
         message = f"This is sequence {record.sequence_id!r}, not {command.sequence_id!r}."
@@ -287,29 +265,3 @@ def _not_addressed(
         message = f"This sequence is in stage {record.stage}, not {command.stage}."
         return Rejected(RejectedCode.NOT_REACHED, message)
     return None
-
-
-def _knows_task(record: SequenceRecord, command: Report) -> bool:
-    task_id = command.task_id
-    if (
-        isinstance(record, LiveSequence)
-        and record.task is not None
-        and record.task.task_id == task_id
-    ):
-        return True
-    return any(run.task_id == task_id for run in record.runs)
-
-
-def _answer_of_ended(record: EndedSequence, command: SequenceCommand) -> Outcome:
-    """Return what a sequence that is over answers: it absorbs everything (R24)."""
-    match command:
-        case ReportTaskStarted() | ReportTaskFinished():
-            is_known = _knows_task(record, command)
-            return Unchanged(UnchangedCode.LATE if is_known else UnchangedCode.UNKNOWN_TASK)
-        case CheckDeadlines():
-            return Unchanged(UnchangedCode.NOTHING_DUE)
-        case PauseSequence() | ResumeSequence() | AbortSequence():
-            message = f"Sequence {record.sequence_id!r} has ended."
-            return Rejected(RejectedCode.ALREADY_ENDED, message)
-        case _:
-            assert_never(command)

@@ -235,6 +235,12 @@ class LiveSequence(_Record):
         return Ticket(-self.priority, self.place, self.subject.sequence_id)
 
     @property
+    def task_ids(self) -> tuple[str, ...]:
+        """The ids of its task runs in order, the one in flight last."""
+        over = tuple([run.task_id for run in self.runs])
+        return over if self.task is None else (*over, self.task.task_id)
+
+    @property
     def next_task(self) -> TaskDefinition | None:
         """The task after the last one that is over; None when all are."""
         return self.definition.tasks[len(self.runs)] if self._has_more else None
@@ -299,6 +305,11 @@ class EndedSequence(_Record):
     abort: Control | None = None
     superseded_by: str | None = None
     abandoned_task: str | None = None
+
+    @property
+    def task_ids(self) -> tuple[str, ...]:
+        """The ids of its task runs in order."""
+        return tuple([run.task_id for run in self.runs])
 
 
 SequenceRecord = LiveSequence | EndedSequence

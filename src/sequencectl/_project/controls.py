@@ -4,64 +4,49 @@ from __future__ import annotations
 
 from typing import assert_never
 
+import sequencectl.commands as c
+import sequencectl.events as e
 from sequencectl._project.admission import touch_open_lines, unknown_stage
 from sequencectl._project.draft import Draft
 from sequencectl._sequence import life
-from sequencectl.commands import (
-    AbortSequence,
-    ContextControl,
-    FreezeStage,
-    PauseSequence,
-    ResumeSequence,
-    StageControl,
-    UnfreezeStage,
-)
-from sequencectl.events import (
-    ContextPaused,
-    ContextResumed,
-    Control,
-    StageFrozen,
-    StageUnfrozen,
-    Subject,
-)
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.sequence import LiveSequence, Phase
 
 
-def control(draft: Draft, command: ContextControl | StageControl) -> Outcome:
+def control(draft: Draft, command: c.ContextControl | c.StageControl) -> Outcome:
     """Apply a control, unless its request was applied before (R25)."""
     if command.request_id is not None and command.request_id in draft.state.ledger.request_ids:
         return Unchanged(UnchangedCode.REPEATED)
     match command:
-        case PauseSequence():
+        case c.PauseSequence():
             return _pause(draft, command)
-        case ResumeSequence():
+        case c.ResumeSequence():
             return _resume(draft, command)
-        case AbortSequence():
+        case c.AbortSequence():
             return _abort(draft, command)
-        case FreezeStage():
+        case c.FreezeStage():
             return _freeze(draft, command)
-        case UnfreezeStage():
+        case c.UnfreezeStage():
             return _unfreeze(draft, command)
         case _:
             assert_never(command)
 
 
-def _pause(draft: Draft, command: PauseSequence) -> Outcome:
+def _pause(draft: Draft, command: c.PauseSequence) -> Outcome:
     scope = _scope(draft, command)
     if isinstance(scope, Rejected):
         return scope
     context, stage = command.context, command.stage
     if draft.state.context(context).pause_over(stage) is not None:
         return Unchanged(UnchangedCode.ALREADY_PAUSED)
-    subject = Subject(draft.project, context, stage or "")
-    draft.apply(ContextPaused, subject, control=_by(draft, command))
+    subject = e.Subject(draft.project, context, stage or "")
+    draft.apply(e.ContextPaused, subject, control=_by(draft, command))
     for record in scope:
         life.pause(draft.sequence(record.sequence_id))
     return APPLIED
 
 
-def _resume(draft: Draft, command: ResumeSequence) -> Outcome:
+def _resume(draft: Draft, command: c.ResumeSequence) -> Outcome:
     scope = _scope(draft, command)
     if isinstance(scope, Rejected):
         return scope
@@ -72,15 +57,15 @@ def _resume(draft: Draft, command: ResumeSequence) -> Outcome:
         return Rejected(RejectedCode.PAUSED_WITH_CONTEXT, message)
     if not any(stage is None or pause.stage == stage for pause in pauses):
         return Unchanged(UnchangedCode.NOT_PAUSED)
-    subject = Subject(draft.project, context, stage or "")
-    draft.apply(ContextResumed, subject, control=_by(draft, command))
+    subject = e.Subject(draft.project, context, stage or "")
+    draft.apply(e.ContextResumed, subject, control=_by(draft, command))
     for record in scope:
         life.resume(draft.sequence(record.sequence_id))
     return APPLIED
 
 
 def _scope(
-    draft: Draft, command: PauseSequence | ResumeSequence
+    draft: Draft, command: c.PauseSequence | c.ResumeSequence
 ) -> tuple[LiveSequence, ...] | Rejected:
     """Return what is live in the scope of a pause or resume, or why it is refused (R18–R20)."""
     state, context, stage = draft.state, command.context, command.stage
@@ -97,7 +82,7 @@ def _scope(
     return scope
 
 
-def _abort(draft: Draft, command: AbortSequence) -> Outcome:
+def _abort(draft: Draft, command: c.AbortSequence) -> Outcome:
     targets = _targets(draft, command)
     if isinstance(targets, Rejected):
         return targets
@@ -107,7 +92,7 @@ def _abort(draft: Draft, command: AbortSequence) -> Outcome:
     return APPLIED if any(changed) else Unchanged(UnchangedCode.ALREADY_ABORTING)
 
 
-def _targets(draft: Draft, command: AbortSequence) -> tuple[LiveSequence, ...] | Rejected:
+def _targets(draft: Draft, command: c.AbortSequence) -> tuple[LiveSequence, ...] | Rejected:
     """Return what an abort addresses, at least one, or why it is refused (R22)."""
     if command.sequence_id is not None:
         return _target(draft, command.sequence_id)
@@ -162,22 +147,22 @@ def _knows_stage(draft: Draft, context: str, stage: str) -> bool:
     )
 
 
-def _freeze(draft: Draft, command: FreezeStage) -> Outcome:
+def _freeze(draft: Draft, command: c.FreezeStage) -> Outcome:
     stage = command.stage
     if draft.shipyard.stage(stage) is None:
         return unknown_stage(draft, stage)
     if draft.state.freeze_of(stage) is not None:
         return Unchanged(UnchangedCode.ALREADY_FROZEN)
-    subject = Subject(draft.project, stage=stage)
-    draft.apply(StageFrozen, subject, control=_by(draft, command))
+    subject = e.Subject(draft.project, stage=stage)
+    draft.apply(e.StageFrozen, subject, control=_by(draft, command))
     return APPLIED
 
 
-def _unfreeze(draft: Draft, command: UnfreezeStage) -> Outcome:
+def _unfreeze(draft: Draft, command: c.UnfreezeStage) -> Outcome:
     stage = command.stage
     if draft.state.freeze_of(stage) is not None:
-        subject = Subject(draft.project, stage=stage)
-        draft.apply(StageUnfrozen, subject, control=_by(draft, command))
+        subject = e.Subject(draft.project, stage=stage)
+        draft.apply(e.StageUnfrozen, subject, control=_by(draft, command))
         touch_open_lines(draft, (stage,))
         return APPLIED
     if draft.shipyard.stage(stage) is None:
@@ -185,5 +170,5 @@ def _unfreeze(draft: Draft, command: UnfreezeStage) -> Outcome:
     return Unchanged(UnchangedCode.NOT_FROZEN)
 
 
-def _by(draft: Draft, command: ContextControl | StageControl) -> Control:
-    return Control(command.actor, command.reason, command.request_id, draft.bounds.request_ids)
+def _by(draft: Draft, command: c.ContextControl | c.StageControl) -> e.Control:
+    return e.Control(command.actor, command.reason, command.request_id, draft.bounds.request_ids)

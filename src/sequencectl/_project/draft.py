@@ -10,19 +10,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ParamSpec, final
 
+import sequencectl.events as e
 from sequencectl._project.fold import advanced, evolve
 from sequencectl._sequence.draft import EventType, checked_instant, effective_instant
 from sequencectl._sequence.fold import fold
-from sequencectl.events import (
-    Ending,
-    Event,
-    ProjectEvent,
-    SequenceEvent,
-    SequenceMove,
-    SequenceResumed,
-    SequenceTriggered,
-    Subject,
-)
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
 from sequencectl.shipyard import Shipyard
@@ -63,7 +54,7 @@ class ProjectSequence:
 
     def apply(
         self,
-        event: EventType[P, SequenceMove | Ending],
+        event: EventType[P, e.SequenceMove | e.Ending],
         *fields: P.args,
         **named: P.kwargs,
     ) -> None:
@@ -75,7 +66,7 @@ class ProjectSequence:
         if isinstance(after, EndedSequence):
             draft.ended.append(before)
             draft.touched[before.lane] = None
-        elif isinstance(made, SequenceResumed) and before.phase is Phase.HELD:
+        elif isinstance(made, e.SequenceResumed) and before.phase is Phase.HELD:
             draft.touched[before.lane] = None
 
 
@@ -84,19 +75,8 @@ class Draft:
     """The state so far and the events so far of one decision on a project."""
 
     __slots__ = (
-        "_changed",
-        "_recorded",
-        "_state",
-        "bounds",
-        "ended",
-        "events",
-        "next_serial",
-        "now",
-        "project",
-        "queueing",
-        "shipyard",
-        "timeouts",
-        "touched",
+        "_changed", "_recorded", "_state", "bounds", "ended", "events", "next_serial", "now",
+        "project", "queueing", "shipyard", "timeouts", "touched",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - the parts of a plane; by keyword they cost more
@@ -109,7 +89,7 @@ class Draft:
         bounds: Bounds,
     ) -> None:
         self._state = state
-        self._recorded: list[SequenceEvent] = []
+        self._recorded: list[e.SequenceEvent] = []
         self._changed: dict[str, ProjectSequence] = {}
         self.project = state.project
         self.next_serial = state.ledger.serial + 1
@@ -118,7 +98,7 @@ class Draft:
         self.timeouts = timeouts
         self.queueing = queueing
         self.bounds = bounds
-        self.events: list[Event] = []
+        self.events: list[e.Event] = []
         self.ended: list[LiveSequence] = []
         """The records, as they were before their ends, of what ended in this step."""
         self.touched: dict[str, None] = {}
@@ -150,8 +130,8 @@ class Draft:
 
     def trigger(
         self,
-        event: EventType[P, SequenceTriggered],
-        subject: Subject,
+        event: EventType[P, e.SequenceTriggered],
+        subject: e.Subject,
         *fields: P.args,
         **named: P.kwargs,
     ) -> ProjectSequence:
@@ -164,8 +144,8 @@ class Draft:
 
     def apply(
         self,
-        event: EventType[P, ProjectEvent],
-        subject: Subject,
+        event: EventType[P, e.ProjectEvent],
+        subject: e.Subject,
         *fields: P.args,
         **named: P.kwargs,
     ) -> None:
@@ -176,7 +156,7 @@ class Draft:
         self.next_serial += 1
 
     def note(
-        self, sequence: ProjectSequence, event: SequenceEvent, before: SequenceRecord | None
+        self, sequence: ProjectSequence, event: e.SequenceEvent, before: SequenceRecord | None
     ) -> None:
         """Note an event about a sequence, which has folded it into its record."""
         if before is sequence.base:  # the first one since the state was brought up to date

@@ -8,18 +8,10 @@ from itertools import islice
 
 import attrs
 
+import sequencectl.events as e
 from sequencectl._project.admission import accept, admit
 from sequencectl._project.draft import Draft
 from sequencectl._sequence.tasks import next_input
-from sequencectl.events import (
-    Cause,
-    ContextResumed,
-    Control,
-    FollowUpRefused,
-    SequencesForgotten,
-    Subject,
-    derived_id,
-)
 from sequencectl.payload import FrozenMap, freeze
 from sequencectl.sequence import LiveSequence, Phase
 from sequencectl.shipyard import FollowUp
@@ -53,7 +45,7 @@ def _trigger(draft: Draft, record: LiveSequence, follow_up: FollowUp) -> None:
     definition, depth = follow_up.definition, record.depth + 1
     if depth > draft.bounds.max_depth:
         draft.apply(
-            FollowUpRefused,
+            e.FollowUpRefused,
             record.subject,
             stage=follow_up.stage,
             sequence=definition.name,
@@ -67,7 +59,7 @@ def _trigger(draft: Draft, record: LiveSequence, follow_up: FollowUp) -> None:
             parent,
             stage=follow_up.stage,
             sequence=definition.name,
-            sequence_id=derived_id(parent.project, draft.next_serial, "sequence"),
+            sequence_id=e.derived_id(parent.project, draft.next_serial, "sequence"),
         ),
         definition,
         _data(record, follow_up.stage),
@@ -89,8 +81,8 @@ def _end_contexts(draft: Draft, contexts: dict[str, None]) -> None:
     for context in contexts:
         if draft.state.index.members(context).live or not draft.state.context(context).pauses:
             continue
-        subject = Subject(draft.project, context)
-        draft.apply(ContextResumed, subject, control=Control(), cause=Cause.ENDED)
+        subject = e.Subject(draft.project, context)
+        draft.apply(e.ContextResumed, subject, control=e.Control(), cause=e.Cause.ENDED)
 
 
 def _forget(draft: Draft) -> None:
@@ -106,8 +98,8 @@ def _forget(draft: Draft) -> None:
     surplus = state.remembered_count + len(sequence_ids) - bounds.remember
     oldest_ids = (*state.oldest_remembered(surplus), *sequence_ids)
     draft.apply(
-        SequencesForgotten,
-        Subject(state.project),
+        e.SequencesForgotten,
+        e.Subject(state.project),
         contexts=contexts,
         sequence_ids=sequence_ids,
         released=oldest_ids[: max(surplus, 0)],

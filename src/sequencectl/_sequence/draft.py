@@ -63,20 +63,12 @@ def after(instant: datetime, timeout: timedelta | None) -> datetime | None:
 class SequenceDraft(Protocol):
     """A live sequence in the middle of a decision: its record so far, and the way to advance."""
 
-    @property
-    def now(self) -> datetime:
-        """The effective instant of the decision, aware UTC."""
-        ...
-
-    @property
-    def timeouts(self) -> TimeoutPolicy:
-        """The limits that are read when a task or a sequence begins."""
-        ...
-
-    @property
-    def bounds(self) -> Bounds:
-        """How much is kept and accepted."""
-        ...
+    now: datetime
+    """The effective instant of the decision, aware UTC."""
+    timeouts: TimeoutPolicy
+    """The limits that are read when a task or a sequence begins."""
+    bounds: Bounds
+    """How much is kept and accepted."""
 
     @property
     def next_serial(self) -> int:

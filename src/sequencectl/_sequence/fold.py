@@ -8,31 +8,10 @@ from __future__ import annotations
 
 from typing import Final, assert_never, cast
 
+import sequencectl.events as e
 from sequencectl._scratch import scratch_of
 from sequencectl._sequence import rulebook
 from sequencectl.errors import ReplayError
-from sequencectl.events import (
-    Ending,
-    SequenceAborted,
-    SequenceAbortRequested,
-    SequenceDrained,
-    SequenceEvent,
-    SequenceExpired,
-    SequenceFinished,
-    SequenceMove,
-    SequencePaused,
-    SequenceResumed,
-    SequenceStarted,
-    SequenceSuperseded,
-    SequenceTimedOut,
-    SequenceTriggered,
-    TaskFinished,
-    TaskFinishReported,
-    TaskScheduled,
-    TaskStartReported,
-    TaskTimedOut,
-    TaskTriggered,
-)
 from sequencectl.outcomes import Result, Status, worst
 from sequencectl.payload import merge
 from sequencectl.sequence import (
@@ -49,9 +28,9 @@ _scratch: Final = scratch_of(LiveSequence)
 _scratch_run: Final = scratch_of(TaskRun)
 
 
-def fold(record: SequenceRecord | None, event: SequenceEvent) -> SequenceRecord:
+def fold(record: SequenceRecord | None, event: e.SequenceEvent) -> SequenceRecord:
     """Return the record after `event`; `record` is None before a sequence is triggered."""
-    if isinstance(event, SequenceTriggered):
+    if isinstance(event, e.SequenceTriggered):
         if record is not None:
             raise ReplayError(f"sequence {event.subject.sequence_id!r} was triggered before")
         return _born(event)
@@ -60,44 +39,44 @@ def fold(record: SequenceRecord | None, event: SequenceEvent) -> SequenceRecord:
     phase = rulebook.next_phase(record.phase, type(event))
     assert isinstance(record, LiveSequence)  # no row of the rulebook leaves an ended phase
     if phase.has_ended:
-        return _ended(record, cast("Ending", event), phase)
-    return _gone_on(record, cast("SequenceMove", event), phase)
+        return _ended(record, cast("e.Ending", event), phase)
+    return _gone_on(record, cast("e.SequenceMove", event), phase)
 
 
-def _gone_on(record: LiveSequence, event: SequenceMove, phase: Phase) -> LiveSequence:
+def _gone_on(record: LiveSequence, event: e.SequenceMove, phase: Phase) -> LiveSequence:
     """Return the record after an event that does not end it."""
     new = _scratch(record)
     new.serial, new.at = event.serial, event.at
     if phase is not record.phase:
         new.phase, new.since = phase, event.at
     match event:
-        case TaskTriggered():
+        case e.TaskTriggered():
             new.due_at, new.task = None, _triggered(record, event)
-        case TaskStartReported():
+        case e.TaskStartReported():
             new.task = _with_start(_in_flight(record, event.task_id), event)
-        case TaskFinishReported():
+        case e.TaskFinishReported():
             new.task = _with_finish(_in_flight(record, event.task_id), event)
             new.data = merge(record.data, event.data)
-        case TaskFinished():
+        case e.TaskFinished():
             new.task, new.runs = None, _over(record, event.task_id, event.result)
             new.result, new.status = worst(record.result, event.result), event.status
             new.message = event.message
-        case TaskTimedOut():
+        case e.TaskTimedOut():
             new.task, new.runs = None, _over(record, event.task_id, Result.FAIL)
             new.result, new.status = Result.FAIL, Status.ERRORED
             new.message = str(event.explanation)
-        case TaskScheduled():
+        case e.TaskScheduled():
             new.due_at = event.due_at
-        case SequenceStarted():
+        case e.SequenceStarted():
             new.started_at, new.timeout, new.deadline = event.at, event.timeout, event.deadline
-        case SequencePaused():
+        case e.SequencePaused():
             if phase is Phase.HELD:
                 new.deadline, new.time_left = None, event.time_left
-        case SequenceDrained():
+        case e.SequenceDrained():
             new.deadline, new.time_left = None, event.time_left
-        case SequenceResumed():
+        case e.SequenceResumed():
             new.deadline, new.time_left = event.deadline, None
-        case SequenceAbortRequested():
+        case e.SequenceAbortRequested():
             new.abort, new.timeout, new.deadline = event.control, event.timeout, event.deadline
         case _:
             assert_never(event)
@@ -106,7 +85,7 @@ def _gone_on(record: LiveSequence, event: SequenceMove, phase: Phase) -> LiveSeq
     return made
 
 
-def _born(event: SequenceTriggered) -> LiveSequence:
+def _born(event: e.SequenceTriggered) -> LiveSequence:
     return LiveSequence(
         subject=event.subject,
         place=event.place,
@@ -130,13 +109,13 @@ def _in_flight(record: LiveSequence, task_id: str) -> TaskRun:
     return record.task
 
 
-def _triggered(record: LiveSequence, event: TaskTriggered) -> TaskRun:
+def _triggered(record: LiveSequence, event: e.TaskTriggered) -> TaskRun:
     if record.task is not None:
         raise ReplayError(f"task {record.task.task_id!r} is in flight, {event!r} comes too early")
     return TaskRun(event)
 
 
-def _with_start(run: TaskRun, event: TaskStartReported) -> TaskRun:
+def _with_start(run: TaskRun, event: e.TaskStartReported) -> TaskRun:
     new = _scratch_run(run)
     new.executors = _heard(run.executors, event.source, starts=1)
     if event.report_id is not None:
@@ -146,7 +125,7 @@ def _with_start(run: TaskRun, event: TaskStartReported) -> TaskRun:
     return made
 
 
-def _with_finish(run: TaskRun, event: TaskFinishReported) -> TaskRun:
+def _with_finish(run: TaskRun, event: e.TaskFinishReported) -> TaskRun:
     new = _scratch_run(run)
     if event.counted:
         new.executors = _heard(run.executors, event.source, finishes=1)
@@ -178,7 +157,7 @@ def _over(record: LiveSequence, task_id: str, result: Result) -> tuple[TaskOutco
     return (*record.runs, TaskOutcome(run.task_id, run.name, result))
 
 
-def _ended(record: LiveSequence, event: Ending, phase: Phase) -> EndedSequence:
+def _ended(record: LiveSequence, event: e.Ending, phase: Phase) -> EndedSequence:
     """Return what stays of `record`: everything about tasks and data but the outcomes goes."""
     runs = record.runs
     if record.task is not None:  # abandoned: it has an outcome for selectors and late reports
@@ -186,15 +165,15 @@ def _ended(record: LiveSequence, event: Ending, phase: Phase) -> EndedSequence:
     result, status = Result.FAIL, Status.ABORTED
     explanation = control = superseded_by = abandoned = None
     match event:
-        case SequenceFinished():
+        case e.SequenceFinished():
             result, status = event.result, event.status
-        case SequenceTimedOut():
+        case e.SequenceTimedOut():
             status, explanation, abandoned = Status.ERRORED, event.explanation, event.abandoned_task
-        case SequenceAborted():
+        case e.SequenceAborted():
             control, abandoned = event.control, event.abandoned_task
-        case SequenceSuperseded():
+        case e.SequenceSuperseded():
             superseded_by = event.superseded_by
-        case SequenceExpired():
+        case e.SequenceExpired():
             explanation = event.explanation
         case _:
             assert_never(event)

@@ -10,28 +10,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import sequencectl.events as e
 from sequencectl._sequence.draft import SequenceDraft, after
 from sequencectl._sequence.tasks import drain, end_aborted, go_on, labels, time_left, trigger_task
-from sequencectl.events import (
-    Cause,
-    Control,
-    DeadlineKind,
-    SequenceAbortRequested,
-    SequenceExpired,
-    SequencePaused,
-    SequenceResumed,
-    SequenceStarted,
-    SequenceTimedOut,
-    TaskTimedOut,
-    TimeoutExplanation,
-)
 from sequencectl.sequence import LiveSequence, Phase
 
 
 def start(sequence: SequenceDraft) -> None:
     """Give a waiting sequence its lane and trigger, or schedule, its first task (R1, R10)."""
     total = sequence.timeouts.total_for(sequence.live.definition.timeouts)
-    sequence.apply(SequenceStarted, timeout=total, deadline=after(sequence.now, total))
+    sequence.apply(e.SequenceStarted, timeout=total, deadline=after(sequence.now, total))
     go_on(sequence)
 
 
@@ -41,7 +29,7 @@ def pause(sequence: SequenceDraft) -> None:
     if record.phase not in {Phase.WAITING, Phase.RUNNING}:
         return
     left = time_left(sequence) if record.phase is Phase.WAITING else None
-    sequence.apply(SequencePaused, time_left=left)
+    sequence.apply(e.SequencePaused, time_left=left)
     if record.phase is Phase.RUNNING and record.task is None:
         drain(sequence)
 
@@ -54,27 +42,27 @@ def resume(sequence: SequenceDraft) -> None:
     deadline = record.deadline
     if record.time_left is not None:
         deadline = sequence.now + record.time_left
-    sequence.apply(SequenceResumed, deadline=deadline)
+    sequence.apply(e.SequenceResumed, deadline=deadline)
     if record.phase is Phase.PAUSED and (record.due_at is None or record.due_at <= sequence.now):
         trigger_task(sequence)
 
 
-def abort(sequence: SequenceDraft, control: Control, *, force: bool) -> bool:
+def abort(sequence: SequenceDraft, control: e.Control, *, force: bool) -> bool:
     """End a sequence, after its task in flight unless by force (R22, R23).
 
     Return False if it is being aborted already and nothing changes.
     """
     record = sequence.live
     if record.task is None:
-        end_aborted(sequence, control, Cause.REQUESTED)
+        end_aborted(sequence, control, e.Cause.REQUESTED)
     elif force:
-        end_aborted(sequence, control, Cause.FORCED)
+        end_aborted(sequence, control, e.Cause.FORCED)
     elif record.phase is Phase.ABORTING:
         return False
     else:
         grace = sequence.timeouts.abort_grace
         sequence.apply(
-            SequenceAbortRequested,
+            e.SequenceAbortRequested,
             task_id=record.task.task_id,
             control=control,
             timeout=grace,
@@ -89,44 +77,44 @@ def fire(sequence: SequenceDraft) -> None:
     assert record.next_deadline is not None
     deadline, kind = record.next_deadline
     match kind:
-        case DeadlineKind.DELAY:
+        case e.DeadlineKind.DELAY:
             trigger_task(sequence)
-        case DeadlineKind.ABORT_GRACE:
+        case e.DeadlineKind.ABORT_GRACE:
             assert record.abort is not None
-            end_aborted(sequence, record.abort, Cause.GRACE_OVER)
-        case DeadlineKind.WAITING:
+            end_aborted(sequence, record.abort, e.Cause.GRACE_OVER)
+        case e.DeadlineKind.WAITING:
             explanation = _explanation(record, kind, deadline)
             sequence.apply(
-                SequenceExpired,
+                e.SequenceExpired,
                 explanation=explanation,
                 message=str(explanation),
                 labels=labels(record),
             )
-        case DeadlineKind.TOTAL:
+        case e.DeadlineKind.TOTAL:
             _time_out(sequence, _explanation(record, kind, deadline))
         case _:
             _time_out_task(sequence, _explanation(record, kind, deadline))
 
 
-def _time_out_task(sequence: SequenceDraft, explanation: TimeoutExplanation) -> None:
+def _time_out_task(sequence: SequenceDraft, explanation: e.TimeoutExplanation) -> None:
     record = sequence.live
     assert record.task is not None
     sequence.apply(
-        TaskTimedOut,
+        e.TaskTimedOut,
         task_id=record.task.task_id,
         task=record.task.name,
         explanation=explanation,
     )
     if record.abort is not None:
-        end_aborted(sequence, record.abort, Cause.TASK_TIMED_OUT)
+        end_aborted(sequence, record.abort, e.Cause.TASK_TIMED_OUT)
     else:
         _time_out(sequence, explanation)
 
 
-def _time_out(sequence: SequenceDraft, explanation: TimeoutExplanation) -> None:
+def _time_out(sequence: SequenceDraft, explanation: e.TimeoutExplanation) -> None:
     record = sequence.live
     sequence.apply(
-        SequenceTimedOut,
+        e.SequenceTimedOut,
         explanation=explanation,
         message=str(explanation),
         labels=labels(record),
@@ -135,17 +123,17 @@ def _time_out(sequence: SequenceDraft, explanation: TimeoutExplanation) -> None:
 
 
 def _explanation(
-    record: LiveSequence, kind: DeadlineKind, deadline: datetime
-) -> TimeoutExplanation:
+    record: LiveSequence, kind: e.DeadlineKind, deadline: datetime
+) -> e.TimeoutExplanation:
     """Return why this limit ends something, in a form programs can read (R28)."""
     run = record.task
     timeout = record.timeout
-    if run is not None and kind is DeadlineKind.REACTION:
+    if run is not None and kind is e.DeadlineKind.REACTION:
         timeout = run.triggered.reaction_timeout
-    elif run is not None and kind is DeadlineKind.COMPLETION:
+    elif run is not None and kind is e.DeadlineKind.COMPLETION:
         timeout = run.triggered.completion_timeout
     assert timeout is not None
-    return TimeoutExplanation(
+    return e.TimeoutExplanation(
         kind=kind,
         stage=record.stage,
         sequence=record.name,

@@ -5,21 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+import sequencectl.events as e
 from sequencectl._sequence.draft import SequenceDraft, after
 from sequencectl.commands import Report, ReportTaskFinished, ReportTaskStarted, TriggerSequence
-from sequencectl.events import (
-    Cause,
-    Control,
-    SequenceAborted,
-    SequenceDrained,
-    SequenceFinished,
-    TaskFinished,
-    TaskFinishReported,
-    TaskScheduled,
-    TaskStartReported,
-    TaskTriggered,
-    derived_id,
-)
 from sequencectl.outcomes import (
     APPLIED,
     Outcome,
@@ -53,8 +41,8 @@ def trigger_task(sequence: SequenceDraft) -> None:
     # machines driven one by one number their events from 1 each: the sequence tells them apart
     made_for = f"task of {subject.sequence_id}"
     sequence.apply(
-        TaskTriggered,
-        task_id=derived_id(subject.project, sequence.next_serial, made_for),
+        e.TaskTriggered,
+        task_id=e.derived_id(subject.project, sequence.next_serial, made_for),
         task=task.name,
         index=len(record.runs),
         input=next_input(record, task),
@@ -135,7 +123,7 @@ def _schedule(sequence: SequenceDraft) -> bool:
     if not task.triggered_after:
         return False
     due_at = sequence.now + task.triggered_after
-    sequence.apply(TaskScheduled, task=task.name, index=len(record.runs), due_at=due_at)
+    sequence.apply(e.TaskScheduled, task=task.name, index=len(record.runs), due_at=due_at)
     return True
 
 
@@ -158,7 +146,7 @@ def _report_start(sequence: SequenceDraft, run: TaskRun, command: ReportTaskStar
     if command.report_id is not None and len(run.report_ids) >= bounds.reports:
         return Unchanged(UnchangedCode.TOO_MANY_REPORTS)
     sequence.apply(
-        TaskStartReported,
+        e.TaskStartReported,
         task_id=run.task_id,
         task=run.name,
         source=command.source,
@@ -174,7 +162,7 @@ def _report_finish(sequence: SequenceDraft, run: TaskRun, command: ReportTaskFin
     over = _bound_exceeded(sequence.live, run, command, bounds)
     status = command.status if over is None else Status.ERRORED
     sequence.apply(
-        TaskFinishReported,
+        e.TaskFinishReported,
         task_id=run.task_id,
         task=run.name,
         source=command.source,
@@ -220,7 +208,7 @@ def _finish_task(sequence: SequenceDraft, run: TaskRun) -> None:
     """Record that the task in flight is over, and do what follows from it (R12, R21, R22)."""
     assert run.result is not None
     sequence.apply(
-        TaskFinished,
+        e.TaskFinished,
         task_id=run.task_id,
         task=run.name,
         result=run.result,
@@ -229,10 +217,10 @@ def _finish_task(sequence: SequenceDraft, run: TaskRun) -> None:
     )
     record = sequence.live
     if record.abort is not None:
-        end_aborted(sequence, record.abort, Cause.TASK_OVER)
+        end_aborted(sequence, record.abort, e.Cause.TASK_OVER)
     elif run.result is Result.FAIL or record.next_task is None:
         sequence.apply(
-            SequenceFinished,
+            e.SequenceFinished,
             result=record.result,
             status=record.status,
             message=record.message,
@@ -247,16 +235,16 @@ def _finish_task(sequence: SequenceDraft, run: TaskRun) -> None:
 
 def drain(sequence: SequenceDraft) -> None:
     """Record that a pausing sequence has nothing in flight any more (R18, R30)."""
-    sequence.apply(SequenceDrained, time_left=time_left(sequence))
+    sequence.apply(e.SequenceDrained, time_left=time_left(sequence))
 
 
-def end_aborted(sequence: SequenceDraft, control: Control, cause: Cause) -> None:
+def end_aborted(sequence: SequenceDraft, control: e.Control, cause: e.Cause) -> None:
     """End a sequence as aborted; a task in flight is abandoned and named (R22–R24)."""
     record = sequence.live
     by = f" by {control.actor}" if control.actor else ""
     why = f": {control.reason}" if control.reason else "."
     sequence.apply(
-        SequenceAborted,
+        e.SequenceAborted,
         control=control,
         cause=cause,
         message=f"Sequence {record.name} in stage {record.stage} was aborted{by}{why}",

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 import attrs
 
-from sequencectl.errors import DefinitionError
+from sequencectl.errors import DefinitionError, PolicyError
 from sequencectl.payload import step
+from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.shipyard.definitions import (
     SequenceDefinition,
     StageDefinition,
@@ -196,21 +197,53 @@ class Shipyard:
         """
         return self._sequences.get((stage, name))
 
-    @property
-    def task_names(self) -> frozenset[str]:
-        """The names of all tasks, that of the built-in ``evaluation`` included."""
-        return frozenset(task.name for each in self._sequences.values() for task in each.tasks)
-
     def follow_ups(self, stage: str, sequence: str) -> tuple[FollowUp, ...]:
         """Return what the end of this sequence may trigger, in shipyard order (R15)."""
         return self._follow_ups.get((stage, sequence), ())
 
-    def findings(self) -> tuple[Finding, ...]:
+    def check(self, timeouts: TimeoutPolicy, bounds: Bounds) -> None:
+        """Raise `DefinitionError` for a sequence or task that these policies do not permit.
+
+        That is one with more tasks or expected sources than the bounds allow, or a task that would
+        be left without a completion limit (R26, R33).
+        """
+        for stage in self.stages:
+            for sequence in stage.sequences:
+                where = f"{stage.name}.{sequence.name}"
+                number = len(sequence.tasks)
+                if number > bounds.tasks:
+                    problem = f"must be at most {bounds.tasks} tasks"
+                    raise DefinitionError(f"{where}.tasks", number, problem)
+                for task in sequence.tasks:
+                    _check_task(f"{where}.{task.name}", task, timeouts, bounds)
+
+    def findings(
+        self, *, queueing: QueuePolicy | None = None, timeouts: TimeoutPolicy | None = None
+    ) -> tuple[Finding, ...]:
         """Return what is legal and looks like a mistake, in shipyard order.
 
-        `ControlPlane.findings` also looks at the policies.
+        With policies, the stages and tasks that they name and the shipyard does not have come last:
+        first those of `queueing`, then those of `timeouts`.
         """
-        return (*self._trigger_findings(), *self._loop_findings())
+        return (
+            *self._trigger_findings(),
+            *self._loop_findings(),
+            *self._queueing_findings(queueing),
+            *self._timeout_findings(timeouts),
+        )
+
+    def _queueing_findings(self, queueing: QueuePolicy | None) -> Iterator[Finding]:
+        for name, _ in queueing.stages if queueing is not None else ():
+            if name not in self._stages:
+                said = f"stages[{name!r}] names no stage{did_you_mean(name, self._stages)}"
+                yield Finding(FindingCode.UNKNOWN_STAGE, f"queueing.stages[{name!r}]", said)
+
+    def _timeout_findings(self, timeouts: TimeoutPolicy | None) -> Iterator[Finding]:
+        tasks = {task.name for each in self._sequences.values() for task in each.tasks}
+        for name, _ in timeouts.tasks if timeouts is not None else ():
+            if name not in tasks:
+                said = f"tasks[{name!r}] names no task{did_you_mean(name, tasks)}"
+                yield Finding(FindingCode.UNKNOWN_TASK, f"timeouts.tasks[{name!r}]", said)
 
     def _triggers(self) -> Iterator[tuple[str, _Address, TriggeredOn]]:
         """Yield every trigger after its path and the sequence that has it."""
@@ -275,6 +308,20 @@ class Shipyard:
 def _stage_named(stage: StageDefinition) -> str:
     named = [f"{each.name} {[task.name for task in each.tasks]}" for each in stage.sequences]
     return f"{stage.name}: {', '.join(named)}"
+
+
+def _check_task(where: str, task: TaskDefinition, timeouts: TimeoutPolicy, bounds: Bounds) -> None:
+    try:
+        timeouts.for_task(task.name, task.timeouts)
+    except PolicyError as error:
+        path = f"{where}.timeouts.completion"
+        raise DefinitionError(path, error.value, error.problem) from error
+    expects, most = task.expects, bounds.sources
+    if expects is None:
+        return
+    number = expects if isinstance(expects, int) else len(expects)
+    if number > most:
+        raise DefinitionError(f"{where}.expects", number, f"must be at most {most} sources")
 
 
 def _loop(trail: list[_Address], address: _Address, path: str) -> Finding:
