@@ -16,7 +16,7 @@ def main() -> int:
         try:
             explored = explore(PLANE, **world)
         except ScheduleFailed as failure:
-            print(*failure.steps, f"{name}: {failure}", sep="\n")
+            print(*failure.calls, f"{name}: {failure}", sep="\n")
             return 1
         print(f"{name}: {explored.states} states, {explored.schedules} schedules", flush=True)
     print(f"every schedule keeps every promise ({time.perf_counter() - begin:.1f} s)")

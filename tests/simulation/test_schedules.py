@@ -54,11 +54,11 @@ def test_a_failing_schedule_is_replayed_by_its_choices() -> None:
         explore(PLANE, [A, B], only=only, **calm)
 
     assert only == failed.value.choices
-    assert (str(failed.value), failed.value.steps) == (str(again.value), again.value.steps)
+    assert (str(failed.value), failed.value.calls) == (str(again.value), again.value.calls)
 
 
 def test_a_schedule_that_breaks_nothing_can_be_played_alone() -> None:
     """Choices lead to one schedule, which then goes on undisturbed."""
-    explored = explore(PLANE, [A, B], only=[("take", 1, 1), ("step", 1, 0)])
+    explored = explore(PLANE, [A, B], only=[("take", 1, 1), ("call", 1, 0)])
 
     assert 1 == explored.schedules

@@ -83,7 +83,7 @@ def test_a_failing_seed_says_in_one_line_how_to_play_it_again() -> None:
     with pytest.raises(SimulationFailed) as again:
         simulate(seed=int(number), mistake=mistake)
 
-    assert (str(failed), failed.steps) == (str(again.value), again.value.steps)
+    assert (str(failed), failed.calls) == (str(again.value), again.value.calls)
     assert "\n" not in str(failed)
     assert failed.replay.startswith("python -m sequencectl.testing.simulation --seed ")
 
@@ -186,11 +186,11 @@ def test_a_protocol_that_breaks_a_promise_is_found(
 
 
 def test_a_world_that_never_rests_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After its healing a world has a number of steps to come to rest."""
-    monkeypatch.setattr("sequencectl.testing.simulation._STEPS_WITH_FAULTS", 5)
-    monkeypatch.setattr("sequencectl.testing.simulation._STEPS_TO_HEAL", 5)
+    """After its healing a world has a number of rounds to come to rest."""
+    monkeypatch.setattr("sequencectl.testing.simulation._ROUNDS_WITH_FAULTS", 5)
+    monkeypatch.setattr("sequencectl.testing.simulation._ROUNDS_TO_HEAL", 5)
 
-    assert "does not come to rest within 5 steps" == failure().seen
+    assert "does not come to rest within 5 rounds" == failure().seen
 
 
 def test_an_error_that_nobody_expects_is_a_failure() -> None:
@@ -263,7 +263,7 @@ def test_the_command_line_prints_what_was_met(capsys: pytest.CaptureFixture[str]
     assert "met less than 10 times: every replica is down\n" in printed
 
 
-def test_the_command_line_plays_one_seed_step_by_step(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_plays_one_seed_call_by_call(capsys: pytest.CaptureFixture[str]) -> None:
     """A seed alone tells every call; one that fails ends with its line."""
     statuses = [main(["--seed", "7"]), main(["--seed", "0", "--mistake", "publish-first"])]
     *_, report, failed = [

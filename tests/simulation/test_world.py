@@ -36,7 +36,7 @@ def world_of(asked: list[TaskTriggered] | None = None) -> tuple[World, Replica]:
 def finish(world: World) -> None:
     """Let the replica hold its conversation to the end."""
     while world.replicas[0].call is not None:
-        world.step(world.replicas[0])
+        world.make_call(world.replicas[0])
 
 
 def handle(world: World, command: Any, *, leaves_copy: bool = False) -> None:
@@ -83,7 +83,7 @@ def test_a_task_under_a_second_id_is_found() -> None:
     world, _ = world_of(asked)
     handle(world, A)
     another = attrs.evolve(asked[0], task_id="another")
-    world.witness.lines["p"].committed[another.serial - 1] = another
+    world.witness.histories["p"].committed[another.serial - 1] = another
 
     with pytest.raises(Violation, match="a task runs twice, also as "):
         world.witness.published("p", another)
@@ -93,8 +93,8 @@ def test_what_is_stored_must_be_what_its_events_lead_to() -> None:
     """The replay law, at rest."""
     world, _ = world_of()
     handle(world, A)
-    first = world.witness.lines["p"].committed[0]
-    world.witness.lines["p"].committed[0] = attrs.evolve(first, at=first.at - SECOND)
+    first = world.witness.histories["p"].committed[0]
+    world.witness.histories["p"].committed[0] = attrs.evolve(first, at=first.at - SECOND)
 
     with pytest.raises(Violation, match="what is stored of 'p' is not what its events lead to"):
         world.check_rest(all_ended=False)
@@ -105,22 +105,22 @@ def test_a_crash_after_a_call_that_fails_loses_the_error() -> None:
     world, replica = world_of()
     world.send("p", A)
     world.take(replica, world.waiting()[0])
-    world.step(replica)
-    world.step(replica)
+    world.make_call(replica)
+    world.make_call(replica)
     world.store.commit(PLANE.decide(PLANE.initial("p"), A, world.now))
 
-    world.step(replica, Fault.CRASH_AFTER)
+    world.make_call(replica, Fault.CRASH_AFTER)
 
     assert replica.is_down
     assert [A] == [message.command for message in world.waiting()]
 
 
-def test_a_crashed_replica_is_told_by_its_steps() -> None:
-    """A step prints as one line."""
+def test_a_crashed_replica_is_told_by_its_calls() -> None:
+    """A call prints as one row."""
     world, replica = world_of()
     world.send("p", A)
     world.take(replica, world.waiting()[0])
-    world.step(replica, Fault.FAILS)
+    world.make_call(replica, Fault.FAILS)
 
-    assert "29 00:59:59 replica 0 Load: fails, not done" == str(world.steps()[-1])
+    assert "29 00:59:59 replica 0 Load: fails, not done" == str(world.calls()[-1])
     assert world.now + 5 * SECOND == replica.arm

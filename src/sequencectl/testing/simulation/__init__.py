@@ -3,8 +3,8 @@
 `simulate` plays one seed in a world of its own: it draws what people want and how executors work,
 lets replicas hold the shipped protocol call by call, and lets ports fail, replicas crash, messages
 repeat and clocks jump. Then the world heals, and everything must end. What is promised is checked
-at every step: nothing that was committed or acknowledged is lost, events are published in order and
-only what was committed, no command takes effect twice, no task runs twice.
+after every call: nothing that was committed or acknowledged is lost, events are published in order
+and only what was committed, no command takes effect twice, no task runs twice.
 
 A seed that fails says in one line how to play it again::
 
@@ -40,7 +40,7 @@ from sequencectl.testing.simulation.faults import (
     table,
 )
 from sequencectl.testing.simulation.mistakes import MISTAKES
-from sequencectl.testing.simulation.replica import Message, Replica, Step
+from sequencectl.testing.simulation.replica import MadeCall, Message, Replica
 from sequencectl.testing.simulation.witness import Violation
 from sequencectl.testing.simulation.world import World
 
@@ -66,8 +66,8 @@ PLANE: Final = ControlPlane(
 )  # fmt: skip
 """What is simulated unless a host gives a plane of its own."""
 
-_STEPS_WITH_FAULTS: Final = 800
-_STEPS_TO_HEAL: Final = 20_000
+_ROUNDS_WITH_FAULTS: Final = 800
+_ROUNDS_TO_HEAL: Final = 20_000
 _MINUTE: Final = timedelta(minutes=1)
 
 
@@ -75,14 +75,14 @@ _MINUTE: Final = timedelta(minutes=1)
 class SimulationFailed(AssertionError):
     """A promise was broken in a run; the message is one line that ends with how to replay it.
 
-    `seen` is what was seen instead, `steps` are the calls of ports that led to it.
+    `seen` is what was seen instead, `calls` are the calls of ports that led to it.
     """
 
-    def __init__(self, seen: str, replay: str, steps: tuple[Step, ...]) -> None:
+    def __init__(self, seen: str, replay: str, calls: tuple[MadeCall, ...]) -> None:
         super().__init__(f"{' '.join(seen.split())}; replay: {replay}")
         self.seen = seen
         self.replay = replay
-        self.steps = steps
+        self.calls = calls
 
 
 @final
@@ -93,7 +93,7 @@ class Report:
     seed: int
     faults: str
     events: int
-    steps: tuple[Step, ...] = attrs.field(repr=False)
+    calls: tuple[MadeCall, ...] = attrs.field(repr=False)
     hits: Counter[Pair] = attrs.field(eq=False, repr=False)
 
 
@@ -121,13 +121,13 @@ def simulate(
     except Exception as error:
         seen = str(error) if isinstance(error, Violation) else f"it raised {error!r}"
         replay = _replay(plane, seed, faults, make_store, mistake)
-        raise SimulationFailed(seen, replay, run.world.steps()) from error
+        raise SimulationFailed(seen, replay, run.world.calls()) from error
     finally:
         close = getattr(store, "close", None)
         if close is not None:
             close()
-    events = sum(len(line.committed) for line in run.world.witness.lines.values())
-    return Report(seed, name, events, run.world.steps(), run.world.hits + run.crowd.hits)
+    events = sum(len(history.committed) for history in run.world.witness.histories.values())
+    return Report(seed, name, events, run.world.calls(), run.world.hits + run.crowd.hits)
 
 
 def _mix(seed: int, faults: Faults | str | None) -> tuple[str, Faults]:
@@ -190,7 +190,7 @@ class _Run:
                 replica.skew = self.dice.span(10 * _MINUTE) - 5 * _MINUTE
             self.world.start(replica)
         turn = self.world.replicas[0]
-        for _ in range(_STEPS_WITH_FAULTS):
+        for _ in range(_ROUNDS_WITH_FAULTS):
             ready = self._let_time_pass(every=0.05)
             if not ready:
                 break
@@ -206,13 +206,13 @@ class _Run:
             replica.skew = timedelta(0)
             if replica.is_down:
                 world.start(replica)
-        for _ in range(_STEPS_TO_HEAL):
+        for _ in range(_ROUNDS_TO_HEAL):
             ready = self._let_time_pass()
             if not ready:
                 world.check_rest(all_ended=True)
                 return
             turn = self._turn(ready, turn)
-        raise Violation(f"does not come to rest within {_STEPS_TO_HEAL} steps")
+        raise Violation(f"does not come to rest within {_ROUNDS_TO_HEAL} rounds")
 
     # ------------------------------------------------------------------ who comes next
 
@@ -255,7 +255,7 @@ class _Run:
                 world.hits[Mishap.JUMP, "Now"] += 1
                 span = self.dice.span(timedelta(hours=1) * dice.choice((0.1, 2, 48)))
                 last.skew = span * dice.choice((-1, 1))
-            world.step(last, self.faults.of_call(last.call, dice))
+            world.make_call(last, self.faults.of_call(last.call, dice))
             if last.is_down:
                 self._come_back(last, self.dice.span(dice.choice((0, 1, 10)) * _MINUTE))
         elif world.is_rung(last):

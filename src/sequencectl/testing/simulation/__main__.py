@@ -16,7 +16,7 @@ from sequencectl.testing.simulation.mistakes import MISTAKES
 def main(arguments: Sequence[str]) -> int:
     """Play seeds as the command line says; print the table, or the first seed that fails."""
     parser = ArgumentParser("sequencectl.testing.simulation", description="Play seeds.")
-    parser.add_argument("--seed", type=int, help="play this seed alone and print its steps")
+    parser.add_argument("--seed", type=int, help="play this seed alone and print its calls")
     parser.add_argument("--seeds", type=int, default=5_000, help="play so many")
     parser.add_argument("--first", type=int, default=0, help="begin with this one")
     parser.add_argument("--faults", choices=list(NASTY), help="what goes wrong")
@@ -27,29 +27,29 @@ def main(arguments: Sequence[str]) -> int:
     hits: Counter[Pair] = Counter()
     several = range(given.first, given.first + given.seeds)
     seeds = several if given.seed is None else [given.seed]
-    calls = events = 0
+    made = events = 0
     for seed in seeds:
         try:
             report = play(seed=seed)
         except SimulationFailed as failure:
-            shown = () if given.seed is None else failure.steps
+            shown = () if given.seed is None else failure.calls
             _say(*map(str, shown), str(failure))
             return 1
         if given.seed is not None:
-            _say(*map(str, report.steps), str(report))
+            _say(*map(str, report.calls), str(report))
             return 0
         hits += report.hits
-        calls += len(report.steps)
+        made += len(report.calls)
         events += report.events
-    _say(table(hits), f"{len(seeds)} seeds, {calls} calls, {events} events: nothing broken")
+    _say(table(hits), f"{len(seeds)} seeds, {made} calls, {events} events: nothing broken")
     rare = [pair for pair in PAIRS if hits[pair] < given.fewest]
     for what, call in rare:
         _say(f"met less than {given.fewest} times: {what.value}{call and ' at ' + call}")
     return 1 if rare else 0
 
 
-def _say(*lines: str) -> None:
-    sys.stdout.write("\n".join(lines) + "\n")
+def _say(*rows: str) -> None:
+    sys.stdout.write("\n".join(rows) + "\n")
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ class Crowd:
 
     def release(self, world: World) -> None:
         """Let people take back every pause and freeze that is left."""
-        for project in world.witness.lines:
+        for project in world.witness.histories:
             state = world.stored(project)
             for context in sorted(state.contexts):
                 for pause in state.context(context).pauses:

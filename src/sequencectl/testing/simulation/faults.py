@@ -14,7 +14,7 @@ import attrs
 from sequencectl._protocol import Acknowledge, Call, Commit, Emit, Load, Now, Pending, ReadAgenda
 
 CALLS: Final[tuple[type[Call], ...]] = (Now, Load, Commit, Pending, Emit, Acknowledge, ReadAgenda)
-"""The steps of the protocol, in the order in which they are shown."""
+"""The calls of the protocol, in the order in which they are shown."""
 
 
 class Fault(Enum):
@@ -188,6 +188,6 @@ def table(hits: Counter[Pair]) -> str:
             cells = ["" if (fault, name) not in PAIRS else str(hits[fault, name]) for name in names]
             rows.append([fault.value, *cells])
     outside = [fault for fault in Mishap if fault not in WHERE]
-    lines = [f"{row[0]:30}" + "".join(f"{cell:>12}" for cell in row[1:]) for row in rows]
-    lines += [f"{fault.value:30}{hits[fault, '']:>12}" for fault in outside]
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    shown = [f"{row[0]:30}" + "".join(f"{cell:>12}" for cell in row[1:]) for row in rows]
+    shown += [f"{fault.value:30}{hits[fault, '']:>12}" for fault in outside]
+    return "\n".join(row.rstrip() for row in shown) + "\n"

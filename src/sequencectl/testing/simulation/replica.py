@@ -16,7 +16,7 @@ from sequencectl.testing.simulation.faults import Fault
 
 @final
 @attrs.frozen
-class Step:
+class MadeCall:
     """A call that a replica made at an instant of the world, and what happened to it."""
 
     at: datetime

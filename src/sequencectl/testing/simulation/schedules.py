@@ -24,7 +24,7 @@ from sequencectl.state import ProjectState
 from sequencectl.testing.fakes import InMemoryStore
 from sequencectl.testing.simulation.faults import Fault
 from sequencectl.testing.simulation.mistakes import MISTAKES
-from sequencectl.testing.simulation.replica import Replica, Step
+from sequencectl.testing.simulation.replica import MadeCall, Replica
 from sequencectl.testing.simulation.witness import Violation
 from sequencectl.testing.simulation.world import Answers, World
 
@@ -43,13 +43,13 @@ Choice = tuple[str, int, int]
 
 @final
 class ScheduleFailed(AssertionError):
-    """A promise is broken in a schedule; `choices` leads to it, `steps` tells it, call by call."""
+    """A promise is broken in a schedule; `choices` leads to it, `calls` tells it, call by call."""
 
-    def __init__(self, seen: str, choices: tuple[Choice, ...], steps: tuple[Step, ...]) -> None:
+    def __init__(self, seen: str, choices: tuple[Choice, ...], calls: tuple[MadeCall, ...]) -> None:
         super().__init__(f"{seen}; replay: explore(..., only={choices})")
         self.seen = seen
         self.choices = choices
-        self.steps = steps
+        self.calls = calls
 
 
 @final
@@ -115,7 +115,7 @@ def explore(
         try:
             schedule.play(path, ahead, visited)
         except Violation as broken:
-            raise ScheduleFailed(str(broken), tuple(path), schedule.world.steps()) from broken
+            raise ScheduleFailed(str(broken), tuple(path), schedule.world.calls()) from broken
         schedules, longest = schedules + 1, max(longest, len(path))
         while path and not ahead[-1]:
             path.pop()
@@ -185,7 +185,7 @@ class _Schedule:
                 options += [("take", number, each) for each in waiting]
                 spoilt += [("repeat", number, each) for each in waiting if left.duplicates]
                 continue
-            options.append(("step", number, 0))
+            options.append(("call", number, 0))
             if left.crashes:
                 spoilt += [("crash before", number, 0), ("crash after", number, 0)]
             if left.errors:
@@ -205,13 +205,13 @@ class _Schedule:
                 world.take(replica, world.waiting()[which], leaves_copy=True)
                 self.left = attrs.evolve(left, duplicates=left.duplicates - 1)
             case "crash before" | "crash after":
-                world.step(replica, _FAULTS[kind])
+                world.make_call(replica, _FAULTS[kind])
                 self.left = attrs.evolve(left, crashes=left.crashes - 1)
             case "fail" | "lose answer":
-                world.step(replica, _FAULTS[kind])
+                world.make_call(replica, _FAULTS[kind])
                 self.left = attrs.evolve(left, errors=left.errors - 1)
             case _:
-                world.step(replica)
+                world.make_call(replica)
         self._settle()
 
     def _settle(self) -> None:
@@ -220,7 +220,7 @@ class _Schedule:
             if replica.is_down:
                 self.world.start(replica)
             while isinstance(replica.call, Now):
-                self.world.step(replica)
+                self.world.make_call(replica)
         self.world.pass_time(self.world.now)
 
     def _heal(self) -> None:
@@ -228,7 +228,7 @@ class _Schedule:
         replica = self.world.replicas[0]
         self.world.ring(replica)
         while replica.call is not None:
-            self.world.step(replica)
+            self.world.make_call(replica)
         self.world.check_rest(all_ended=False)
 
     def _key(self) -> tuple[object, ...]:
@@ -236,11 +236,11 @@ class _Schedule:
         store = self.world.store
         stored = store.load(_PROJECT)
         pending = store.pending(_PROJECT, limit=1)
-        line = self.world.witness.lines.get(_PROJECT)
+        history = self.world.witness.histories.get(_PROJECT)
         return (
             None if stored is None else id(stored),
             pending[0].serial if pending else 0,
-            0 if line is None else line.published,
+            0 if history is None else history.published,
             tuple(sorted(map(_replica_key, self.world.replicas), key=hash)),
             tuple((message.command, message.is_taken) for message in self.world.inbox),
             self.left,

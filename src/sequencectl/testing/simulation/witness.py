@@ -25,7 +25,7 @@ class Violation(Exception):
 
 
 @final
-class Line:
+class History:
     """What is true of a project: all that was ever committed, and how much of it is published."""
 
     def __init__(self) -> None:
@@ -41,29 +41,29 @@ class Witness:
     def __init__(self, plane: ControlPlane) -> None:
         self.commits = 0
         self._plane = plane
-        self.lines: dict[str, Line] = {}
+        self.histories: dict[str, History] = {}
         self._applied: set[int] = set()
         bounds = plane.bounds
         self._remembers = min(bounds.request_ids, bounds.retain + bounds.remember) >= _COMMANDS
 
     def is_newest(self, project: str, state: ProjectState | None) -> bool:
         """Whether a state is the one that was last committed."""
-        return state is not None and state.serial == len(self._line(project).committed)
+        return state is not None and state.serial == len(self._history(project).committed)
 
     def loaded(self, project: str, stored: ProjectState | None) -> None:
         """Hear what a store returned; nothing means that there never was a project."""
-        newest = len(self._line(project).committed)
+        newest = len(self._history(project).committed)
         if stored is not None and stored.serial != newest:
             raise Violation(f"loaded serial {stored.serial}, the newest is {newest}")
 
     def committed(self, decision: Decision, *, message: int | None, has_settled: bool) -> None:
         """Hear what a store took in; `message` is the number of its command, None for a check."""
-        events, line = decision.events, self._line(decision.project)
+        events, history = decision.events, self._history(decision.project)
         self.commits += 1
-        if events[0].serial != len(line.committed) + 1:
-            there = f"{len(line.committed)} events are there"
+        if events[0].serial != len(history.committed) + 1:
+            there = f"{len(history.committed)} events are there"
             raise Violation(f"committed over others, {there}: {_named(events[0])}")
-        line.committed.extend(events)
+        history.committed.extend(events)
         if message is None:
             if not has_settled:
                 raise Violation(f"a deadline is acted on before settle: {_named(events[0])}")
@@ -74,42 +74,43 @@ class Witness:
 
     def published(self, project: str, event: Event) -> None:
         """Hear what a sink took in, perhaps not for the first time."""
-        line = self._line(project)
-        if event.serial > line.published + 1:
-            before = f"event {line.published + 1} is not published"
+        history = self._history(project)
+        if event.serial > history.published + 1:
+            before = f"event {history.published + 1} is not published"
             raise Violation(f"published too early, {before}: {_named(event)}")
-        if line.committed[event.serial - 1 : event.serial] != [event]:
+        if history.committed[event.serial - 1 : event.serial] != [event]:
             raise Violation(f"published and not committed: {_named(event)}")
-        line.published = max(line.published, event.serial)
+        history.published = max(history.published, event.serial)
         if isinstance(event, TaskTriggered):
             task = (event.subject.sequence_id, event.index)
-            if self._remembers and line.tasks.setdefault(task, event.task_id) != event.task_id:
-                raise Violation(f"a task runs twice, also as {line.tasks[task]}: {_named(event)}")
+            first = history.tasks.setdefault(task, event.task_id)
+            if self._remembers and first != event.task_id:
+                raise Violation(f"a task runs twice, also as {first}: {_named(event)}")
 
     def acknowledged(self, decision: Decision) -> None:
         """Hear what the sender of a command is told."""
-        committed = self._line(decision.project).committed
+        committed = self._history(decision.project).committed
         if tuple(committed[decision.base : decision.state.serial]) != decision.events:
             raise Violation(f"acknowledged, and its effects are lost: {decision.command}")
 
     def check_rest(self, store: Store, *, all_ended: bool) -> None:
         """Raise `Violation` unless published is committed, and all of it is what is stored."""
-        for project, line in self.lines.items():
+        for project, history in self.histories.items():
             if store.pending(project, limit=1):
                 raise Violation(f"the outbox of {project!r} is not empty and nobody comes")
-            if line.published != len(line.committed):
-                seen = f"{line.published} of {len(line.committed)} events are published"
+            if history.published != len(history.committed):
+                seen = f"{history.published} of {len(history.committed)} events are published"
                 raise Violation(f"not everything committed is published: {seen}")
             initial = self._plane.initial(project)
             stored = store.load(project) or initial
-            if stored != reduce(evolve, line.committed, initial):
+            if stored != reduce(evolve, history.committed, initial):
                 raise Violation(f"what is stored of {project!r} is not what its events lead to")
             live = [each for each in sorted(stored.sequences) if stored.live(each) is not None]
             if all_ended and live:
                 raise Violation(f"never ends: {self._plane.explain(stored, live[0])}")
 
-    def _line(self, project: str) -> Line:
-        return self.lines.setdefault(project, Line())
+    def _history(self, project: str) -> History:
+        return self.histories.setdefault(project, History())
 
 
 def _named(event: Event) -> str:

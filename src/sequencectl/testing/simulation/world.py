@@ -1,9 +1,10 @@
 """A world in memory: replicas that hold the shipped conversation, a store, a bus, executors.
 
 Nothing runs by itself. A driver says what happens next: a replica takes a message or hears its
-timer (`take`, `ring`), makes the call its conversation waits at (`step`, perhaps with a `Fault`),
-is started; or time passes. A `Witness` checks at once whatever is promised, and `Violation` tells
-what was seen instead; `check_rest` says what must hold when nothing is left to do.
+timer (`take`, `ring`), makes the call its conversation waits at (`make_call`, perhaps with a
+`Fault`), is started; or time passes. A `Witness` checks at once whatever is promised, and
+`Violation` tells what was seen instead; `check_rest` says what must hold when nothing is left to
+do.
 
 Calls are atomic, as ports promise; what the outside of the protocol does is as bad as ports allow.
 The bus keeps a command until it is acknowledged, which is when `handle` has returned or refused it.
@@ -47,7 +48,7 @@ from sequencectl.state import ProjectState
 from sequencectl.testing._walk import START
 from sequencectl.testing.simulation.faults import Fault, Mishap, Pair
 from sequencectl.testing.simulation.mistakes import Rewrite, rewritten
-from sequencectl.testing.simulation.replica import Message, Replica, Step
+from sequencectl.testing.simulation.replica import MadeCall, Message, Replica
 from sequencectl.testing.simulation.witness import Violation, Witness
 
 _RETRY: Final = timedelta(seconds=5)
@@ -162,7 +163,7 @@ class World:
         replica.hosting, replica.arm, replica.is_down = self._hosting(), None, True
         replica.is_back = True
 
-    def step(self, replica: Replica, fault: Fault | None = None) -> None:
+    def make_call(self, replica: Replica, fault: Fault | None = None) -> None:
         """Make the call a replica waits at, and let it go on to the next one."""
         call, conversation = replica.call, replica.conversation
         assert call is not None
@@ -190,9 +191,9 @@ class World:
 
     # ------------------------------------------------------------------ what must hold
 
-    def steps(self) -> tuple[Step, ...]:
+    def calls(self) -> tuple[MadeCall, ...]:
         """Return the calls that were made so far, oldest first."""
-        return tuple(Step(*each) for each in self._trail)
+        return tuple(MadeCall(*each) for each in self._trail)
 
     def check_rest(self, *, all_ended: bool) -> None:
         """Raise `Violation` unless published is committed, and all of it is what is stored."""
