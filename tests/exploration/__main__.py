@@ -9,9 +9,11 @@ import sys
 import time
 import tomllib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from sequencectl.testing.exploration import Counterexample, Exploration
+from sequencectl.testing.exploration import Counterexample, Exploration, Progress
+from sequencectl.testing.exploration.progress import Row
 from tests.exploration.slices import SLICES
 
 FIGURES = Path(__file__).with_name("figures.toml")
@@ -21,6 +23,13 @@ def entry(name: str, found: Exploration) -> str:
     """The figures of a slice as a line of ``figures.toml``."""
     figures = f"states = {found.states}, transitions = {found.transitions}"
     return f'"{name}" = {{ {figures}, diameter = {found.diameter} }}'
+
+
+def show(row: Row, name: str, known: int, progress: Progress) -> None:
+    """Show how many of the states that are known from other runs are visited."""
+    visited = progress.states - progress.waiting
+    text = f"{name}: {progress.states} states, {progress.transitions} transitions"
+    row.show(min(visited, known), known, f"{text}, {progress.waiting} waiting")
 
 
 def main(arguments: Sequence[str], *, figures: Path = FIGURES) -> int:
@@ -35,16 +44,19 @@ def main(arguments: Sequence[str], *, figures: Path = FIGURES) -> int:
         parser.error(f"no such slice: {', '.join(sorted(unknown))}")
     wanted = tomllib.loads(figures.read_text(encoding="utf-8"))
     wanted = wanted["deep"] if options.deep else wanted
-    failed = 0
+    failed, row = 0, Row(sys.stderr)
     for name in options.names or SLICES:
         begin = time.perf_counter()
         place = SLICES[name].deep if options.deep else SLICES[name]
+        known = wanted.get(name, {}).get("states", options.limit)
         try:
-            found = place.explore(limit=options.limit)
+            found = place.explore(limit=options.limit, progress=partial(show, row, name, known))
         except Counterexample as broken:
+            row.clear()
             print(f"{name}: {broken}", flush=True)
             failed += 1
             continue
+        row.clear()
         seconds = time.perf_counter() - begin
         seen, said = tomllib.loads(entry(name, found))[name], ""
         if not found.is_complete:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
 import attrs
 
 from sequencectl import Bounds, ControlPlane, QueuePolicy, Shipyard, TimeoutPolicy, TriggerSequence
-from sequencectl.testing.exploration import LETTERS, Alphabet, Exploration, explore
+from sequencectl.testing.exploration import LETTERS, Alphabet, Exploration, Progress, explore
 
 DELIVERY: Final = {"dev": {"delivery": ["deploy", "test"]}}
 FAILED: Final = {"selector": {"match": {"result": "fail"}}}
@@ -36,9 +36,11 @@ class Slice:
     alphabet: Alphabet
     deeper: Mapping[str, Any] = attrs.field(factory=dict)
 
-    def explore(self, *, limit: int = 1_000_000) -> Exploration:
+    def explore(
+        self, *, limit: int = 1_000_000, progress: Callable[[Progress], object] | None = None
+    ) -> Exploration:
         """Explore it to its end, if that comes before so many states."""
-        return explore(self.plane, self.alphabet, limit=limit)
+        return explore(self.plane, self.alphabet, limit=limit, progress=progress)
 
     @property
     def fewer(self) -> Slice:

@@ -24,13 +24,12 @@ from sequencectl import (
 )
 from sequencectl import events as e
 from sequencectl.sequence import EndedSequence, Executor, LiveSequence
-from sequencectl.testing.exploration import START
 from sequencectl.testing.exploration import invariants as i
 from sequencectl.testing.exploration import of_controls as control
 from sequencectl.testing.exploration import of_limits as limit
 from sequencectl.testing.exploration import of_queue as queue
 from sequencectl.testing.exploration import of_tasks as task
-from sequencectl.testing.exploration.alphabet import Move
+from sequencectl.testing.exploration.alphabet import START, Move
 from sequencectl.testing.exploration.transition import Check, Transition
 from tests.exploration.forging import (
     SECOND,

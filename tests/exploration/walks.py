@@ -10,8 +10,7 @@ from typing import Final
 import attrs
 
 from sequencectl import ControlPlane, ProjectState
-from sequencectl.testing.exploration import START
-from sequencectl.testing.exploration.alphabet import Move
+from sequencectl.testing.exploration.alphabet import START, Move
 from sequencectl.testing.exploration.projection import Projector
 from sequencectl.testing.exploration.transition import Transition
 from tests.exploration.slices import SLICES, Slice

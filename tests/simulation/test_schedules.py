@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from sequencectl import InvalidValue
+from sequencectl.testing.exploration import Progress
 from sequencectl.testing.simulation.mistakes import MISTAKES
 from sequencectl.testing.simulation.schedules import Explored, ScheduleFailed, explore
 from tests.simulation.small_worlds import PLANE, QUICK, A, B
@@ -62,3 +64,49 @@ def test_a_schedule_that_breaks_nothing_can_be_played_alone() -> None:
     explored = explore(PLANE, [A, B], only=[("take", 1, 1), ("call", 1, 0)])
 
     assert 1 == explored.schedules
+
+
+def test_a_limit_is_never_passed() -> None:
+    """The search ends where one more state would be one too many, and says that it is not whole."""
+    whole = explore(PLANE, **QUICK["two commands"])
+    found = [
+        explore(PLANE, **QUICK["two commands"], limit=limit)
+        for limit in (1, 50, whole.states - 1, whole.states)
+    ]
+
+    assert whole.is_complete
+    assert [1, 50, whole.states - 1, whole.states] == [each.states for each in found]
+    assert [False, False, False, True] == [each.is_complete for each in found]
+    assert whole == found[-1]
+
+
+def test_progress_is_reported_now_and_then_and_at_the_end() -> None:
+    """Every 100 schedules: more states each time, until no choice is left."""
+    seen: list[Progress] = []
+
+    found = explore(PLANE, **QUICK["two commands"], progress=seen.append)
+
+    assert 110 == found.schedules
+    assert 2 == len(seen)
+    assert seen[0].states < seen[1].states == found.states
+    assert seen[0].transitions < seen[1].transitions
+    assert seen[0].waiting > seen[1].waiting == 0
+
+
+def test_a_transition_is_a_choice() -> None:
+    """One replica and one command: six choices lead through seven states."""
+    seen: list[Progress] = []
+
+    explore(PLANE, [A], replicas=1, crashes=0, errors=0, duplicates=0, progress=seen.append)
+
+    assert [Progress(states=7, transitions=6, waiting=0)] == seen
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [("plane", None), ("limit", 0), ("limit", "9"), ("progress", 3), ("mistake", "haste")],
+)
+def test_a_wrong_argument_is_named(where: str, value: Any) -> None:
+    """Each is an `InvalidValue` that shows the value."""
+    with pytest.raises(InvalidValue, match=f"^{where}: must be .*, got {value!r}"):
+        explore(**{"plane": PLANE, "commands": [A], where: value})

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import reduce
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,25 @@ import attrs
 import pytest
 
 from examples.stores.sqlite import SqliteStore
-from sequencectl import Bounds, ControlPlane, Decision, InvalidValue, ProjectState, Shipyard
+from sequencectl import (
+    Bounds,
+    ControlPlane,
+    Decision,
+    InvalidValue,
+    ProjectState,
+    Shipyard,
+    evolve,
+)
 from sequencectl._protocol import Call, Commit, Emit, Now, Pending, ReadAgenda
 from sequencectl.policies import TimeoutPolicy
 from sequencectl.testing import InMemoryStore
+from sequencectl.testing.exploration import Transition
 from sequencectl.testing.simulation import NASTY, PLANE, Faults, SimulationFailed, simulate
 from sequencectl.testing.simulation import __main__ as command_line
 from sequencectl.testing.simulation.__main__ import main
 from sequencectl.testing.simulation.faults import PAIRS, Fault, Mishap, faults_of, table
 from sequencectl.testing.simulation.mistakes import MISTAKES
+from tests.exploration.test_progress import Terminal
 
 
 def failure(**arguments: Any) -> SimulationFailed:
@@ -234,11 +245,88 @@ def test_a_host_s_own_store_is_simulated(places: Iterator[Path]) -> None:
         simulate(seed=seed, make_store=lambda: SqliteStore(next(places), synchronous="NORMAL"))
 
 
-@pytest.mark.parametrize("wrong", [{"faults": "rain"}, {"faults": 3}, {"mistake": "haste"}])
+@pytest.mark.parametrize(
+    "wrong", [{"faults": "rain"}, {"faults": 3}, {"mistake": "haste"}, {"mistake": ["haste"]}]
+)
 def test_what_makes_no_sense_is_refused_by_name(wrong: Any) -> None:
     """Names of mixes and mistakes are checked, and the permitted ones are listed."""
     with pytest.raises(InvalidValue, match=f"^{next(iter(wrong))}: must be .*one of "):
         simulate(seed=1, **wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"plane": None}, {"seed": "7"}, {"seed": True}, {"make_store": InMemoryStore()},
+     {"invariants": len}, {"invariants": [lambda _: ""]}],
+)  # fmt: skip
+def test_an_argument_of_a_wrong_type_is_refused_by_name(wrong: Any) -> None:
+    """Before anything is simulated."""
+    (where,) = wrong
+
+    with pytest.raises(InvalidValue, match=rf"^{where}: must be .*, got "):
+        simulate(**{"seed": 1, **wrong})
+
+
+def test_an_invariant_sees_every_commit() -> None:
+    """Once each, with the state before it and after it, whatever happened to the answer."""
+    seen: list[Transition] = []
+
+    def keeps(transition: Transition) -> None:
+        seen.append(transition)
+
+    reports = [simulate(seed=seed, invariants=[keeps], faults="lost-answers") for seed in range(3)]
+
+    assert sum(report.events for report in reports) == sum(len(each.events) for each in seen)
+    assert all(each.events for each in seen)
+    assert all(each.after == reduce(evolve, each.events, each.before) for each in seen)
+    assert all(each.decision == PLANE.decide(each.before, each.command, each.now) for each in seen)
+
+
+def never_promotes(seen: Transition) -> str:
+    """Nothing is accepted in qa."""
+    there = [each.sequence_id for each in seen.live if each.stage == "qa"]
+    return f"{there[0]} was accepted" if there else ""
+
+
+def asserts_that_nothing_is_promoted(seen: Transition) -> None:
+    """The same as an assertion."""
+    assert not never_promotes(seen), "it was accepted"
+
+
+def stumbles(seen: Transition) -> None:
+    """The same by an error of its own."""
+    if never_promotes(seen):
+        raise KeyError("qa")
+
+
+@pytest.mark.parametrize(
+    ("invariant", "seen"),
+    [
+        (never_promotes, r"never_promotes: \S+ was accepted"),
+        (asserts_that_nothing_is_promoted, "asserts_that_nothing_is_promoted: it was accepted.*"),
+        (stumbles, r"stumbles: it raised KeyError\('qa'\)"),
+    ],
+)
+def test_a_broken_invariant_is_named_and_replayed(invariant: Any, seen: str) -> None:
+    """The seed fails with its name, and the call that plays it again names it, too."""
+    failed = failure(invariants=(invariant,), faults="race")
+    seed = int(re.findall(r"seed=(\d+)", failed.replay)[0])
+
+    assert re.fullmatch(seen, failed.seen, re.DOTALL)
+    assert f"simulate(seed={seed}, faults='race', invariants=[{invariant.__name__}])" == (
+        failed.replay
+    )
+    assert failed.calls[-1].call == "Commit"
+
+
+def test_an_invariant_that_answers_anything_else_is_an_error() -> None:
+    """It is a mistake of the host: no seed fails for it."""
+
+    def answers(_seen: Transition) -> Any:
+        return False
+
+    with pytest.raises(InvalidValue, match=r"^invariants: answers must return None or a text"):
+        simulate(seed=1, invariants=[answers])
 
 
 def test_a_swarm_leaves_out_many_faults() -> None:
@@ -283,6 +371,21 @@ def test_the_command_line_stops_at_the_first_seed_that_fails(
 
     (line,) = capsys.readouterr().out.splitlines()
     assert "replay: python -m sequencectl.testing.simulation --seed" in line
+
+
+def test_the_command_line_shows_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal, beside what is printed; the row is emptied before that."""
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+
+    main(["--seeds", "3", "--fewest", "0"])
+
+    *rows, _, end = stream.getvalue().split("\r")
+    assert ["0 of 3", "1 of 3", "2 of 3"] == [row[23:29] for row in rows[1:]]
+    assert "" == end
+    assert "3 seeds, " in capsys.readouterr().out
 
 
 def test_the_table_has_a_cell_for_each_pair() -> None:

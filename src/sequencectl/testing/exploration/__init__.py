@@ -1,47 +1,59 @@
 """Every state that a shipyard can get into, within a small world: a breadth-first search.
 
-`explore` tells the real `ControlPlane` every command of an `Alphabet` in every state it reaches;
-states that behave alike are one (``_projection``). After each transition the rules R1 to R31 are
-checked as named predicates (``_invariants``), and when everything has been seen, that from each
-state all can still come to an end. Explore your own shipyard::
+`explore` gives the real `ControlPlane` every command of an `Alphabet` in every state it reaches.
+States that behave alike count as one (``projection``). After each transition it checks the rules R1
+to R31 as named predicates (``invariants``), then the invariants of the host. When it has seen all
+states, it checks that each of them can still come to an end. Explore your own shipyard::
 
     found = explore(plane, Alphabet(triggers=[TriggerSequence("a", stage="dev", ...)], most=2))
 
-A broken rule is a `Counterexample`, whose text is a program of the fewest commands that shows it.
+A rule that does not hold is a `Counterexample`. Its text is a program with the fewest commands that
+show it.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable, Iterable
-from datetime import UTC, datetime, timedelta
-from enum import Enum
-from typing import Any, Final, final
+from datetime import datetime, timedelta
+from typing import Final, final
 
 import attrs
 
-from sequencectl.commands import CheckDeadlines, ReportTaskFinished
 from sequencectl.control_plane import ControlPlane
 from sequencectl.errors import InvalidValue
-from sequencectl.outcomes import Result
-from sequencectl.payload import FrozenMap, thaw
 from sequencectl.state import ProjectState
-from sequencectl.testing.exploration.alphabet import LETTERS, Alphabet, Move
+from sequencectl.testing.exploration.alphabet import LETTERS, PROJECT, START, Alphabet, Move
+from sequencectl.testing.exploration.ends import ANSWERED, ENDS, WAITED, Ends, way
 from sequencectl.testing.exploration.invariants import ALWAYS, WHEN_APPLIED
-from sequencectl.testing.exploration.transition import Transition
-
-__all__ = ["LETTERS", "Alphabet", "Counterexample", "Exploration", "explore"]
-
-START: Final = datetime(2026, 1, 1, 9, tzinfo=UTC)
-"""What the clock shows in the initial state."""
-
-PROJECT: Final = "sockshop"
-_LETS_GO: Final = ("resume", "unfreeze")
-_ANSWERED, _WAITED = 1, 2
-_ENDS: Final = (
-    (_ANSWERED, "everything_ends_if_all_answer", "no answer, resume or unfreeze leads to an end"),
-    (_WAITED, "everything_ends_by_deadlines", "no deadline, resume or unfreeze leads to an end"),
+from sequencectl.testing.exploration.program import Program
+from sequencectl.testing.exploration.progress import (
+    Progress,
+    Watcher,
+    checked_limit,
+    checked_watcher,
 )
+from sequencectl.testing.exploration.transition import (
+    Break,
+    Invariant,
+    Transition,
+    check,
+    invariants_of,
+    name_of,
+)
+
+__all__ = [
+    "LETTERS",
+    "Alphabet",
+    "Counterexample",
+    "Exploration",
+    "Invariant",
+    "Progress",
+    "Transition",
+    "explore",
+]
+
+_STATES_PER_REPORT: Final = 100
 
 
 @final
@@ -49,7 +61,7 @@ _ENDS: Final = (
 class Exploration:
     """How much there was to see; `diameter` is how many moves the farthest state is away.
 
-    `is_complete` is false if the search stopped at its limit of states; then nothing is known of
+    `is_complete` is false if the search came to its limit of states. Then nothing is known about
     what can still end.
     """
 
@@ -61,34 +73,19 @@ class Exploration:
 
 @final
 class Counterexample(AssertionError):
-    """A rule does not hold; `moves` are the fewest that show it, `invariant` names what they break.
+    """An invariant does not hold.
 
-    As text it is a program: paste it into a test that knows the `plane`, and, if its queue policy
-    changes on the way, the plane that is `changed`.
+    `invariant` is its name and `problem` says what is wrong. `moves` are the fewest that lead there
+    and `program` is Python that makes them: it raises an `AssertionError` as long as the invariant
+    does not hold, and ends in silence once it does.
     """
 
-    def __init__(self, invariant: str, problem: str, moves: tuple[Move, ...]) -> None:
-        super().__init__(invariant, problem, moves)
+    def __init__(self, invariant: str, problem: str, moves: tuple[Move, ...], program: str) -> None:
+        super().__init__(invariant, problem, moves, program)
         self.invariant = invariant
         self.problem = problem
         self.moves = moves
-
-    @property
-    def program(self) -> str:
-        """The moves as Python; the imports are those of ``from sequencectl import *``."""
-        lines, plane = [], "plane"
-        for move in self.moves:
-            if move.letter == "change":
-                plane = "changed"
-            elif move.command is not None:
-                seconds = (move.at - move.behind - START).total_seconds()
-                lines.append(f"    ({seconds:g}, {plane}, {_call(move.command)}),")
-        return "\n".join([
-            f'state, start = plane.initial("{PROJECT}"), datetime.fromisoformat("{START}")',
-            "for seconds, decider, command in [", *lines, "]:",
-            "    decision = decider.decide(state, command, start + timedelta(seconds=seconds))",
-            "    state = decision.state",
-        ])  # fmt: skip
+        self.program = program
 
     def __str__(self) -> str:
         return f"{self.invariant}: {self.problem}\n\n{self.program}"
@@ -96,9 +93,9 @@ class Counterexample(AssertionError):
 
 @attrs.define(eq=False)
 class _Node:
-    """A state that was reached: from which one, by which move; `state` until it is explored.
+    """A state that was reached: from which one, by which move; `state` until it is visited.
 
-    `plane` is the number of the one that decides.
+    `plane` is the number of the plane that decides in it.
     """
 
     parent: int
@@ -109,18 +106,35 @@ class _Node:
     plane: int
     is_over: bool
     ways: list[tuple[int, int]] = attrs.field(factory=list)
-    """From where it is reached by a way that is meant to lead to an end, and by which."""
+    """The states from which it is reached by moves meant to lead to an end, and by which way."""
 
 
-def explore(plane: ControlPlane, alphabet: Alphabet, *, limit: int = 100_000) -> Exploration:
-    """Visit every state that the alphabet leads to, `limit` at most; raise `Counterexample`.
+def explore(
+    plane: ControlPlane,
+    alphabet: Alphabet,
+    *,
+    invariants: Iterable[Invariant] = (),
+    limit: int = 100_000,
+    progress: Watcher | None = None,
+) -> Exploration:
+    """Visit every state that the alphabet leads to; raise `Counterexample` for what does not hold.
 
-    Raises `InvalidValue` if a clock is further `behind` than the plane's clock skew (R29).
-    The planes of two processes agree on every figure: nothing here depends on chance or time.
+    Each of the `invariants` is called with the `Transition` of every decision, refused commands
+    included. It returns None or an empty text if it holds, and a sentence if it does not; an
+    `AssertionError` says so, too. `limit` is how many states are visited at most. `progress` is
+    called with a `Progress` after every 100 states, and at the end.
+
+    Raises `InvalidValue` for a wrong argument, for an invariant that returns anything else, and for
+    a clock that is `behind` by more than the clock skew of the plane (R29). Nothing here depends on
+    chance or time: all runs agree on every figure.
     """
-    search = _Search(plane, alphabet, limit)
+    search = _Search(plane, alphabet, invariants_of(invariants), checked_limit(limit))
+    watcher = checked_watcher(progress)
     while search.queue:
         search.visit(search.queue.popleft())
+        states, waiting = len(search.nodes), len(search.queue)
+        if (states - waiting) % _STATES_PER_REPORT == 0 or not waiting:
+            watcher(Progress(states, search.transitions, waiting))
     if search.is_complete:
         search.check_ends()
     diameter = max(node.depth for node in search.nodes)
@@ -128,11 +142,22 @@ def explore(plane: ControlPlane, alphabet: Alphabet, *, limit: int = 100_000) ->
 
 
 class _Search:
-    def __init__(self, plane: ControlPlane, alphabet: Alphabet, limit: int) -> None:
+    def __init__(
+        self,
+        plane: ControlPlane,
+        alphabet: Alphabet,
+        invariants: tuple[Invariant, ...],
+        limit: int,
+    ) -> None:
+        if not isinstance(plane, ControlPlane):
+            raise InvalidValue("plane", plane, "must be a ControlPlane")
+        if not isinstance(alphabet, Alphabet):
+            raise InvalidValue("alphabet", alphabet, "must be an Alphabet")
         behind, skew = alphabet.behind, plane.timeouts.clock_skew
         if behind is not None and not timedelta(0) < behind <= skew:
             raise InvalidValue("behind", behind, f"must be more than zero and at most {skew}")
         self.plane, self.alphabet, self.limit = plane, alphabet, limit
+        self.invariants = invariants
         self.planes = alphabet.planes(plane)
         self.projector = alphabet.projector(plane)
         self.known: dict[Hashable, int] = {}
@@ -143,7 +168,7 @@ class _Search:
         self.reach(-1, None, plane.initial(PROJECT), START)
 
     def visit(self, number: int) -> None:
-        """Tell a state everything there is to tell it."""
+        """Make every move that the alphabet has in a state."""
         node = self.nodes[number]
         state, node.state = node.state, None
         assert state is not None, "each is visited once"
@@ -154,29 +179,37 @@ class _Search:
             after = state if move.command is None else self.decide(number, state, move)
             if after is not state or move.command is None:
                 reached = self.reach(number, move, after, move.at)
-                way = _way(move, state)
-                if way and reached not in {None, number}:
-                    self.nodes[reached].ways.append((number, way))
+                ways = way(move, state)
+                if ways and reached is not None and reached != number:
+                    self.nodes[reached].ways.append((number, ways))
 
     def decide(self, number: int, state: ProjectState, move: Move) -> ProjectState:
-        """Return the state a command leads to, once every predicate was content with it."""
+        """Return the state that a command leads to; check everything that must hold then."""
         assert move.command is not None
         plane, told_at = self.planes[self.nodes[number].plane], move.at - move.behind
         try:
             decision = plane.decide(state, move.command, told_at)
-            seen = Transition(plane, state, move.command, told_at, decision)
-            name, problem = _broken(seen)
         except Exception as error:
             moves = (*self.path(number), move)
-            raise Counterexample("decisions_never_raise", repr(error), moves) from error
-        if problem:
-            raise Counterexample(name, problem, (*self.path(number), move))
+            program = Program(self.planes, moves).raising()
+            raise Counterexample("decisions_never_raise", repr(error), moves, program) from error
+        seen = Transition(plane, state, move.command, told_at, decision)
+        try:
+            check(ALWAYS, seen)
+            if seen.events:
+                check(WHEN_APPLIED, seen)
+            check(self.invariants, seen)
+        except Break as broken:
+            moves = (*self.path(number), move)
+            program = Program(self.planes, moves).breaking(broken.invariant)
+            name = name_of(broken.invariant)
+            raise Counterexample(name, broken.problem, moves, program) from broken
         return decision.state
 
     def reach(
         self, parent: int, move: Move | None, state: ProjectState, now: datetime
     ) -> int | None:
-        """Return the number of a state, a new one if its projection is; None beyond the limit."""
+        """Return the number of a state, a new one if its projection is new; None at the limit."""
         plane = self.nodes[parent].plane if move else 0
         plane += move is not None and move.letter == "change"
         key = (plane, self.projector.project(state, now))
@@ -201,67 +234,34 @@ class _Search:
             number = node.parent
         return tuple(reversed(moves))
 
+    def state_of(self, number: int) -> ProjectState:
+        """Return a state that was visited, by making all moves to it once more."""
+        state, plane = self.plane.initial(PROJECT), 0
+        for move in self.path(number):
+            plane += move.letter == "change"
+            if move.command is not None:
+                state = self.planes[plane].decide(state, move.command, move.at - move.behind).state
+        return state
+
     def check_ends(self) -> None:
         """Check that each state leads to one in which nothing lives, backwards from those."""
-        possible = _ANSWERED * self.alphabet.can_answer
-        possible |= _WAITED * (self.alphabet.can_wait and not self.plane.timeouts.is_unbounded)
-        for wanted, name, problem in _ENDS:
+        possible = ANSWERED * self.alphabet.can_answer
+        possible |= WAITED * (self.alphabet.can_wait and not self.plane.timeouts.is_unbounded)
+        for wanted, ends in ENDS:
             if not possible & wanted:
                 continue
             left = {number for number, node in enumerate(self.nodes) if not node.is_over}
             ended: Iterable[int] = [n for n, node in enumerate(self.nodes) if node.is_over]
             while ended:
-                ways = (way for number in ended for way in self.nodes[number].ways)
-                ended = left & {source for source, way in ways if way & wanted}
+                ways = (each for number in ended for each in self.nodes[number].ways)
+                ended = left & {source for source, how in ways if how & wanted}
                 left -= ended
             if left:
-                raise Counterexample(name, problem, self.path(min(left)))
+                raise self.without_end(min(left), ends)
 
-
-def _broken(seen: Transition) -> tuple[str, str]:
-    """Return the first predicate that is not content, and what it says."""
-    for checks in (ALWAYS, WHEN_APPLIED if seen.events else ()):
-        for check in checks:
-            problem = check(seen)
-            if problem:
-                return check.__name__, problem
-    return "", ""
-
-
-def _way(move: Move, state: ProjectState) -> int:
-    """Return by which ways to the end a move is meant to lead.
-
-    Time passes for a project that is answered only as long as nobody works: for a delay.
-    """
-    if move.letter in _LETS_GO:
-        return _ANSWERED | _WAITED
-    if move.letter == "change":
-        return 0
-    match move.command:
-        case ReportTaskFinished(result=Result.PASS):
-            return _ANSWERED
-        case None | CheckDeadlines():
-            idle = not any(getattr(each, "task", None) for each in state.sequences.values())
-            return _WAITED | (_ANSWERED if idle else 0)
-        case _:
-            return 0
-
-
-def _call(value: Any) -> str:
-    """Return the Python that makes a command, without what it leaves at its default."""
-    said: list[str] = []
-    for field in sorted(attrs.fields(type(value)), key=lambda field: field.kw_only):
-        given = getattr(value, field.name)
-        if given in {None, field.default} or (field.name == "data" and not given):
-            continue
-        if field.name == "context" and given == getattr(value, "sequence_id", None):
-            continue
-        text = repr(_plain(given))
-        said.append(f"{field.name}={text}" if field.kw_only else text)
-    return f"{type(value).__name__}({', '.join(said)})"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, FrozenMap):
-        return thaw(value)
-    return value.value if isinstance(value, Enum) else value
+    def without_end(self, number: int, ends: Ends) -> Counterexample:
+        """Return what shows that a state leads to no end; it names who is stuck there."""
+        node, moves = self.nodes[number], self.path(number)
+        problem = ends(self.planes[node.plane], self.alphabet, self.state_of(number), node.now)
+        program = Program(self.planes, moves).ending(ends, self.alphabet)
+        return Counterexample(name_of(ends), problem, moves, program)

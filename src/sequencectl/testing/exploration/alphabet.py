@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, final
 
 import attrs
@@ -18,6 +18,10 @@ from sequencectl.state import ProjectState
 from sequencectl.testing.exploration.projection import Arranged, Projector
 from sequencectl.testing.exploration.transition import next_limit
 
+PROJECT: Final = "sockshop"
+"""The project that is explored."""
+START: Final = datetime(2026, 1, 1, 9, tzinfo=UTC)
+"""What the clock shows in the initial state."""
 LETTERS: Final = (
     "trigger", "again", "start", "finish", "stray", "pause", "resume", "abort", "force", "freeze",
     "unfreeze", "check", "wait", "slow", "change",

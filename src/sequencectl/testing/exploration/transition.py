@@ -1,20 +1,22 @@
-"""One decision as the invariants see it, and what they count for themselves.
+"""One decision as the invariants see it, how invariants are called, and what they count themselves.
 
-Nothing here asks an index or a property of the core: lanes, free places and limits are made out
-from the records, one by one.
+What is counted here does not use the indexes of the core: lanes, free places and limits are worked
+out from the records, one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final, TypeVar, final
+from typing import Any, Final, TypeAlias, TypeVar, final
 
 import attrs
 
 import sequencectl.commands as c
 import sequencectl.events as e
 from sequencectl.control_plane import ControlPlane, Decision
+from sequencectl.errors import InvalidValue, required
+from sequencectl.outcomes import Outcome
 from sequencectl.sequence import LiveSequence, Phase, SequenceRecord, TaskRun
 from sequencectl.shipyard.definitions import SequenceDefinition
 from sequencectl.state import ProjectState
@@ -24,16 +26,27 @@ PAUSED: Final = (Phase.HELD, Phase.PAUSING, Phase.PAUSED)
 _EventT = TypeVar("_EventT")
 
 
+def _is_command(_transition: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, c.Command):
+        raise InvalidValue(field.name, value, "must be a command")
+
+
 @final
 @attrs.frozen(eq=False)
 class Transition:
-    """A decision, and the records before and after it."""
+    """One decision, with the state before it and the state after it.
 
-    plane: ControlPlane
-    before: ProjectState
-    command: c.Command
-    now: datetime
-    decision: Decision
+    `plane` decided about `command` in the state `before`, at the instant `now` of the host's clock.
+    `decision` is what it decided; its parts are `outcome`, `events` and `after`, the new state. If
+    the command changed nothing, there are no events and `after` is `before`. `was` has the records
+    of all sequences before, by id, `records` those after; `live` are the live ones after.
+    """
+
+    plane: ControlPlane = attrs.field(validator=required(ControlPlane))
+    before: ProjectState = attrs.field(validator=required(ProjectState))
+    command: c.Command = attrs.field(validator=_is_command)
+    now: datetime = attrs.field(validator=required(datetime))
+    decision: Decision = attrs.field(validator=required(Decision))
     was: Mapping[str, SequenceRecord] = attrs.field(init=False)
     records: Mapping[str, SequenceRecord] = attrs.field(init=False)
     live: tuple[LiveSequence, ...] = attrs.field(init=False)
@@ -50,33 +63,101 @@ class Transition:
 
     @property
     def after(self) -> ProjectState:
-        """The state it leads to."""
+        """The state after the decision."""
         return self.decision.state
 
     @property
+    def outcome(self) -> Outcome:
+        """The answer to the command."""
+        return self.decision.outcome
+
+    @property
     def at(self) -> datetime:
-        """The instant it is taken at: a clock that is a little behind has stood still (R29)."""
+        """The instant that the decision takes for now: that of the last event, if the host's clock
+        is behind it by no more than the clock skew (R29).
+        """
         last = self.before.ledger.at
         if last is not None and self.now < last <= self.now + self.plane.timeouts.clock_skew:
             return last
         return self.now
 
     def covered(self, record: LiveSequence) -> bool:
-        """Whether a pause covers a sequence afterwards (R18)."""
+        """Return whether a pause covers a sequence after the decision (R18)."""
         pauses = self.after.context(record.context).pauses
         return any(pause.stage in {None, record.stage} for pause in pauses)
 
     def limit(self, stage: str) -> int:
-        """Return how many may hold a lane of a stage."""
+        """Return how many sequences may hold a lane of a stage."""
         return self.plane.queueing.for_stage(stage).limit
 
 
 Check = Callable[[Transition], str]
-"""An invariant: it returns what is wrong, or nothing."""
+"""A rule as a function: it returns a sentence about what is wrong, or an empty text."""
+
+Invariant: TypeAlias = Callable[[Transition], str | None]
+"""What must hold after every transition: a function that returns a sentence if it does not.
+
+None and an empty text mean that it holds. An `AssertionError` says that it does not, as well.
+"""
+
+
+class Break(Exception):
+    """An invariant does not hold; `problem` says in what."""
+
+    def __init__(self, invariant: Invariant, problem: str) -> None:
+        super().__init__(f"{name_of(invariant)}: {problem}")
+        self.invariant = invariant
+        self.problem = problem
+
+
+class Misuse(InvalidValue):
+    """An invariant returned neither None nor a text."""
+
+
+def invariants_of(given: object) -> tuple[Invariant, ...]:
+    """Return a host's invariants as a tuple; each must be a function with a name of its own.
+
+    Raises `InvalidValue` for anything else, lambdas and partial functions included: a report of a
+    break could not say which one it was.
+    """
+    if not isinstance(given, Iterable):
+        raise InvalidValue("invariants", given, "must be a list of functions")
+    invariants: tuple[Any, ...] = tuple(given)
+    for invariant in invariants:
+        if not callable(invariant) or not name_of(invariant).isidentifier():
+            raise InvalidValue("invariants", invariant, "must be functions with a name (def)")
+    return invariants
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Return the name of a function; empty if it has none."""
+    name = getattr(function, "__name__", "")
+    return name if isinstance(name, str) else ""
+
+
+def check(invariants: Iterable[Invariant], seen: Transition) -> None:
+    """Call each invariant with a transition; raise `Break` for the first that does not hold.
+
+    An invariant that raises an error does not hold either. Raises `InvalidValue` if one returns
+    neither None nor a text.
+    """
+    for invariant in invariants:
+        try:
+            problem: object = invariant(seen)
+        except AssertionError as error:
+            raise Break(invariant, str(error) or "it raised AssertionError") from error
+        except Exception as error:
+            raise Break(invariant, f"it raised {error!r}") from error
+        if isinstance(problem, str):
+            if problem:
+                raise Break(invariant, problem)
+        elif problem is not None:
+            what = f"{name_of(invariant)} must return None or a text that says what is wrong"
+            raise Misuse("invariants", problem, what)
 
 
 def live_ones(records: Mapping[str, SequenceRecord]) -> tuple[LiveSequence, ...]:
-    """Return the live ones of some records."""
+    """Return the live sequences among some records."""
     return tuple([each for each in records.values() if isinstance(each, LiveSequence)])
 
 
@@ -86,27 +167,27 @@ def of(t: Transition, kinds: type[_EventT]) -> list[_EventT]:
 
 
 def definition_of(t: Transition, known: str) -> SequenceDefinition:
-    """Return the definition a sequence was accepted with."""
+    """Return the definition with which a sequence was accepted."""
     record = t.was.get(known, t.records.get(known))
-    assert isinstance(record, LiveSequence), "whatever has tasks was live before or is so after"
+    assert isinstance(record, LiveSequence), "what has tasks was live before, or is live after"
     return record.definition
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether who holds one lane counts for the other: a stage's for its services' (R1)."""
+    """Return whether holders of one lane count in the other: a stage and its services do (R1)."""
     return one == other or one.partition("/")[0] == other or other.partition("/")[0] == one
 
 
 def holding(live: Sequence[LiveSequence], lane: str) -> int:
-    """Return how many hold a lane or one that overlaps it (R1, R5)."""
+    """Return how many sequences hold a lane or one that overlaps it (R1, R5)."""
     return sum(each.phase not in IN_LINE and overlap(each.lane, lane) for each in live)
 
 
 def beside_a_free_place(
     plane: ControlPlane, state: ProjectState, live: Sequence[LiveSequence]
 ) -> Iterator[LiveSequence]:
-    """Yield those that wait and could start: whose lane has a place, and would leave no lane that
-    somebody holds with more than its limit (R1, R3, R7).
+    """Yield the waiting sequences that could start: their lane has a free place, and no overlapping
+    lane would have more holders than its limit (R1, R3, R7).
     """
     for record in live:
         if record.phase is not Phase.WAITING or state.freeze_of(record.stage) is not None:
@@ -118,7 +199,7 @@ def beside_a_free_place(
 
 
 def next_limit(record: LiveSequence) -> datetime | None:
-    """Return when a sequence changes by itself, counted from what began then; None for never."""
+    """Return when a sequence next changes by itself, or None if it never does."""
     instants = [record.deadline] if record.deadline is not None else []
     if record.due_at is not None and record.phase is Phase.RUNNING:
         instants.append(record.due_at)
@@ -132,7 +213,7 @@ def next_limit(record: LiveSequence) -> datetime | None:
 
 
 def _is_reacted_to(task: TaskRun) -> bool:
-    """Whether all who are expected were heard of, or anybody if nobody is (R27)."""
+    """Return whether all expected sources have reported, or any source if none is named (R27)."""
     heard, expects = {each.source for each in task.executors}, task.triggered.expects
     if isinstance(expects, frozenset):
         return expects <= heard

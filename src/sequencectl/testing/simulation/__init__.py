@@ -16,7 +16,7 @@ Provisional until 1.0; it needs nothing that is not installed with the package.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Final, final
 
@@ -28,6 +28,13 @@ from sequencectl.errors import InvalidValue
 from sequencectl.policies import QueuePolicy, TimeoutPolicy
 from sequencectl.ports import Store
 from sequencectl.shipyard import Shipyard
+from sequencectl.testing.exploration.transition import (
+    Break,
+    Invariant,
+    Misuse,
+    invariants_of,
+    name_of,
+)
 from sequencectl.testing.fakes import InMemoryStore
 from sequencectl.testing.simulation.crowd import Crowd
 from sequencectl.testing.simulation.faults import (
@@ -39,7 +46,7 @@ from sequencectl.testing.simulation.faults import (
     faults_of,
     table,
 )
-from sequencectl.testing.simulation.mistakes import MISTAKES
+from sequencectl.testing.simulation.mistakes import Rewrite, rewrite_of
 from sequencectl.testing.simulation.replica import MadeCall, Message, Replica
 from sequencectl.testing.simulation.witness import Violation
 from sequencectl.testing.simulation.world import World
@@ -103,24 +110,39 @@ def simulate(
     seed: int,
     faults: Faults | str | None = None,
     make_store: Callable[[], Store] = InMemoryStore,
+    invariants: Iterable[Invariant] = (),
     mistake: str | None = None,
 ) -> Report:
     """Play one seed to its end; raise `SimulationFailed` if anything promised does not hold.
 
     `faults` is a mix or the name of a nasty one; without it the seed draws its own. `make_store`
-    opens an empty store, used by all replicas, and closed if it has a `close`. `mistake`
-    names a protocol that is wrong on purpose.
+    opens an empty store, used by all replicas, and closed if it has a `close`. Each of the
+    `invariants` is called with the `Transition` of every commit. It returns None or an empty text
+    if it holds, and a sentence if it does not; an `AssertionError` says so, too. `mistake` names a
+    protocol that is wrong on purpose.
+
+    Raises `InvalidValue` for a wrong argument, and for an invariant that returns anything else.
     """
+    if not isinstance(plane, ControlPlane):
+        raise InvalidValue("plane", plane, "must be a ControlPlane")
+    if type(seed) is not int:
+        raise InvalidValue("seed", seed, "must be an int")
+    if not callable(make_store):
+        raise InvalidValue("make_store", make_store, "must be a function that opens a store")
     name, mix = _mix(seed, faults)
-    if mistake is not None and mistake not in MISTAKES:
-        raise InvalidValue("mistake", mistake, f"must be one of {', '.join(MISTAKES)}")
+    rewrite, wanted = rewrite_of(mistake), invariants_of(invariants)
     store = make_store()
-    run = _Run(plane, Dice(seed), mix, store, mistake)
+    run = _Run(plane, Dice(seed), mix, store, invariants=wanted, rewrite=rewrite)
     try:
         run.play()
+    except Misuse:
+        raise
     except Exception as error:
-        seen = str(error) if isinstance(error, Violation) else f"it raised {error!r}"
-        replay = _replay(plane, seed, faults, make_store, mistake)
+        is_promised = isinstance(error, Violation | Break)
+        seen = str(error) if is_promised else f"it raised {error!r}"
+        replay = _replay(
+            plane, seed, faults, make_store=make_store, invariants=wanted, mistake=mistake
+        )
         raise SimulationFailed(seen, replay, run.world.calls()) from error
     finally:
         close = getattr(store, "close", None)
@@ -145,11 +167,14 @@ def _replay(
     plane: ControlPlane,
     seed: int,
     faults: Faults | str | None,
+    *,
     make_store: Callable[[], Store],
+    invariants: tuple[Invariant, ...],
     mistake: str | None,
 ) -> str:
-    """Return the line that plays a seed again: a command where that can say it all."""
-    if plane is PLANE and make_store is InMemoryStore and not isinstance(faults, Faults):
+    """Return what plays a seed again: a command, or a call of `simulate` where that says more."""
+    is_ours = plane is PLANE and make_store is InMemoryStore and not invariants
+    if is_ours and not isinstance(faults, Faults):
         options = [("--seed", str(seed)), ("--faults", faults), ("--mistake", mistake)]
         given = " ".join(f"{name} {value}" for name, value in options if value is not None)
         return f"python -m sequencectl.testing.simulation {given}"
@@ -157,6 +182,7 @@ def _replay(
     given += f"seed={seed}"
     given += "" if faults is None else f", faults={faults!r}"
     given += "" if make_store is InMemoryStore else ", make_store=make_store"
+    given += f", invariants=[{', '.join(map(name_of, invariants))}]" if invariants else ""
     given += "" if mistake is None else f", mistake={mistake!r}"
     return f"simulate({given})"
 
@@ -166,7 +192,14 @@ class _Run:
     """One seed: what people and executors do, what goes wrong, and who comes next."""
 
     def __init__(
-        self, plane: ControlPlane, dice: Dice, faults: Faults, store: Store, mistake: str | None
+        self,
+        plane: ControlPlane,
+        dice: Dice,
+        faults: Faults,
+        store: Store,
+        *,
+        invariants: tuple[Invariant, ...],
+        rewrite: Rewrite | None,
     ) -> None:
         self.dice = dice
         self.faults = faults
@@ -179,7 +212,8 @@ class _Run:
             replicas=dice.choice((2, 2, 3, 4)),
             settle=dice.choice((0, 1, 3)) * _MINUTE,
             attempts=dice.choice((1, 2, 5)),
-            rewrite=None if mistake is None else MISTAKES[mistake],
+            rewrite=rewrite,
+            invariants=invariants,
         )
 
     def play(self) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
+from sequencectl.testing.exploration.progress import Row
 from sequencectl.testing.simulation import NASTY, SimulationFailed, simulate
 from sequencectl.testing.simulation.faults import PAIRS, Pair, table
 from sequencectl.testing.simulation.mistakes import MISTAKES
@@ -28,19 +29,24 @@ def main(arguments: Sequence[str]) -> int:
     several = range(given.first, given.first + given.seeds)
     seeds = several if given.seed is None else [given.seed]
     made = events = 0
-    for seed in seeds:
+    row = Row(sys.stderr)
+    for done, seed in enumerate(seeds):
+        row.show(done, len(seeds), f"{done} of {len(seeds)} seeds, {made} calls")
         try:
             report = play(seed=seed)
         except SimulationFailed as failure:
+            row.clear()
             shown = () if given.seed is None else failure.calls
             _say(*map(str, shown), str(failure))
             return 1
         if given.seed is not None:
+            row.clear()
             _say(*map(str, report.calls), str(report))
             return 0
         hits += report.hits
         made += len(report.calls)
         events += report.events
+    row.clear()
     _say(table(hits), f"{len(seeds)} seeds, {made} calls, {events} events: nothing broken")
     rare = [pair for pair in PAIRS if hits[pair] < given.fewest]
     for what, call in rare:

@@ -22,6 +22,7 @@ from sequencectl._protocol import (
     ReadAgenda,
     Reply,
 )
+from sequencectl.errors import InvalidValue
 from sequencectl.ports import Appointment
 from sequencectl.state import ProjectState
 
@@ -83,3 +84,12 @@ MISTAKES: Final[Mapping[str, Rewrite]] = {
     "no-outbox": no_outbox,
     "no-serial-check": no_serial_check,
 }
+
+
+def rewrite_of(mistake: object) -> Rewrite | None:
+    """Return the rewrite of this name, or None for none; raise `InvalidValue` for another name."""
+    if mistake is None:
+        return None
+    if not isinstance(mistake, str) or mistake not in MISTAKES:
+        raise InvalidValue("mistake", mistake, f"must be one of {', '.join(MISTAKES)}")
+    return MISTAKES[mistake]

@@ -58,6 +58,7 @@ class Replica:
         self.heard: list[object] = []
         self.is_back = False
         self.has_settled = False
+        self.decided_at = START
         self.commits_seen = 0
 
     @property

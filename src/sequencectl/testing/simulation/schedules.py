@@ -19,11 +19,18 @@ import attrs
 from sequencectl._protocol import Acknowledge, Commit, Emit, Now
 from sequencectl.commands import Command
 from sequencectl.control_plane import ControlPlane, Decision
+from sequencectl.errors import InvalidValue
 from sequencectl.events import TaskTriggered
 from sequencectl.state import ProjectState
+from sequencectl.testing.exploration.progress import (
+    Progress,
+    Watcher,
+    checked_limit,
+    checked_watcher,
+)
 from sequencectl.testing.fakes import InMemoryStore
 from sequencectl.testing.simulation.faults import Fault
-from sequencectl.testing.simulation.mistakes import MISTAKES
+from sequencectl.testing.simulation.mistakes import rewrite_of
 from sequencectl.testing.simulation.replica import MadeCall, Replica
 from sequencectl.testing.simulation.witness import Violation
 from sequencectl.testing.simulation.world import Answers, World
@@ -31,6 +38,7 @@ from sequencectl.testing.simulation.world import Answers, World
 __all__ = ["Explored", "ScheduleFailed", "explore"]
 
 _PROJECT: Final = "p"
+_SCHEDULES_PER_REPORT: Final = 100
 _FAULTS: Final = {
     "crash before": Fault.CRASH_BEFORE,
     "crash after": Fault.CRASH_AFTER,
@@ -55,11 +63,15 @@ class ScheduleFailed(AssertionError):
 @final
 @attrs.frozen
 class Explored:
-    """How many states there are, how many schedules led through them, how long the longest was."""
+    """How many states there are, how many schedules led through them, how long the longest was.
+
+    `is_complete` is false if the search came to its limit of states.
+    """
 
     states: int
     schedules: int
     longest: int
+    is_complete: bool = True
 
 
 @final
@@ -83,14 +95,21 @@ def explore(
     executors: bool = False,
     mistake: str | None = None,
     only: Sequence[Choice] | None = None,
+    limit: int = 1_000_000,
+    progress: Watcher | None = None,
 ) -> Explored:
     """Go through every schedule; raise `ScheduleFailed` at the first that breaks a promise.
 
     All `commands` are on the bus from the start, and taken in any order. With `executors` each task
     is finished as soon as it is published. At most so many crashes, errors of ports (the call was
     made or not) and repeated messages are in one schedule. `mistake` names a protocol that is wrong
-    on purpose. `only` replays the schedule that a failure has named.
+    on purpose. `only` replays the schedule that a failure has named. `limit` is how many states are
+    visited at most: the search ends there. `progress` is called with a `Progress` after every 100
+    schedules, and at the end. Raises `InvalidValue` for a wrong argument.
     """
+    if not isinstance(plane, ControlPlane):
+        raise InvalidValue("plane", plane, "must be a ControlPlane")
+    watcher, limit, rewrite = checked_watcher(progress), checked_limit(limit), rewrite_of(mistake)
     memory = cast("ControlPlane", _Memory(plane))
     left = _Left(crashes=crashes, errors=errors, duplicates=duplicates)
 
@@ -100,7 +119,7 @@ def explore(
             InMemoryStore(),
             _finish if executors else _stay_silent,
             replicas=replicas,
-            rewrite=None if mistake is None else MISTAKES[mistake],
+            rewrite=rewrite,
         )
         for command in commands:
             world.send(_PROJECT, command)
@@ -109,19 +128,23 @@ def explore(
     visited: set[int] = set()
     path: list[Choice] = list(only or ())
     ahead: list[list[Choice]] = [[] for _ in path]
-    schedules = longest = 0
+    schedules = longest = choices = 0
     while True:
-        schedule = begin()
+        schedule, begun = begin(), len(path)
         try:
-            schedule.play(path, ahead, visited)
+            is_complete = schedule.play(path, ahead, visited, limit)
         except Violation as broken:
             raise ScheduleFailed(str(broken), tuple(path), schedule.world.calls()) from broken
         schedules, longest = schedules + 1, max(longest, len(path))
+        choices += len(path) - begun + (schedules > 1)
         while path and not ahead[-1]:
             path.pop()
             ahead.pop()
-        if not path or only is not None:
-            return Explored(len(visited), schedules, longest)
+        is_over = not path or only is not None or not is_complete
+        if is_over or schedules % _SCHEDULES_PER_REPORT == 0:
+            watcher(Progress(len(visited), choices, sum(map(len, ahead))))
+        if is_over:
+            return Explored(len(visited), schedules, longest, is_complete)
         path[-1] = ahead[-1].pop()
 
 
@@ -159,20 +182,28 @@ class _Schedule:
         for replica in world.replicas:
             replica.is_down = False
 
-    def play(self, path: list[Choice], ahead: list[list[Choice]], visited: set[int]) -> None:
-        """Follow a path and go on with first choices; note those that are left for later."""
+    def play(
+        self, path: list[Choice], ahead: list[list[Choice]], visited: set[int], limit: int
+    ) -> bool:
+        """Follow a path and go on with first choices; note those that are left for later.
+
+        Return False if there is one more state than may be visited.
+        """
         for choice in path:
             self._do(choice)
         while (key := hash(self._key())) not in visited:
+            if len(visited) >= limit:
+                return False
             visited.add(key)
             options = self._options()
             if not options:
                 self._heal()
-                return
+                return True
             first, *others = options
             path.append(first)
             ahead.append(others[::-1])
             self._do(first)
+        return True
 
     def _options(self) -> list[Choice]:
         """Return what may happen next, the undisturbed first; nothing if nobody has work."""

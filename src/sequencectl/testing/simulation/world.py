@@ -40,12 +40,13 @@ from sequencectl._protocol import (
     Reply,
 )
 from sequencectl.commands import Command, CommandRejected
-from sequencectl.control_plane import ControlPlane
+from sequencectl.control_plane import ControlPlane, Decision
 from sequencectl.errors import Conflict, Contention
 from sequencectl.events import Event, TaskTriggered
 from sequencectl.ports import Store
 from sequencectl.state import ProjectState
 from sequencectl.testing._walk import START
+from sequencectl.testing.exploration.transition import Invariant, Transition, check
 from sequencectl.testing.simulation.faults import Fault, Mishap, Pair
 from sequencectl.testing.simulation.mistakes import Rewrite, rewritten
 from sequencectl.testing.simulation.replica import MadeCall, Message, Replica
@@ -84,8 +85,10 @@ class World:
         settle: timedelta = timedelta(minutes=3),
         attempts: int = 3,
         rewrite: Rewrite | None = None,
+        invariants: Sequence[Invariant] = (),
     ) -> None:
         self.plane = plane
+        self._invariants = invariants
         self.now = START
         self.hits: Counter[Pair] = Counter()
         self._trail: list[tuple[datetime, int, str, Fault | None]] = []
@@ -276,7 +279,7 @@ class World:
     def _made(self, replica: Replica, call: Call) -> Reply:
         match call:
             case Now():
-                now = self._clock(replica)
+                replica.decided_at = now = self._clock(replica)
                 replica.has_settled |= now >= replica.started_at + self._settle
                 return now
             case Load():
@@ -287,6 +290,7 @@ class World:
                 self.witness.committed(
                     call.decision, message=number, has_settled=replica.has_settled
                 )
+                self._check_invariants(call.decision, replica.decided_at)
             case Pending():
                 return tuple(self.store.pending(call.project, limit=min(call.limit, 4)))
             case Emit():
@@ -298,6 +302,12 @@ class World:
             case _:
                 assert_never(call)
         return None
+
+    def _check_invariants(self, decision: Decision, now: datetime) -> None:
+        """Raise `Break` if a commit breaks an invariant of the host."""
+        if self._invariants:
+            seen = Transition(self.plane, decision.before, decision.command, now, decision)
+            check(self._invariants, seen)
 
     def _load(self, call: Load) -> ProjectState | None:
         """Load; a store that looks at nothing but serials returns what is known."""

@@ -1,0 +1,91 @@
+"""That everything can still end: which moves are meant to lead to an end, and who never gets there.
+
+There are two ways. Either all that was paused or frozen is let go and every task is answered, or it
+is let go and time passes until every deadline was acted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from sequencectl.commands import CheckDeadlines, ReportTaskFinished
+from sequencectl.control_plane import ControlPlane
+from sequencectl.outcomes import Result
+from sequencectl.sequence import LiveSequence
+from sequencectl.state import ProjectState
+from sequencectl.testing.exploration.alphabet import Alphabet, Move
+from sequencectl.testing.exploration.transition import live_ones
+
+ANSWERED, WAITED = 1, 2
+_LETS_GO: Final = ("resume", "unfreeze")
+_ROUNDS: Final = 1_000
+"""More than any small world needs to come to rest."""
+
+Ends: TypeAlias = Callable[[ControlPlane, Alphabet, ProjectState, datetime], str]
+"""Follows one way from a state, and returns who still lives at its end."""
+
+
+def everything_ends_if_all_answer(
+    plane: ControlPlane, alphabet: Alphabet, state: ProjectState, now: datetime
+) -> str:
+    """Let everything go and let all executors answer; return who never ends, and at which task."""
+    return _left(plane, alphabet, state, now, ANSWERED)
+
+
+def everything_ends_by_deadlines(
+    plane: ControlPlane, alphabet: Alphabet, state: ProjectState, now: datetime
+) -> str:
+    """Let everything go and let time pass; return who never ends, and at which task."""
+    return _left(plane, alphabet, state, now, WAITED)
+
+
+ENDS: Final[tuple[tuple[int, Ends], ...]] = (
+    (ANSWERED, everything_ends_if_all_answer),
+    (WAITED, everything_ends_by_deadlines),
+)
+"""The two ways, and what follows each."""
+
+
+def way(move: Move, state: ProjectState) -> int:
+    """Return the ways that a move belongs to.
+
+    Among the answers, time passes only while no task is in flight: for a delay.
+    """
+    if move.letter in _LETS_GO:
+        return ANSWERED | WAITED
+    if move.letter == "change":
+        return 0
+    match move.command:
+        case ReportTaskFinished(result=Result.PASS):
+            return ANSWERED
+        case None | CheckDeadlines():
+            idle = not any(getattr(each, "task", None) for each in state.sequences.values())
+            return WAITED | (ANSWERED if idle else 0)
+        case _:
+            return 0
+
+
+def _left(
+    plane: ControlPlane, alphabet: Alphabet, state: ProjectState, now: datetime, wanted: int
+) -> str:
+    """Make all moves of one way until nothing changes any more; return who still lives then."""
+    projector = alphabet.projector(plane)
+    for _ in range(_ROUNDS):
+        was, then = state, now
+        for move in alphabet.moves(was, then, projector):
+            if move.behind or not way(move, state) & wanted:
+                continue
+            now = max(now, move.at)
+            if move.command is not None:
+                state = plane.decide(state, move.command, now).state
+        if state is was and now == then:
+            break
+    return "; ".join(map(_stuck, live_ones(state.sequences)))
+
+
+def _stuck(record: LiveSequence) -> str:
+    task = record.task
+    why = f"is {record.phase.value}" if task is None else f"waits for its task {task.name}"
+    return f"{record.sequence_id} never ends, it {why}"

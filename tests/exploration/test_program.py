@@ -1,0 +1,217 @@
+"""A counterexample as a program: it shows what failed, and ends in silence where all holds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from sequencectl import (
+    Bounds,
+    CheckDeadlines,
+    ControlPlane,
+    QueuePolicy,
+    ReportTaskFinished,
+    SequenceDefinition,
+    SequenceTimeouts,
+    Shipyard,
+    TaskDefinition,
+    TaskTimeouts,
+    TimeoutPolicy,
+    TriggeredOn,
+)
+from sequencectl.testing.exploration import Alphabet, Counterexample, Transition, explore
+from sequencectl.testing.exploration.alphabet import START, Move
+from sequencectl.testing.exploration.ends import everything_ends_if_all_answer
+from sequencectl.testing.exploration.program import Program
+from tests.defects.runner import copy_of, read_defect, run_python
+from tests.exploration.slices import DELIVERY, SLICES, plane, trigger
+
+ROOT = Path(__file__).parents[2]
+SECOND = timedelta(seconds=1)
+RICH = ControlPlane(
+    Shipyard(
+        Shipyard.of({
+            "dev": {"delivery": [
+                "deploy", TaskDefinition("test", triggered_after="90s", expects=["y", "x"]),
+                TaskDefinition("check", properties={"deep": [None, "it's"]}, expects=2),
+            ]},
+            "idle": {},
+            "prod": {"release": SequenceDefinition(
+                "release", (TaskDefinition("go", timeouts=TaskTimeouts(completion="1m")),),
+                triggered_on=(TriggeredOn("dev", "delivery", {"test.result": "warning"}),),
+                priority=0, timeouts=SequenceTimeouts(waiting="0.000001s"),
+            )},
+        }).stages,
+        name="rich",
+    ),
+    timeouts=TimeoutPolicy.unbounded(total="1h", tasks={"go": TaskTimeouts(reaction=None)}),
+    queueing=QueuePolicy(stages={"prod": QueuePolicy(mode="latest_only", scope="service")}),
+    bounds=Bounds(retain=0),
+)  # fmt: skip
+
+
+def holds(_seen: Transition) -> None:
+    """An invariant that always holds."""
+
+
+def run(program: str) -> tuple[int, str, str]:
+    """What becomes of a program that is pasted: status, output, and the last row of its errors."""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout, "".join(done.stderr.splitlines()[-1:])
+
+
+def names_after(program: str) -> dict[str, Any]:
+    """The names that a program leaves behind."""
+    names: dict[str, Any] = {}
+    exec(program, names)  # noqa: S102 - it is there to be pasted
+    return names
+
+
+def test_a_program_fails_on_the_broken_library_alone() -> None:
+    """Where a lane takes one too many, the program says so; on the library as it is, nothing."""
+    defect = read_defect(ROOT / "tests/defects/r01_limit_is_off_by_one.toml", ROOT)
+    search = (
+        "from sequencectl.testing.exploration import Counterexample\n"
+        "from tests.exploration.slices import SLICES\n"
+        "try:\n"
+        "    SLICES['plain lane'].explore()\n"
+        "except Counterexample as broken:\n"
+        "    print(broken.program)\n"
+    )
+    with copy_of(ROOT, defect) as broken:
+        program = run_python(broken, "-c", search).stdout
+        seen = run_python(broken, "-c", program)
+
+    assert 1 == seen.returncode
+    assert "AssertionError: lanes_keep_their_limit: 2 hold lane dev" == seen.stdout.split("\n")[-2]
+    assert (0, "", "") == run(program)
+
+
+def test_a_program_shows_what_never_ends_and_at_which_task() -> None:
+    """It goes on from the state that is stuck; with the executor that was missing it ends well."""
+    stages = {"dev": {"delivery": ["deploy", {"name": "test", "expects": ["x", "y"]}]}}
+    with pytest.raises(Counterexample) as caught:
+        explore(plane(stages), Alphabet(triggers=[trigger()], most=1, results=("pass",)))
+    program = caught.value.program
+
+    said = "everything_ends_if_all_answer: s1 never ends, it waits for its task test"
+    assert (1, "", f"AssertionError: {said}") == run(program)
+    assert (0, "", "") == run(program.replace("    most=1,\n", "    executors=('x', 'y'),\n"))
+
+
+def test_a_program_shows_who_waits_behind_what_never_ends() -> None:
+    """Of a sequence without a task its phase is said."""
+    stages = {"dev": {"delivery": [{"name": "deploy", "expects": ["x", "y"]}]}}
+    alphabet = Alphabet(triggers=[trigger()])
+    command = attrs.evolve(trigger(), sequence_id="s1", context="s1")
+    other = attrs.evolve(trigger(), sequence_id="s2", context="s2")
+    decider = plane(stages)
+    state = decider.decide(decider.initial("p"), command, START).state
+    state = decider.decide(state, other, START).state
+
+    left = everything_ends_if_all_answer(decider, alphabet, state, START)
+
+    assert "s1 never ends, it waits for its task deploy; s2 never ends, it is waiting" == left
+
+
+def test_a_program_shows_a_decision_that_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is raised becomes an assertion, as long as it is raised."""
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr("sequencectl._sequence.life.resume", fail)
+    with pytest.raises(Counterexample) as caught:
+        explore(plane(DELIVERY), Alphabet(triggers=[trigger()], most=1))
+
+    with pytest.raises(AssertionError, match=r"^decisions_never_raise: RuntimeError\('out of"):
+        names_after(caught.value.program)
+    monkeypatch.undo()
+    names_after(caught.value.program)
+
+
+@pytest.mark.parametrize(
+    "planes",
+    [each.alphabet.planes(each.plane) for each in SLICES.values()] + [(RICH,)],
+    ids=[*SLICES, "rich"],
+)
+def test_a_program_makes_the_same_planes(planes: tuple[ControlPlane, ...]) -> None:
+    """Whatever a shipyard and policies have is written down, so that it equals the original."""
+    moves = [Move("change", None, START)] * (len(planes) - 1)
+    moves += [Move("check", CheckDeadlines(), START)]
+
+    names = names_after(Program(planes, moves).breaking(holds))
+
+    assert planes == (names["plane"], *([names["changed"]] if len(planes) > 1 else []))
+
+
+@pytest.mark.parametrize("name", SLICES)
+def test_a_program_makes_the_same_alphabet(name: str) -> None:
+    """What never ends is looked for with the alphabet of the search."""
+    place = SLICES[name]
+    moves = [Move("check", CheckDeadlines(), START)]
+
+    program = Program((place.plane,), moves).ending(everything_ends_if_all_answer, place.alphabet)
+
+    assert place.alphabet == names_after(program)["alphabet"]
+
+
+def test_commands_are_written_as_they_are_made() -> None:
+    """Data, a shared context and words are there, and what has its default is not."""
+    commands = [
+        trigger(context="release", priority=0),
+        ReportTaskFinished("t", source="x", result="pass", data={"list": [{}]}),
+        CheckDeadlines(limit=1),
+    ]
+    moves = [Move("", each, START + SECOND) for each in commands]
+    program = Program([plane(DELIVERY)], moves).breaking(holds)
+
+    about = "stage='dev', sequence='delivery', context='release', data={'kept': 1}, priority=0"
+    assert [
+        f"(1, plane, TriggerSequence('own', {about})),",
+        "(1, plane, ReportTaskFinished('t', source='x', result='pass', data={'list': [{}]})),",
+        "(1, plane, CheckDeadlines(1)),",
+    ] == [row.strip() for row in program.splitlines() if row.startswith("    (")]
+    assert commands[-1] == names_after(program)["command"]
+
+
+def test_a_program_says_which_plane_decides_and_by_which_clock() -> None:
+    """After a change it is the changed one; a clock that is behind is told to the microsecond."""
+    command = attrs.evolve(trigger(), sequence_id="a", context="a")
+    late = START + timedelta(days=2, microseconds=1)
+    moves = (
+        Move("trigger", command, START), Move("change", None, START), Move("wait", None, late),
+        Move("slow", CheckDeadlines(), late, behind=SECOND),
+    )  # fmt: skip
+    planes = (plane(DELIVERY), plane(DELIVERY, queueing=QueuePolicy(limit=2)))
+
+    names = names_after(Program(planes, moves).breaking(holds))
+
+    assert late - SECOND == names["now"]
+    assert planes[1] == names["decider"] == names["changed"]
+
+
+def test_a_program_says_which_invariant_of_the_host_to_call() -> None:
+    """A function of a module is imported; one that cannot be is asked for by its name."""
+
+    def of_a_test(_seen: Transition) -> str:
+        return "never"
+
+    moves = [Move("check", CheckDeadlines(), START)]
+    imported = Program([plane(DELIVERY)], moves).breaking(holds)
+    asked_for = Program([plane(DELIVERY)], moves).breaking(of_a_test)
+
+    assert "from tests.exploration.test_program import holds\n" in imported
+    assert "# Put of_a_test here: it is the invariant that breaks.\n" in asked_for
+    with pytest.raises(NameError, match="of_a_test"):
+        names_after(asked_for)
+    with pytest.raises(AssertionError, match=r"^of_a_test: never$"):
+        exec(asked_for, {"of_a_test": of_a_test})  # noqa: S102 - as above
