@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -178,12 +179,32 @@ def test_progress_is_reported_now_and_then_and_at_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"letters": ("trigger", "poke")}, {"request_ids": True}], ids=["letter", "request"]
+    ("where", "value", "shown"),
+    [
+        ("letters", ("trigger", "poke"), "'poke'"),
+        ("letters", "trigger", "'trigger'"),
+        ("letters", 3, "3"),
+        ("request_ids", True, "TriggerSequence"),
+        ("request_ids", 1, "1"),
+        ("triggers", None, "None"),
+        ("triggers", ["s1"], "'s1'"),
+        ("most", 0, "0"),
+        ("most", True, "True"),
+        ("executors", "x", "'x'"),
+        ("executors", (), "()"),
+        ("results", ["perfect"], "['perfect']"),
+        ("results", None, "None"),
+        ("scopes", [3], "3"),
+        ("stages", "dev", "'dev'"),
+        ("tick", 3, "3"),
+        ("behind", "1s", "'1s'"),
+        ("then", 2, "2"),
+    ],
 )
-def test_an_alphabet_knows_its_letters(wrong: Any) -> None:
-    """An unknown letter is refused, and so are request ids that name contexts to be renamed."""
-    with pytest.raises(InvalidValue):
-        attrs.evolve(ONE, **wrong)
+def test_an_alphabet_refuses_what_makes_no_sense(where: str, value: Any, shown: str) -> None:
+    """By the name of the argument; request ids are refused for contexts that get other names."""
+    with pytest.raises(InvalidValue, match=f"^{where}: must .*, got {re.escape(shown)}"):
+        attrs.evolve(ONE, **{where: value})
 
 
 def test_request_ids_make_repeats() -> None:

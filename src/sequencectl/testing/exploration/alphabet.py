@@ -1,16 +1,17 @@
-"""What may be told a project in a state: the moves of an exploration."""
+"""The moves of an exploration: the commands that make sense in a state, and time that passes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, final
+from functools import partial
+from typing import Any, Final, final
 
 import attrs
 
 import sequencectl.commands as c
 from sequencectl.control_plane import ControlPlane
-from sequencectl.errors import InvalidValue
+from sequencectl.errors import InvalidValue, required
 from sequencectl.outcomes import Result
 from sequencectl.policies import QueuePolicy
 from sequencectl.sequence import LiveSequence, SequenceRecord
@@ -28,94 +29,150 @@ LETTERS: Final = (
 )  # fmt: skip
 """The kinds of moves.
 
-`again`: a sequence id that is known. `stray`: reports for a task that is over and for an unknown
-id. `check`: `CheckDeadlines` as the clock stands. `wait`: the clock goes on to the next deadline,
-and nobody is told; whatever follows is decided while that deadline is due. `slow`: whatever may be
-told is told by a host whose clock is behind the event that was the last just now. `change`: from
-now on the plane has another queue policy.
+`again` triggers a sequence id that is known. `stray` reports about a task that is over, and about
+an unknown one. `check` sends `CheckDeadlines` as the clock stands. `wait` sends nothing and lets
+the clock go on to the next deadline, so that the next command is decided while it is due. `slow`
+sends each command from a host whose clock is behind the last event. `change` gives the plane
+another queue policy.
 """
 _DATA: Final = {"stage": "elsewhere", "service": "other", "project": "foreign", "kept": None}
-"""What every finish brings along: nothing of it may change what a task is told (R14)."""
+"""The data of every finish; it must not change stage, service or project of a task (R14)."""
 
 
 @final
 @attrs.frozen
 class Move:
-    """One letter: a command told at an instant, or only time that passes."""
+    """One letter: a command at an instant, or only time that passes."""
 
     letter: str
     command: c.Command | None
     at: datetime
     behind: timedelta = timedelta(0)
-    """How far the clock of the host that decides is behind `at`."""
+    """How far the clock of the deciding host is behind `at`."""
+
+
+_optional: Final = attrs.validators.optional
+
+
+def _tuple(value: Any) -> Any:
+    """Return the values as a tuple; leave a text, or what is no list, to the validator."""
+    is_list = isinstance(value, Iterable) and not isinstance(value, str)
+    return tuple(value) if is_list else value
+
+
+# mypy's plugin for attrs reads the types of named functions only
+
+
+def _patterns(value: Iterable[c.TriggerSequence]) -> tuple[c.TriggerSequence, ...]:
+    return _tuple(value)  # type: ignore[no-any-return] # or what the validator refuses
+
+
+def _texts(value: Iterable[str]) -> tuple[str, ...]:
+    return _tuple(value)  # type: ignore[no-any-return] # as above
+
+
+def _scopes(value: Iterable[str | None]) -> tuple[str | None, ...]:
+    return _tuple(value)  # type: ignore[no-any-return] # as above
+
+
+def _each(kind: Any, _alphabet: object, field: attrs.Attribute[Any], values: object) -> None:
+    if not isinstance(values, tuple):
+        raise InvalidValue(field.name, values, "must be a list")
+    for value in values:
+        if not isinstance(value, kind):
+            name = getattr(kind, "__name__", kind)
+            raise InvalidValue(field.name, value, f"must be a list of {name}")
+
+
+def _not_empty(_alphabet: object, field: attrs.Attribute[Any], values: tuple[object, ...]) -> None:
+    if not values:
+        raise InvalidValue(field.name, values, "must not be empty")
+
+
+def _at_least_1(_alphabet: object, field: attrs.Attribute[Any], value: object) -> None:
+    if type(value) is not int or value < 1:
+        raise InvalidValue(field.name, value, "must be an int of at least 1")
 
 
 def _results(words: Iterable[Result | str]) -> tuple[Result, ...]:
-    return tuple(map(Result, words))
+    try:
+        return tuple(map(Result, words))
+    except (TypeError, ValueError):
+        permitted = ", ".join(each.value for each in Result)
+        raise InvalidValue("results", words, f"must be a list of {permitted}") from None
 
 
-def _known_letters(value: Iterable[str]) -> tuple[str, ...]:
-    wanted = tuple(value)
-    for letter in wanted:
+def _known(_alphabet: object, field: attrs.Attribute[Any], letters: tuple[str, ...]) -> None:
+    for letter in letters:
         if letter not in LETTERS:
-            raise InvalidValue("letters", letter, f"must be of {', '.join(LETTERS)}")
-    return wanted
+            raise InvalidValue(field.name, letter, f"must be of {', '.join(LETTERS)}")
 
 
 @final
 @attrs.frozen(kw_only=True)
 class Alphabet:
-    """The commands that an exploration tells a project, as far as they make sense in a state.
+    """The commands of an exploration, as far as they make sense in a state.
 
-    `triggers` are patterns: each may be told as long as fewer than `most` sequences are known, with
-    the ids s1, s2, …. A pattern whose context is its own id begins a context of its own; any other
-    context is shared. `executors` report, each at most once that it started and once with each
-    of the `results` (a repeat carries the same report id). Controls concern the `scopes`: None is a
-    whole context. With `request_ids` every control has one, so that the same again is a repeat, but
-    for those that let go; then every context must be shared. A `tick` lets time pass in steps, so
-    that limits begin at different instants. For the letter `slow` say how far a clock is `behind`,
-    and for `change` what queue policy there is `then`. Only certain `letters` may be wanted.
+    `triggers` are patterns. Each is used as long as fewer than `most` sequences are known, with the
+    ids s1, s2, …. A pattern whose context is its own id begins a context of its own; any other
+    context is shared. Each of the `executors` reports at most once that it started, and once with
+    each of the `results`; a repeat has the same report id. Controls address the `scopes`; None is a
+    whole context. With `request_ids` every control but resume and unfreeze has one, so that the
+    same control again is a repeat; then every context must be shared. With a `tick` the clock goes
+    on by so much at most, so that limits begin at different instants. The letter `slow` needs
+    `behind`, how far a clock is behind; the letter `change` needs `then`, the next queue policy.
+    Name the `letters` to leave some out. Raises `InvalidValue` for anything else.
     """
 
-    triggers: tuple[c.TriggerSequence, ...] = attrs.field(converter=tuple)
-    most: int = 2
-    executors: tuple[str, ...] = ("x",)
+    triggers: tuple[c.TriggerSequence, ...] = attrs.field(
+        converter=_patterns, validator=partial(_each, c.TriggerSequence)
+    )
+    most: int = attrs.field(default=2, validator=_at_least_1)
+    executors: tuple[str, ...] = attrs.field(
+        default=("x",), converter=_texts, validator=[partial(_each, str), _not_empty]
+    )
     results: tuple[Result, ...] = attrs.field(
         default=(Result.PASS, Result.FAIL), converter=_results
     )
-    scopes: tuple[str | None, ...] = (None,)
-    stages: tuple[str, ...] = ()
-    letters: tuple[str, ...] = attrs.field(default=LETTERS, converter=_known_letters)
-    request_ids: bool = False
-    tick: timedelta | None = None
-    behind: timedelta | None = None
-    then: QueuePolicy | None = None
+    scopes: tuple[str | None, ...] = attrs.field(
+        default=(None,), converter=_scopes, validator=partial(_each, str | None)
+    )
+    stages: tuple[str, ...] = attrs.field(
+        default=(), converter=_texts, validator=partial(_each, str)
+    )
+    letters: tuple[str, ...] = attrs.field(
+        default=LETTERS, converter=_texts, validator=[partial(_each, str), _known]
+    )
+    request_ids: bool = attrs.field(default=False, validator=required(bool))
+    tick: timedelta | None = attrs.field(default=None, validator=_optional(required(timedelta)))
+    behind: timedelta | None = attrs.field(default=None, validator=_optional(required(timedelta)))
+    then: QueuePolicy | None = attrs.field(default=None, validator=_optional(required(QueuePolicy)))
 
     def __attrs_post_init__(self) -> None:
         own = [each for each in self.triggers if each.context == each.sequence_id]
         if self.request_ids and own:
-            # a request id names its context, and a context that is renamed would leave it behind
+            # a request id names its context, and would keep the name when a context is renamed
             raise InvalidValue("request_ids", own[0], "must come with contexts that are shared")
 
     @property
     def can_answer(self) -> bool:
-        """Whether executors can let everything end, once it is let go."""
+        """Whether answers of executors can end everything that is not held back."""
         return self._lets_go and "finish" in self.letters and Result.PASS in self.results
 
     @property
     def can_wait(self) -> bool:
-        """Whether deadlines can let everything end, once it is let go."""
+        """Whether deadlines can end everything that is not held back."""
         return self._lets_go and {"check", "wait"} <= set(self.letters)
 
     @property
     def _lets_go(self) -> bool:
-        """Whether all that can be paused or frozen can also be resumed and unfrozen."""
+        """Whether the letters can resume what they pause and unfreeze what they freeze."""
         pairs = (("pause", "resume"), ("freeze", "unfreeze"))
         return all(one not in self.letters or other in self.letters for one, other in pairs)
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The sequence ids that a host may use."""
+        """The sequence ids that newcomers may have."""
         return tuple(f"s{number}" for number in range(1, self.most + 1))
 
     @property
@@ -124,30 +181,30 @@ class Alphabet:
         return frozenset(each.context for each in self.triggers if each.context != each.sequence_id)
 
     def projector(self, plane: ControlPlane) -> Projector:
-        """Return what projects the states that this alphabet leads to on a plane."""
+        """Return the projector for the states that this alphabet leads to on a plane."""
         forgets = plane.bounds.retain < self.most
         is_slow = self.behind is not None and "slow" in self.letters
         changes = len(self.planes(plane)) > 1
         return Projector(self.named_contexts, self.ids, forgets, is_slow, changes)
 
     def planes(self, plane: ControlPlane) -> tuple[ControlPlane, ...]:
-        """Return the planes that decide, one after the other."""
+        """Return the planes in the order in which they decide."""
         if self.then is None or "change" not in self.letters:
             return (plane,)
         return (plane, attrs.evolve(plane, queueing=self.then))
 
     def moves(self, state: ProjectState, now: datetime, projector: Projector) -> Iterator[Move]:
-        """Yield every move in `state`, in an order that states with equal projections share."""
+        """Yield every move in `state`; states with equal projections have the same order."""
         known = projector.arrange(state)
-        told = [
+        commands = [
             (letter, command) for letter in self.letters
             for command in self._commands(letter, state, known)
         ]  # fmt: skip
-        yield from (Move(letter, command, now) for letter, command in told)
+        yield from (Move(letter, command, now) for letter, command in commands)
         if "wait" in self.letters:
             yield from self._waits(known.live, now)
         if projector.is_slow and self.behind is not None and state.ledger.at == now:
-            yield from (Move("slow", command, now, self.behind) for _, command in told)
+            yield from (Move("slow", command, now, self.behind) for _, command in commands)
 
     def _commands(self, letter: str, state: ProjectState, known: Arranged) -> Iterator[c.Command]:
         contexts = [context for context, _, _ in known.contexts]
@@ -176,7 +233,7 @@ class Alphabet:
                 if len(known.live) > 1:
                     yield c.CheckDeadlines(limit=1)
             case _:
-                pass  # time, clocks and planes: nothing of its own is told
+                pass  # time, clocks and planes have no commands of their own
 
     def _newcomers(self, state: ProjectState) -> Iterator[c.Command]:
         free = [known for known in self.ids if not _is_known(state, known)]
