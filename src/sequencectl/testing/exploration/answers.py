@@ -1,4 +1,4 @@
-"""What a command must be answered, read once more from the rules: by looking at all there is."""
+"""The answer that a command must get, worked out from the rules by looking at every record."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sequencectl.testing.exploration.transition import beside_a_free_place, next
 
 
 def word(outcome: Outcome) -> str:
-    """Return an outcome as ``docs/rules.md`` writes it: ``rejected aborting``."""
+    """Return an outcome in the words of ``docs/rules.md``, such as ``rejected aborting``."""
     if isinstance(outcome, Applied):
         return "applied"
     code = outcome.code.value
@@ -23,7 +23,7 @@ def word(outcome: Outcome) -> str:
 
 
 def expected(plane: ControlPlane, state: ProjectState, command: c.Command, now: datetime) -> str:
-    """Return the answer to `command`; empty where it depends on room (R6) or a bound (R33)."""
+    """Return the answer to `command`; empty if it depends on free room (R6) or a bound (R33)."""
     records = tuple(state.sequences.values())
     request = getattr(command, "request_id", None)
     if request is not None and request in state.ledger.request_ids:
@@ -51,7 +51,7 @@ def expected(plane: ControlPlane, state: ProjectState, command: c.Command, now: 
 def _check(
     plane: ControlPlane, state: ProjectState, records: tuple[SequenceRecord, ...], now: datetime
 ) -> str:
-    """Return the answer to a check: something is due, or a limit was raised (R3, R29)."""
+    """Return the answer to a check: applied if something is due or a limit was raised (R3, R29)."""
     live = [record for record in records if isinstance(record, LiveSequence)]
     if any((at := next_limit(record)) is not None and at <= now for record in live):
         return "applied"
@@ -59,7 +59,7 @@ def _check(
 
 
 def _trigger(plane: ControlPlane, state: ProjectState, command: c.TriggerSequence) -> str:
-    """Return the answer for ids that are known, or where there is always room (R8)."""
+    """Return the answer to a trigger: duplicate if the id is known (R8), else by free room."""
     known = state.sequence(command.sequence_id)
     if known is not None or state.remembered(command.sequence_id) is not None:
         return "duplicate"
@@ -69,7 +69,7 @@ def _trigger(plane: ControlPlane, state: ProjectState, command: c.TriggerSequenc
 
 
 def _report(plane: ControlPlane, records: tuple[SequenceRecord, ...], command: c.Report) -> str:
-    """Return the answer to a report: it counts for the task in flight, once (R11, R13)."""
+    """Return the answer to a report; it counts once, for a task in flight (R11, R13)."""
     task_id = command.task_id
     for record in records:
         task = record.task if isinstance(record, LiveSequence) else None

@@ -1,10 +1,10 @@
 """What must hold after each transition: rules R1 to R31 as predicates with names.
 
 Each looks at one decision, the records before it and those after it, and says what is wrong; an
-empty text is all right. They are written from ``docs/rules.md`` and ask the core as little as they
-can: who holds a lane, who is covered by a pause, what is over and when a limit ends is counted once
-more. Here are those of every decision; the others are in ``_queue_invariants``,
-``_task_invariants``, ``_control_invariants`` and ``_limit_invariants``.
+empty text means that all is well. They are written from ``docs/rules.md`` and use the core as
+little as they can: who holds a lane, who is covered by a pause, what is over and when a limit ends
+is worked out once more. The predicates of every decision are here; those of a theme are in
+``of_queue``, ``of_tasks``, ``of_controls`` and ``of_limits``.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from sequencectl.testing.exploration.transition import IN_LINE, Check, Transitio
 
 
 def answers_as_the_rules_say(t: Transition) -> str:
-    """Every command has its outcome (R8, R13, R18–R25, R29)."""
+    """Every command gets the outcome that the rules say (R8, R13, R18–R25, R29)."""
     wanted = expected(t.plane, t.before, t.command, t.at)
     seen = word(t.decision.outcome)
     return f"expected {wanted!r}, answered {seen!r}" if wanted not in {"", seen} else ""
 
 
 def unchanged_leaves_no_trace(t: Transition) -> str:
-    """What is not applied has no event and leaves the state alone (R13, R25, R29)."""
+    """A command that is not applied has no events and leaves the state alone (R13, R25, R29)."""
     if isinstance(t.decision.outcome, Applied):
         return "" if t.events else "applied without an event"
     same = t.after is t.before and not t.events
@@ -38,13 +38,13 @@ def unchanged_leaves_no_trace(t: Transition) -> str:
 
 
 def events_replay(t: Transition) -> str:
-    """Folded one after the other, the events lead to the same state (R31)."""
+    """The events, folded one after the other, lead to the same state (R31)."""
     same = reduce(evolve, t.events, t.before) == t.after
     return "" if same else "the events fold to another state"
 
 
 def indexes_equal_their_rebuild(t: Transition) -> str:
-    """Lines, holders, tasks, contexts and deadlines are what the records make of them (R2, R5)."""
+    """Lines, holders, tasks, contexts and deadlines follow from the records alone (R2, R5)."""
     if t.after.index != t.after.rebuilt().index:
         return "the index is not that of the records"
     for lane in {each.lane for each in t.live}:
@@ -57,7 +57,7 @@ def indexes_equal_their_rebuild(t: Transition) -> str:
 
 
 ALWAYS: Final[tuple[Check, ...]] = (answers_as_the_rules_say, unchanged_leaves_no_trace)
-"""What is looked at after every command."""
+"""The predicates for every command."""
 
 WHEN_APPLIED: Final[tuple[Check, ...]] = (
     events_replay,
@@ -67,4 +67,4 @@ WHEN_APPLIED: Final[tuple[Check, ...]] = (
     *OF_CONTROLS,
     *OF_LIMITS,
 )
-"""What is looked at after every command that changed something."""
+"""The predicates for every command that changed something."""

@@ -1,4 +1,4 @@
-"""What must hold of controls after each transition: rules R18 to R25."""
+"""What must hold for controls after each transition: rules R18 to R25."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def pauses_hold_back(t: Transition) -> str:
 
 
 def phases_follow_the_pauses(t: Transition) -> str:
-    """Who is covered by a pause is held, pausing or paused, and nobody else is (R18, R20)."""
+    """A sequence is held, pausing or paused if a pause covers it, and only then (R18, R20)."""
     for record in t.live:
         as_covered = t.covered(record) is (record.phase in PAUSED)
         if record.phase is not Phase.ABORTING and not as_covered:
-            return f"{record.sequence_id} is {record.phase.value} all the same"
+            return f"{record.sequence_id} is {record.phase.value}, which does not fit its pauses"
     return ""
 
 
@@ -34,12 +34,12 @@ def pauses_end_with_their_context(t: Transition) -> str:
     """A context without a live sequence is not paused (R19)."""
     over = {x for x, known in t.after.contexts.items() if known.pauses}
     over -= {record.context for record in t.live}
-    return f"{min(over)} is paused and has nothing live" if over else ""
+    return f"{min(over)} is paused and has no live sequence" if over else ""
 
 
 def phases_fit_the_task(t: Transition) -> str:
-    """A task is in flight while pausing or aborting, and while running unless one is scheduled;
-    never in line or paused (R18, R20, R22).
+    """A pausing or aborting sequence has a task in flight, a running one has a task in flight or
+    scheduled, and one in line or paused has none (R18, R20, R22).
     """
     for record in t.live:
         busy = record.task is not None
@@ -56,8 +56,8 @@ def phases_fit_the_task(t: Transition) -> str:
 
 
 def aborts_do_what_they_should(t: Transition) -> str:
-    """An abort ends what has no task in flight; the rest waits for its task, or is forced (R22,
-    R23); what is aborting does not end in another way, and triggers nothing.
+    """An abort ends a sequence at once if it has no task in flight, or by force; otherwise it waits
+    for the task (R22, R23). An aborting sequence ends as aborted, and in no other way.
     """
     command = t.command if isinstance(t.decision.outcome, Applied) else None
     for known, was in t.was.items():
@@ -65,7 +65,7 @@ def aborts_do_what_they_should(t: Transition) -> str:
         if not isinstance(was, LiveSequence) or record is None:
             continue
         if was.phase is Phase.ABORTING and record.phase not in {Phase.ABORTING, Phase.ABORTED}:
-            return f"{known} was aborting and is {record.phase.value}"
+            return f"{known} was aborting and is now {record.phase.value}"
         if (
             isinstance(command, c.AbortSequence)
             and was.context == command.context
@@ -79,7 +79,7 @@ def aborts_do_what_they_should(t: Transition) -> str:
 
 
 def endings_are_final(t: Transition) -> str:
-    """Exactly one ending event per sequence; nothing happens to it after that (R24)."""
+    """A sequence has one ending event, and no event after it (R24)."""
     over = {known for known, was in t.was.items() if isinstance(was, EndedSequence)}
     for event in t.events:
         known = event.subject.sequence_id
@@ -94,7 +94,7 @@ def endings_are_final(t: Transition) -> str:
 
 
 def requests_are_remembered(t: Transition) -> str:
-    """The last requests that were applied are known, each once, in their order (R25)."""
+    """The ids of the last applied requests are remembered, each once, in their order (R25)."""
     wanted, most = t.before.ledger.request_ids, t.plane.bounds.request_ids
     request = getattr(t.command, "request_id", None)
     if request is not None and isinstance(t.decision.outcome, Applied):
@@ -112,4 +112,4 @@ OF_CONTROLS: Final[tuple[Check, ...]] = (
     endings_are_final,
     requests_are_remembered,
 )
-"""What is looked at in pauses, aborts, ends and requests."""
+"""The predicates for pauses, aborts, ends and requests."""

@@ -1,4 +1,4 @@
-"""What must hold of time and of bounds after each transition: rules R26 to R33."""
+"""What must hold for time limits and bounds after each transition: rules R26 to R33."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from sequencectl.testing.exploration.transition import (
 
 
 def events_are_numbered(t: Transition) -> str:
-    """Serials have no gap (R29)."""
+    """Events are numbered without a gap (R29)."""
     seen = [event.serial for event in t.events]
     wanted = list(range(t.before.serial + 1, t.before.serial + 1 + len(seen)))
     return "" if seen == wanted else f"the serials are {seen}, not {wanted}"
 
 
 def instants_never_go_back(t: Transition) -> str:
-    """Everything happens at the instant the clock shows, or that of the last event where the clock
-    is a little behind it (R29).
+    """Events have the instant of the clock, or that of the last event if the clock is a little
+    behind it (R29).
     """
     for event in t.events:
         if event.at != t.at or t.after.ledger.at != t.at:
@@ -39,8 +39,8 @@ def instants_never_go_back(t: Transition) -> str:
 
 
 def tasks_have_their_limits(t: Transition) -> str:
-    """A task in flight has the limits of its definition or the policy, counted from its trigger
-    (R26, R27).
+    """A task has the limits of its definition or of the policy, counted from its trigger (R26,
+    R27).
     """
     for event in of(t, e.TaskTriggered):
         task = definition_of(t, event.subject.sequence_id).tasks[event.index]
@@ -52,8 +52,8 @@ def tasks_have_their_limits(t: Transition) -> str:
 
 
 def the_next_deadline_is_the_first_limit(t: Transition) -> str:
-    """The project has something to do by itself when the first limit or delay of any sequence is
-    over, counted from when that began; a task in flight has such an instant (R10, R22, R27, R30).
+    """The next deadline of the project is the first instant at which a limit or delay of a sequence
+    ends; a task in flight has such an instant (R10, R22, R27, R30).
     """
     instants = [(record, next_limit(record)) for record in t.live]
     first = min((at for _, at in instants if at is not None), default=None)
@@ -66,7 +66,7 @@ def the_next_deadline_is_the_first_limit(t: Transition) -> str:
 
 
 def limits_end_at_their_deadline(t: Transition) -> str:
-    """A limit ends something only in a check, at or after its deadline, and says why (R27–R29)."""
+    """A limit ends a task or sequence only in a check, when it is due, and says why (R27–R29)."""
     order: list[tuple[int, tuple[datetime, int]]] = []
     for event in t.events:
         if not isinstance(event, e.SequenceTimedOut | e.SequenceExpired | e.TaskTimedOut):
@@ -75,7 +75,7 @@ def limits_end_at_their_deadline(t: Transition) -> str:
         if not isinstance(t.command, c.CheckDeadlines) or why.deadline > t.at:
             return f"{known} ran out of time before {why.deadline}"
         if why.since + why.timeout != why.deadline or not str(why).endswith("terminated."):
-            return f"{known} is told {why}"
+            return f"{known} is explained by {why}"
         was = t.was.get(known)
         place = was.place if was is not None else event.serial
         order.append((event.serial, (why.deadline, place)))
@@ -84,7 +84,7 @@ def limits_end_at_their_deadline(t: Transition) -> str:
 
 
 def checks_leave_nothing_due(t: Transition) -> str:
-    """After a check without a limit in the way nothing is due (R29, R31)."""
+    """After a check that is not cut short by its limit nothing is due (R29, R31)."""
     if not isinstance(t.command, c.CheckDeadlines) or t.command.limit <= len(t.was) + 1:
         return ""
     due = (at for record in t.live if (at := next_limit(record)) is not None and at <= t.at)
@@ -93,7 +93,7 @@ def checks_leave_nothing_due(t: Transition) -> str:
 
 
 def nobody_expires_beside_a_free_place(t: Transition) -> str:
-    """Lanes are filled after each deadline: whoever expires had no place to start in (R29)."""
+    """Lanes are filled after each deadline: no sequence expires beside a free place (R29)."""
     before = {record.sequence_id: record for record in live_ones(t.was)}
     lanes = {known: record.lane for known, record in before.items()}
     lanes |= {event.subject.sequence_id: event.lane for event in of(t, e.SequenceTriggered)}
@@ -113,8 +113,8 @@ def nobody_expires_beside_a_free_place(t: Transition) -> str:
 
 
 def clocks_stand_while_paused(t: Transition) -> str:
-    """The waiting limit stands while held and the total while paused, and both go on with what was
-    left; neither applies to what is aborting (R30).
+    """The waiting limit of a held sequence and the total limit of a paused one stand still, and go
+    on later with what was left; neither applies to an aborting sequence (R30).
     """
     for record in t.live:
         known, timeouts, own = record.sequence_id, t.plane.timeouts, record.definition.timeouts
@@ -137,8 +137,8 @@ def clocks_stand_while_paused(t: Transition) -> str:
 
 
 def bounds_are_kept(t: Transition) -> str:
-    """No more ended contexts and ids are kept, and no follow-ups go deeper, than may be (R17,
-    R33).
+    """The project keeps no more ended contexts and ids, and has no longer chain of follow-ups, than
+    its bounds allow (R17, R33).
     """
     bounds, live = t.plane.bounds, {record.context for record in t.live}
     kept = {record.context for record in t.records.values()} - live
@@ -149,7 +149,7 @@ def bounds_are_kept(t: Transition) -> str:
     return "" if fits else f"keeps {seen[0]} contexts, {seen[1]} ids, depth {seen[2]}"
 
 
-# ---------------------------------------------------------------- counted once more
+# ---------------------------------------------------------------- worked out once more
 
 
 def _later(now: datetime, limit: timedelta | None) -> datetime | None:
@@ -157,7 +157,7 @@ def _later(now: datetime, limit: timedelta | None) -> datetime | None:
 
 
 def _left(record: LiveSequence, now: datetime) -> timedelta | None:
-    """Return what is left of the limit of a sequence, whether its clock stands or not."""
+    """Return how much of its limit a sequence has left, whether the limit stands still or not."""
     if record.deadline is None:
         return record.time_left
     return max(record.deadline - now, timedelta(0))
@@ -174,4 +174,4 @@ OF_LIMITS: Final[tuple[Check, ...]] = (
     clocks_stand_while_paused,
     bounds_are_kept,
 )
-"""What is looked at in instants, limits and bounds."""
+"""The predicates for instants, limits and bounds."""

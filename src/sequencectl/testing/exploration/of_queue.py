@@ -1,4 +1,4 @@
-"""What must hold of the queue after each transition: rules R1 to R8."""
+"""What must hold for lanes and lines after each transition: rules R1 to R8."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from sequencectl.testing.exploration.transition import (
 
 
 def lanes_keep_their_limit(t: Transition) -> str:
-    """Nobody starts in a lane, or beside the holder of one that overlaps it, that is full: running,
-    pausing, paused and aborting ones hold it (R1, R5).
+    """No sequence starts in a full lane, or beside a full lane that overlaps it; running, pausing,
+    paused and aborting sequences hold a lane (R1, R5).
     """
     for event in of(t, e.SequenceStarted):
         started = t.records[event.subject.sequence_id]
@@ -37,7 +37,7 @@ def lanes_keep_their_limit(t: Transition) -> str:
 
 
 def the_best_starts_first(t: Transition) -> str:
-    """Nobody starts while a better one of its lane waits, by priority, then place (R2)."""
+    """No sequence starts while one before it waits in its lane, by priority, then place (R2)."""
     last = {event.subject.sequence_id: event.serial for event in t.events}
     for event in of(t, e.SequenceStarted):
         started = t.records[event.subject.sequence_id]
@@ -66,7 +66,9 @@ def nobody_overtakes_across_lanes(t: Transition) -> str:
 
 
 def priority_is_that_of_the_command(t: Transition) -> str:
-    """Priority is the command's, else the definition's, else 0 or the parent's (R2, R15)."""
+    """A sequence has the priority of its command, else of its definition, else that of its parent,
+    or 0 if it has none (R2, R15).
+    """
     for event in of(t, e.SequenceTriggered):
         wanted = event.definition.priority
         if event.parent is not None:
@@ -81,8 +83,8 @@ def priority_is_that_of_the_command(t: Transition) -> str:
 
 
 def no_lane_idles(t: Transition) -> str:
-    """No lane that was touched has both a free place and one that waits for it, unless frozen, and
-    after a check no lane at all (R3, R7).
+    """No sequence waits beside a free place in a lane that was touched, after a check in no lane at
+    all; frozen stages are left out (R3, R7).
     """
     for record in beside_a_free_place(t.plane, t.after, t.live):
         if isinstance(t.command, c.CheckDeadlines) or not _was_let_wait(t, record):
@@ -91,17 +93,19 @@ def no_lane_idles(t: Transition) -> str:
 
 
 def frozen_stages_admit_nobody(t: Transition) -> str:
-    """Nobody starts in a frozen stage (R7)."""
+    """No sequence starts in a frozen stage (R7)."""
     started = [event.subject.stage for event in of(t, e.SequenceStarted)]
     frozen = [stage for stage in started if t.after.freeze_of(stage) is not None]
-    return f"somebody started in {frozen[0]}" if frozen else ""
+    return f"a sequence started in {frozen[0]}, which is frozen" if frozen else ""
 
 
 def newcomers_supersede_as_they_may(t: Transition) -> str:
-    """`latest_only` supersedes those in line alike and not better, and takes their place (R6)."""
+    """With `latest_only` a newcomer supersedes those in line for the same stage, service and
+    sequence whose priority is not higher, and takes their place (R6).
+    """
     superseded = [t.was.get(x.subject.sequence_id) for x in of(t, e.SequenceSuperseded)]
     if not isinstance(t.command, c.TriggerSequence) or not t.events:
-        return "somebody was superseded without a newcomer" if superseded else ""
+        return "a sequence was superseded without a newcomer" if superseded else ""
     accepted = next(event for event in t.events if isinstance(event, e.SequenceTriggered))
     mode = t.plane.queueing.for_stage(t.command.stage).mode
     pauses = t.before.context(t.command.context).pauses
@@ -121,8 +125,9 @@ def newcomers_supersede_as_they_may(t: Transition) -> str:
 
 
 def _was_let_wait(t: Transition, record: LiveSequence) -> bool:
-    """Whether a sequence waited beside a free place before, and nothing touched its lane: other
-    policies take effect in a check at the latest.
+    """Return whether a sequence waited beside a free place before, and nothing touched its lane.
+
+    That is right: a changed policy takes effect in a check at the latest.
     """
     before = live_ones(t.was)
     waited = {x.sequence_id for x in beside_a_free_place(t.plane, t.before, before)}
@@ -152,4 +157,4 @@ OF_THE_QUEUE: Final[tuple[Check, ...]] = (
     frozen_stages_admit_nobody,
     newcomers_supersede_as_they_may,
 )
-"""What is looked at in lanes and lines."""
+"""The predicates for lanes and lines."""

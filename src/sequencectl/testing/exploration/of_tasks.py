@@ -1,4 +1,4 @@
-"""What must hold of tasks and follow-ups after each transition: rules R9 to R17."""
+"""What must hold for tasks and follow-ups after each transition: rules R9 to R17."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def tasks_run_in_order(t: Transition) -> str:
 
 
 def delays_are_kept(t: Transition) -> str:
-    """A delayed task was scheduled when the one before it was over, and is due (R10)."""
+    """A delayed task is scheduled when the task before it is over, and triggered when due (R10)."""
     due = {key: each.due_at for key, each in t.was.items() if isinstance(each, LiveSequence)}
     for event in t.events:
         known = event.subject.sequence_id
@@ -54,7 +54,7 @@ def delays_are_kept(t: Transition) -> str:
 
 
 def tasks_are_over_when_they_should(t: Transition) -> str:
-    """A task is over when everybody it waits for has finished, and not before (R11, R12)."""
+    """A task is over when all sources it waits for have finished, and not before (R11, R12)."""
     for record in t.live:
         if record.task is not None and _is_over(record.task):
             return f"task {record.task.name} of {record.sequence_id} should be over"
@@ -62,7 +62,7 @@ def tasks_are_over_when_they_should(t: Transition) -> str:
         was, report = t.was.get(event.subject.sequence_id), t.command
         task = was.task if isinstance(was, LiveSequence) else None
         if task is None or not isinstance(report, c.ReportTaskFinished):
-            return f"task {event.task} is over by no report"
+            return f"task {event.task} is over without a report"
         if not _is_over(task, report.source):
             return f"task {event.task} is over too early"
         result = report.result if task.result is None else worst(task.result, report.result)
@@ -72,8 +72,8 @@ def tasks_are_over_when_they_should(t: Transition) -> str:
 
 
 def reports_count_once(t: Transition) -> str:
-    """A report that is applied counts once for its source, its id is remembered as long as its task
-    is in flight, and no other task hears of it (R11, R13).
+    """An applied report counts once, for its source and its task; the task remembers the report id
+    as long as it is in flight (R11, R13).
     """
     command = t.command
     if not isinstance(command, c.ReportTaskStarted | c.ReportTaskFinished):
@@ -99,7 +99,7 @@ def reports_count_once(t: Transition) -> str:
 
 
 def results_end_what_they_should(t: Transition) -> str:
-    """A failed task or the last one ends its sequence, with the worst result (R12, R21, R24)."""
+    """A failed task, or the last one, ends the sequence with the worst result (R12, R21, R24)."""
     for known, record in t.records.items():
         results = [run.result for run in record.runs]
         failed = Result.FAIL in results
@@ -118,12 +118,12 @@ def results_end_what_they_should(t: Transition) -> str:
 
 
 def inputs_belong_to_their_stage(t: Transition) -> str:
-    """No report changes project, stage or service of a task's input, and no null erases (R14)."""
+    """No report changes project, stage or service in an input, and no null erases (R14)."""
     for event in of(t, e.TaskTriggered):
         subject, data = event.subject, event.input
         about = (subject.project, subject.stage, subject.service)
         if (data.get("project"), data.get("stage"), data.get("service")) != about:
-            return f"task {event.task} in {subject.stage} is told {data.get('stage')!r}"
+            return f"task {event.task} in {subject.stage} has the input of {data.get('stage')!r}"
         was = t.was.get(subject.sequence_id)
         for key, value in was.data.items() if isinstance(was, LiveSequence) else ():
             if value is not None and data.get(key) is None:
@@ -132,8 +132,8 @@ def inputs_belong_to_their_stage(t: Transition) -> str:
 
 
 def ends_trigger_their_follow_ups(t: Transition) -> str:
-    """What finished or timed out triggers what its results match, once; nothing else does (R4,
-    R15, R16).
+    """The end of a sequence that finished or timed out triggers each follow-up that its results
+    match, once; nothing else triggers follow-ups (R4, R15, R16).
     """
     refused = Counter(
         (x.subject.sequence_id, x.stage, x.sequence) for x in of(t, e.FollowUpRefused)
@@ -156,7 +156,7 @@ def ends_trigger_their_follow_ups(t: Transition) -> str:
 
 
 def _is_over(task: TaskRun, finishing: str | None = None) -> bool:
-    """Whether a task is over, or would be once one more source has finished (R11)."""
+    """Return whether a task is over, or would be after one more source has finished (R11)."""
     starts = {each.source: each.starts for each in task.executors}
     finishes = {each.source: each.finishes for each in task.executors}
     if finishing is not None:
@@ -180,7 +180,7 @@ def _counts(task: TaskRun) -> Counter[tuple[type, str]]:
 
 
 def _follow_ups(plane: ControlPlane, ended: SequenceRecord) -> Iterator[tuple[str, str]]:
-    """Yield stage and name of what an end triggers, by its results (R15)."""
+    """Yield stage and name of each follow-up that the results of an end match (R15)."""
     found = {f"{run.name}.result": run.result.value for run in ended.runs}
     found["result"] = ended.result.value
     for stage in plane.shipyard.stages:
@@ -202,4 +202,4 @@ OF_TASKS: Final[tuple[Check, ...]] = (
     inputs_belong_to_their_stage,
     ends_trigger_their_follow_ups,
 )
-"""What is looked at in tasks, results and follow-ups."""
+"""The predicates for tasks, results and follow-ups."""

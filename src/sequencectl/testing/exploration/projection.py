@@ -1,21 +1,22 @@
-"""What of a state matters for its future: states with equal projections behave alike.
+"""The part of a state that matters for its future: states with equal projections behave alike.
 
-A projection keeps what decisions read and drops what only people and adapters do:
+A projection keeps what decisions read and drops what only people and adapters read:
 
-* *ids*: the live ones are known by the order of their acceptance, contexts by the first of them;
-  contexts that the alphabet names itself keep their names, since a newcomer may join them. Task ids
-  go: a task in flight belongs to its sequence, and its index is the number of results before it.
-* *serials* go; of places there remains the order among those that live.
-* *instants* become distances from the clock as long as they lie ahead: decisions do not change when
-  everything moves in time together. Those that have passed are due, and only their order is kept.
-  (The mere order of those ahead would not do: a limit that begins later falls between them or
-  behind them, and that depends on the distance.)
-* *actors, reasons, messages, payloads* go: only bounds on their size decide anything.
-* of *ended ones* stay phase, result, stage and how many tasks they ran, by context. The order in
+* *ids*: live sequences are known by the order of their acceptance, contexts by the first of their
+  live sequences. Contexts that the alphabet names keep their names, since a newcomer may join them.
+  Task ids are dropped: a task in flight belongs to its sequence, and its index is the number of
+  results before it.
+* *serials* are dropped; of places the order among live sequences is kept.
+* *instants* ahead become distances from the clock: decisions do not change when everything moves in
+  time together. Of those that have passed only the order is kept, since all of them are due. (The
+  order alone would not do for those ahead: a limit that begins later falls between them or behind
+  them, and that depends on the distance.)
+* *actors, reasons, messages, payloads* are dropped: only bounds on their size decide anything.
+* *ended sequences* keep phase, result, stage and how many tasks they ran, by context. The order in
   which contexts ended is kept only where some may be forgotten (R33).
 
-Definitions and limits do not appear: the plane gives them, and where its queue policy may change,
-the search adds which one is in force.
+Definitions and limits do not appear, since the plane has them. Where its queue policy may change,
+the search adds which plane decides.
 """
 
 from __future__ import annotations
@@ -39,15 +40,15 @@ EndedKey = tuple[str, str, str, int]
 @final
 @attrs.frozen
 class Arranged:
-    """The sequences of a state in the order in which its projection and its moves name them."""
+    """The sequences of a state in the order that its projection and its moves use."""
 
     live: tuple[LiveSequence, ...]
     contexts: tuple[tuple[str, Hashable, tuple[EndedSequence, ...]], ...]
-    """Name, what the projection calls it, and its ended sequences; those that live on first."""
+    """Name, name in the projection, and ended sequences of each context, live contexts first."""
 
 
 def ended_key(record: EndedSequence) -> EndedKey:
-    """Return what is kept of a sequence that is over: its phase and result, where it was."""
+    """Return what a projection keeps of an ended sequence: phase, result, stage, number of runs."""
     return (record.phase.value, record.result.value, record.stage, len(record.runs))
 
 
@@ -56,9 +57,9 @@ def ended_key(record: EndedSequence) -> EndedKey:
 class Projector:
     """Projects the states of one exploration.
 
-    `named` are the contexts that keep their names, `ids` the sequence ids that a host may use. Kept
-    where something depends on it: the order of ends with `forgets`, whether the last event is just
-    now with `is_slow`, the lanes with `changes`.
+    `named` are the contexts that keep their names, `ids` the sequence ids that newcomers may have.
+    With `forgets` the order of ends is kept, with `is_slow` whether the last event was just now,
+    with `changes` the lanes.
     """
 
     named: frozenset[str] = frozenset()
@@ -68,7 +69,7 @@ class Projector:
     changes: bool = False
 
     def arrange(self, state: ProjectState) -> Arranged:
-        """Return the sequences of `state`, live ones by acceptance, ended ones by what is kept."""
+        """Return the sequences of `state`, live ones by acceptance, ended ones by `ended_key`."""
         live: list[LiveSequence] = []
         ended: defaultdict[str, list[EndedSequence]] = defaultdict(list)
         for record in state._records.values():
@@ -93,7 +94,7 @@ class Projector:
     def project(
         self, state: ProjectState, now: datetime, arranged: Arranged | None = None
     ) -> Hashable:
-        """Return the projection of `state` at the instant the clock shows."""
+        """Return the projection of `state` at the instant of the clock."""
         known = self.arrange(state) if arranged is None else arranged
         called = {context: name for context, name, _ in known.contexts}
         places = sorted([each.place for each in known.live])
@@ -135,7 +136,7 @@ def _pauses(state: ProjectState, context: str) -> frozenset[str | None]:
 
 
 def _live(record: LiveSequence, distance: Callable[[datetime | None], Hashable]) -> tuple[Any, ...]:
-    """Return what is kept of a live sequence besides its context and place."""
+    """Return what a projection keeps of a live sequence besides its context and place."""
     task, subject = record.task, record.subject
     run: Hashable = None
     if task is not None:
@@ -155,7 +156,7 @@ def _live(record: LiveSequence, distance: Callable[[datetime | None], Hashable])
 def _distances(
     live: tuple[LiveSequence, ...], now: datetime
 ) -> Callable[[datetime | None], Hashable]:
-    """Return the function from an instant to its distance, or to its rank if it has passed."""
+    """Return a function that maps an instant to its distance, or to its rank if it has passed."""
     passed = sorted({at for record in live for at in _instants(record) if at < now})
 
     def distance(at: datetime | None) -> Hashable:
