@@ -183,7 +183,7 @@ def hasty_clock(call: Call) -> Any:
     [
         (skipped_commit, "acknowledged, and its effects are lost"),
         (skipped_emit, "not everything committed is published: 0 of"),
-        (hidden_outbox, "the outbox of 'p' is not empty and nobody comes"),
+        (hidden_outbox, "the outbox of 'p' is not empty, and no replica will publish it"),
         (hasty_clock, "a deadline is acted on before settle"),
     ],
 )

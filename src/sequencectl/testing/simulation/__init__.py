@@ -1,12 +1,13 @@
 """Simulation: replicas, a store, a bus, executors and people, and everything that can go wrong.
 
-`simulate` plays one seed in a world of its own: it draws what people want and how executors work,
-lets replicas hold the shipped protocol call by call, and lets ports fail, replicas crash, messages
-repeat and clocks jump. Then the world heals, and everything must end. What is promised is checked
-after every call: nothing that was committed or acknowledged is lost, events are published in order
-and only what was committed, no command takes effect twice, no task runs twice.
+`simulate` plays one seed in a world of its own. It draws what people want and how executors work,
+lets replicas make the calls of the shipped protocol one by one, and lets ports fail, replicas
+crash, messages repeat and clocks jump. Then the world heals, and everything must end. After every
+call it checks what is promised: nothing that was committed or acknowledged is lost, events are
+published in order and only what was committed, no command takes effect twice, no task runs twice.
+After every commit it checks the invariants of the host.
 
-A seed that fails says in one line how to play it again::
+The message of a seed that fails ends with what plays it again::
 
     python -m sequencectl.testing.simulation --seed 123
 
@@ -71,7 +72,7 @@ PLANE: Final = ControlPlane(
     ),
     queueing=QueuePolicy(stages={"qa": QueuePolicy(limit=2, scope="service")}),
 )  # fmt: skip
-"""What is simulated unless a host gives a plane of its own."""
+"""The plane that is simulated unless a host gives its own."""
 
 _ROUNDS_WITH_FAULTS: Final = 800
 _ROUNDS_TO_HEAL: Final = 20_000
@@ -80,9 +81,10 @@ _MINUTE: Final = timedelta(minutes=1)
 
 @final
 class SimulationFailed(AssertionError):
-    """A promise was broken in a run; the message is one line that ends with how to replay it.
+    """A promise or an invariant does not hold; the message ends with what plays the seed again.
 
-    `seen` is what was seen instead, `calls` are the calls of ports that led to it.
+    `seen` says what was seen instead, `replay` plays the seed again, and `calls` are the calls of
+    ports that led there.
     """
 
     def __init__(self, seen: str, replay: str, calls: tuple[MadeCall, ...]) -> None:
@@ -95,7 +97,7 @@ class SimulationFailed(AssertionError):
 @final
 @attrs.frozen
 class Report:
-    """What a run went through: the mix of faults by name, and how often what happened where."""
+    """What happened in a run: its mix of faults by name, its calls, and how often which fault."""
 
     seed: int
     faults: str
@@ -113,13 +115,13 @@ def simulate(
     invariants: Iterable[Invariant] = (),
     mistake: str | None = None,
 ) -> Report:
-    """Play one seed to its end; raise `SimulationFailed` if anything promised does not hold.
+    """Play one seed to its end; raise `SimulationFailed` if something promised does not hold.
 
     `faults` is a mix or the name of a nasty one; without it the seed draws its own. `make_store`
-    opens an empty store, used by all replicas, and closed if it has a `close`. Each of the
-    `invariants` is called with the `Transition` of every commit. It returns None or an empty text
-    if it holds, and a sentence if it does not; an `AssertionError` says so, too. `mistake` names a
-    protocol that is wrong on purpose.
+    opens an empty store for all replicas, which is closed at the end if it has a `close`. Each of
+    the `invariants` is called with the `Transition` of every commit. It returns None or an empty
+    text if it holds, and a sentence if it does not; an `AssertionError` says so, too. `mistake`
+    names a protocol that is wrong on purpose.
 
     Raises `InvalidValue` for a wrong argument, and for an invariant that returns anything else.
     """
@@ -189,7 +191,7 @@ def _replay(
 
 @final
 class _Run:
-    """One seed: what people and executors do, what goes wrong, and who comes next."""
+    """One seed: what people and executors do, what goes wrong, and which replica goes on."""
 
     def __init__(
         self,
@@ -217,7 +219,7 @@ class _Run:
         )
 
     def play(self) -> None:
-        """Let everything go wrong for a while, then let the world heal and look at it at rest."""
+        """Let everything go wrong for a while, then let the world heal and check it at rest."""
         self.crowd.plan(self.world)
         for replica in self.world.replicas:
             if self.dice.happens(self.faults.skew):
@@ -232,7 +234,7 @@ class _Run:
         self._heal(turn)
 
     def _heal(self, turn: Replica) -> None:
-        """Let nothing go wrong any more until nothing is left to do."""
+        """Let nothing go wrong until nothing is left to do, then check the world."""
         world = self.world
         self.faults = self.crowd.faults = Faults(preemption=0.2)
         self.is_healing = True
@@ -248,12 +250,12 @@ class _Run:
             turn = self._turn(ready, turn)
         raise Violation(f"does not come to rest within {_ROUNDS_TO_HEAL} rounds")
 
-    # ------------------------------------------------------------------ who comes next
+    # ------------------------------------------------------------------ which replica goes on
 
     def _let_time_pass(self, every: float = 0.0) -> list[Replica]:
-        """Let time pass if nobody has anything to do, or by chance; return who has something now.
+        """Let time pass if no replica has work, or by chance; return the replicas that have work.
 
-        Nobody: then nothing will ever happen again.
+        If there are none, nothing will ever happen again.
         """
         ready = self._ready()
         while not ready or self.dice.happens(every):
@@ -270,7 +272,7 @@ class _Run:
         return ready
 
     def _ready(self) -> list[Replica]:
-        """Return the replicas that can do something now."""
+        """Return the replicas that have work now."""
         world, has_message = self.world, bool(self.world.waiting())
         return [
             replica
@@ -280,7 +282,7 @@ class _Run:
         ]
 
     def _turn(self, ready: list[Replica], last: Replica) -> Replica:
-        """Let one replica do one thing: the one before, or by chance another."""
+        """Let one replica do one thing: the same as before, or by chance another; return it."""
         world, dice = self.world, self.dice
         if last not in ready or self.dice.happens(self.faults.preemption):
             last = dice.choice(ready)
@@ -309,7 +311,7 @@ class _Run:
         return first
 
     def _black_out(self) -> None:
-        """Let every replica crash, and come back after hours."""
+        """Let every replica crash, and start again after hours."""
         self.world.hits[Mishap.OUTAGE, ""] += 1
         hours = self.dice.span(timedelta(hours=4))
         for replica in self.world.replicas:

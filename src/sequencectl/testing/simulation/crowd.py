@@ -26,7 +26,7 @@ _MINUTE: Final = timedelta(minutes=1)
 
 @final
 class Crowd:
-    """Everybody outside of the replicas; what they do is drawn, `faults` says how bad it is."""
+    """People and executors; they do what is drawn, and `faults` says how often it is bad."""
 
     def __init__(self, plane: ControlPlane, dice: Dice, faults: Faults) -> None:
         self.plane = plane
@@ -53,7 +53,7 @@ class Crowd:
                 self._want(world, project, *self._control(dice.choice(contexts)))
 
     def _control(self, context: str) -> tuple[Command, ...]:
-        """Draw what a person wants of a delivery or of a stage, perhaps to take it back later."""
+        """Draw what a person does to a delivery or a stage, and perhaps takes back later."""
         stage = self.dice.choice(self.plane.shipyard.stages).name
         scope = self.dice.choice((None, None, stage))
         match self.dice.choice(("pause", "pause", "freeze", "abort", "force")):
@@ -74,7 +74,7 @@ class Crowd:
     def _want(
         self, world: World, project: str, *commands: Command, topic: str = "controls"
     ) -> None:
-        """Let somebody send commands, one after the other."""
+        """Let a person send commands, one after the other."""
         delay = timedelta(0)
         for command in commands:
             delay += self.dice.span(15 * _MINUTE)
@@ -92,7 +92,7 @@ class Crowd:
                 world.send(project, UnfreezeStage(stage, request_id=self._request()))
 
     def answers(self, event: TaskTriggered, source: str) -> Answers:
-        """Draw what an executor does with a task of which it hears for the first time."""
+        """Draw what an executor answers to a task that it gets for the first time."""
         mix, hits = self.faults, self.hits
         never = self.plane.timeouts.is_unbounded  # then nothing but an answer ends a task
         name = f"{event.task_id[:8]}-{source}"

@@ -1,4 +1,4 @@
-"""What goes wrong in a simulated world, how often, and which of it a set of seeds must have met."""
+"""What goes wrong in a simulated world, how often, and what a set of seeds must have met."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CALLS: Final[tuple[type[Call], ...]] = (Now, Load, Commit, Pending, Emit, Acknow
 
 
 class Fault(Enum):
-    """What happens to a call of a port instead of its being made and answered."""
+    """What goes wrong with a call of a port."""
 
     CRASH_BEFORE = "crash before it"
     CRASH_AFTER = "crash after it"
@@ -28,7 +28,7 @@ class Fault(Enum):
 
 
 class Mishap(Enum):
-    """What happens beside a call: the other replicas, the bus, the clocks, the executors."""
+    """What happens besides: with other replicas, the bus, the clocks, the executors."""
 
     OVERTAKEN = "another replica commits first"
     CONFLICT = "conflict"
@@ -62,25 +62,25 @@ WHERE: Final[Mapping[Fault | Mishap, tuple[type[Call], ...]]] = {
     Mishap.BORN_AGAIN: CALLS,
     Mishap.JUMP: (Now,),
 }
-"""The calls at which each can happen; a mishap that is not here happens outside of the protocol."""
+"""The calls at which each can happen; other mishaps happen outside of the protocol."""
 
 Pair = tuple[Fault | Mishap, str]
-"""What happened, and the name of the call at which it did; empty outside of the protocol."""
+"""What happened, and the name of the call at which it happened; empty outside of the protocol."""
 
 PAIRS: Final[tuple[Pair, ...]] = tuple(
     (fault, call)
     for fault in (*Fault, *Mishap)
     for call in ([kind.__name__ for kind in WHERE[fault]] if fault in WHERE else [""])
 )
-"""Everything that must have happened in a set of seeds before it says anything."""
+"""Everything that must have happened in a set of seeds, or it has shown nothing."""
 
 
 @final
 class Dice(Random):
-    """Chance by seed: the same every time."""
+    """Chance by a seed, the same every time."""
 
     def happens(self, often: float) -> bool:
-        """Draw whether something happens that happens so often, from 0 to 1."""
+        """Draw whether something happens; `often` is its chance, from 0 to 1."""
         return often > 0 and self.random() < often
 
     def span(self, longest: timedelta) -> timedelta:
@@ -93,11 +93,12 @@ class Dice(Random):
 class Faults:
     """How often something goes wrong: chances from 0 to 1, nothing by default.
 
-    At each call of a port, or only `at` those named: `crash`, `failure`, `ambiguity` (it is done,
-    and an error is raised). After each call: `preemption` (another replica goes on). For each
-    message: `duplicate`, `reorder`. For each event of a task: `repeat`. For each executor and task:
-    `mute`, `dying`, `twice`, `slow`. For each replica: `skew` (its clock is wrong from the start);
-    for each look at a clock: `jump`. Whenever time passes: `outage`, of all replicas, for hours.
+    At each call of a port, or only at those named in `at`: `crash`, `failure`, `ambiguity` (the
+    call is made, and an error is raised). After each call: `preemption` (another replica goes on).
+    For each message: `duplicate`, `reorder`. For each event of a task: `repeat`. For each executor
+    and task: `mute`, `dying`, `twice`, `slow`. For each replica: `skew` (its clock is wrong from
+    the start); each time it reads its clock: `jump`. Whenever time passes: `outage`, of all
+    replicas, for hours.
     """
 
     crash: float = 0.0
@@ -117,7 +118,7 @@ class Faults:
     at: tuple[str, ...] = ()
 
     def of_call(self, call: Call, chance: Dice) -> Fault | None:
-        """Draw what happens to a call."""
+        """Draw what goes wrong with a call, or None."""
         roll = chance.random()
         if self.at and type(call).__name__ not in self.at:
             return None
@@ -149,9 +150,9 @@ NASTY: Final[Mapping[str, Faults]] = {
 
 
 def faults_of(seed: int) -> tuple[str, Faults]:
-    """Return the mix of a seed and its name: a nasty one, or a swarm (half of all faults are off).
+    """Return the name and the mix of a seed: a nasty one, or a swarm (half of all faults are off).
 
-    A fault that is always there hides what shows only without it; so each seed leaves many out.
+    A fault that is always there hides what shows only without it, so each seed leaves many out.
     """
     chance = Dice(f"faults of {seed}")
     if chance.random() < 0.25:

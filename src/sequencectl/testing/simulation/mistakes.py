@@ -1,7 +1,7 @@
 """Protocols with one classic mistake each, so that the simulation can be seen to fail.
 
-Each is a rewrite of the shipped conversation, call by call: what a host does that embeds the core
-by hand and skips the one duty.
+Each rewrites the calls of the shipped protocol. It does what a host does that embeds the core by
+hand and skips one duty.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from sequencectl.state import ProjectState
 
 T = TypeVar("T")
 Rewrite = Callable[[Call], Generator[Call, Reply, Reply]]
-"""Makes one call of the protocol in another way."""
+"""A function that makes one call of the protocol in another way."""
 
 
 def rewritten(conversation: Conversation[T], rewrite: Rewrite) -> Conversation[T]:
-    """Hold a conversation with every call made in another way."""
+    """Run a conversation with every call made in another way."""
     try:
         call = next(conversation)
         while True:
@@ -48,14 +48,14 @@ def rewritten(conversation: Conversation[T], rewrite: Rewrite) -> Conversation[T
 
 
 def publish_first(call: Call) -> Generator[Call, Reply, Reply]:
-    """Events are published before they are committed (against duty 4)."""
+    """Publish events before they are committed (against duty 4)."""
     if isinstance(call, Commit):
         yield Emit(call.decision.project, call.decision.events)
     return (yield call)
 
 
 def no_outbox(call: Call) -> Generator[Call, Reply, Reply]:
-    """Whoever commits publishes its own events, and nobody else ever does (against duty 6)."""
+    """Publish a host's own events after its commit, and never those of others (against duty 6)."""
     match call:
         case Commit():
             yield call
@@ -71,7 +71,7 @@ def no_outbox(call: Call) -> Generator[Call, Reply, Reply]:
 
 
 def no_serial_check(call: Call) -> Generator[Call, Reply, Reply]:
-    """A commit takes for its base whatever is stored by then (against duty 4)."""
+    """Commit on the state that is stored by then, whatever it is (against duty 4)."""
     if isinstance(call, Commit):
         stored = yield Load(call.decision.project, None)
         if isinstance(stored, ProjectState):

@@ -1,4 +1,4 @@
-"""A host in a simulated world: the conversation it holds, and the calls it made."""
+"""A replica of a host in a simulated world, the calls it made, and the messages it gets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sequencectl.testing.simulation.faults import Fault
 @final
 @attrs.frozen
 class MadeCall:
-    """A call that a replica made at an instant of the world, and what happened to it."""
+    """A call that a replica made at an instant of the world, and what went wrong with it."""
 
     at: datetime
     replica: int
@@ -32,7 +32,7 @@ class MadeCall:
 @final
 @attrs.define(eq=False)
 class Message:
-    """A command on its way, kept until it is acknowledged; `number` is that of its first copy."""
+    """A command on the bus until it is acknowledged; its copies have the same `number`."""
 
     number: int
     topic: str
@@ -43,7 +43,7 @@ class Message:
 
 @final
 class Replica:
-    """A host: the conversation it holds, the call that waits to be made, its clock and timer."""
+    """A replica of a host: its conversation, the call that it makes next, its clock and timer."""
 
     def __init__(self, number: int, hosting: Hosting) -> None:
         self.number = number

@@ -1,9 +1,8 @@
 """Every schedule of a small world: who goes on, who crashes, which answers are lost, what repeats.
 
-`explore` goes through all of them, depth first, up to bounds, and forgets none: a state that was
-met before is left alone, for what follows from it is known. Two replicas differ in nothing, so
-states that differ only in who is who count as one. It shows that there is no unlucky order, where
-the simulation shows that none is found.
+`explore` goes through all of them, depth first, within bounds. It visits each state once, since
+what follows from a state is always the same. Replicas are alike, so states in which they have
+changed places count as one. A simulation finds no unlucky order; this shows that there is none.
 
 Provisional until 1.0.
 """
@@ -46,12 +45,12 @@ _FAULTS: Final = {
     "lose answer": Fault.AMBIGUOUS,
 }
 Choice = tuple[str, int, int]
-"""What happens next: what, to which replica, with which of the waiting messages."""
+"""One choice: what happens next, to which replica, with which of the waiting messages."""
 
 
 @final
 class ScheduleFailed(AssertionError):
-    """A promise is broken in a schedule; `choices` leads to it, `calls` tells it, call by call."""
+    """A promise is broken in a schedule; `choices` lead there, and `calls` are the calls made."""
 
     def __init__(self, seen: str, choices: tuple[Choice, ...], calls: tuple[MadeCall, ...]) -> None:
         super().__init__(f"{seen}; replay: explore(..., only={choices})")
@@ -63,7 +62,7 @@ class ScheduleFailed(AssertionError):
 @final
 @attrs.frozen
 class Explored:
-    """How many states there are, how many schedules led through them, how long the longest was.
+    """How many states there are, how many schedules lead through them, how long the longest is.
 
     `is_complete` is false if the search came to its limit of states.
     """
@@ -150,7 +149,7 @@ def explore(
 
 @final
 class _Memory:
-    """A plane that decides everything once: equal histories give the very same states."""
+    """A plane that decides everything once, so that equal histories have the very same states."""
 
     def __init__(self, plane: ControlPlane) -> None:
         self.plane = plane
@@ -174,7 +173,7 @@ class _Memory:
 
 @final
 class _Schedule:
-    """One world from its beginning, led by choices."""
+    """One world from its beginning; choices say what happens in it."""
 
     def __init__(self, world: World, left: _Left) -> None:
         self.world = world
@@ -185,7 +184,7 @@ class _Schedule:
     def play(
         self, path: list[Choice], ahead: list[list[Choice]], visited: set[int], limit: int
     ) -> bool:
-        """Follow a path and go on with first choices; note those that are left for later.
+        """Follow a path, then always take the first choice, and note the others in `ahead`.
 
         Return False if there is one more state than may be visited.
         """
@@ -206,7 +205,7 @@ class _Schedule:
         return True
 
     def _options(self) -> list[Choice]:
-        """Return what may happen next, the undisturbed first; nothing if nobody has work."""
+        """Return what may happen next, faults last; nothing if no replica has work."""
         left, waiting = self.left, range(len(self.world.waiting()))
         options: list[Choice] = []
         spoilt: list[Choice] = []
@@ -226,7 +225,7 @@ class _Schedule:
         return options + spoilt if options else []
 
     def _do(self, choice: Choice) -> None:
-        """Let one thing happen, and then whatever needs no choice."""
+        """Let one thing happen, and then all that needs no choice."""
         kind, number, which = choice
         world, left, replica = self.world, self.left, self.world.replicas[number]
         match kind:
@@ -246,7 +245,7 @@ class _Schedule:
         self._settle()
 
     def _settle(self) -> None:
-        """Start who is down, look at the clock, which stands, and let executors answer."""
+        """Start replicas that are down, read the clocks, and let executors answer at once."""
         for replica in self.world.replicas:
             if replica.is_down:
                 self.world.start(replica)
@@ -255,7 +254,7 @@ class _Schedule:
         self.world.pass_time(self.world.now)
 
     def _heal(self) -> None:
-        """Let one replica publish what is left, and look at the world at rest."""
+        """Let one replica publish what is left, then check the world at rest."""
         replica = self.world.replicas[0]
         self.world.ring(replica)
         while replica.call is not None:
@@ -263,7 +262,7 @@ class _Schedule:
         self.world.check_rest(all_ended=False)
 
     def _key(self) -> tuple[object, ...]:
-        """Return all that what follows depends on; a state stands for its whole history."""
+        """Return all that the future depends on; a project state stands for its whole history."""
         store = self.world.store
         stored = store.load(_PROJECT)
         pending = store.pending(_PROJECT, limit=1)
@@ -279,7 +278,7 @@ class _Schedule:
 
 
 def _replica_key(replica: Replica) -> tuple[object, ...]:
-    """Return what a replica knows: what it heard decides what it does next."""
+    """Return what a replica knows, which decides what it does next."""
     message, known = replica.message, replica.hosting.known.get(_PROJECT)
     return (
         type(replica.call).__name__,
@@ -298,7 +297,7 @@ def _heard_key(reply: object) -> object:
     return reply
 
 
-def _stay_silent(event: TaskTriggered, source: str) -> Answers:  # noqa: ARG001 - whoever asks
+def _stay_silent(event: TaskTriggered, source: str) -> Answers:  # noqa: ARG001 - as executors do
     return ()
 
 

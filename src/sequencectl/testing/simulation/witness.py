@@ -1,8 +1,8 @@
 """What was ever committed and published in a simulated world, and what must be true of it.
 
-A witness is told of each call that took effect, and raises `Violation` at once if it broke what the
-protocol promises: nothing committed is overwritten, nothing is published that was not committed or
-out of order, no command takes effect twice, no task runs under two ids.
+A witness hears of each call that took effect, and raises `Violation` if it broke a promise of the
+protocol: nothing committed is overwritten, only what was committed is published, in order, no
+command takes effect twice, no task runs under two ids.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from sequencectl.ports import Store
 from sequencectl.state import ProjectState
 
 _COMMANDS: Final = 64
-"""More than the people of a world send: who remembers as many never forgets one in a run."""
+"""More than the people of a world send: a plane that remembers as many forgets none."""
 
 
 class Violation(Exception):
-    """What was seen instead of what is promised."""
+    """A promise is broken; the message says what was seen instead."""
 
 
 @final
 class History:
-    """What is true of a project: all that was ever committed, and how much of it is published."""
+    """All events of a project that were ever committed, and how many of them are published."""
 
     def __init__(self) -> None:
         self.committed: list[Event] = []
@@ -36,7 +36,7 @@ class History:
 
 @final
 class Witness:
-    """Knows every event that was committed, apart from the store."""
+    """Keeps every event that was committed, independently of the store."""
 
     def __init__(self, plane: ControlPlane) -> None:
         self.commits = 0
@@ -47,17 +47,17 @@ class Witness:
         self._remembers = min(bounds.request_ids, bounds.retain + bounds.remember) >= _COMMANDS
 
     def is_newest(self, project: str, state: ProjectState | None) -> bool:
-        """Whether a state is the one that was last committed."""
+        """Return whether a state is the one that was committed last."""
         return state is not None and state.serial == len(self._history(project).committed)
 
     def loaded(self, project: str, stored: ProjectState | None) -> None:
-        """Hear what a store returned; nothing means that there never was a project."""
+        """Check what a store returned; None means that the project never existed."""
         newest = len(self._history(project).committed)
         if stored is not None and stored.serial != newest:
             raise Violation(f"loaded serial {stored.serial}, the newest is {newest}")
 
     def committed(self, decision: Decision, *, message: int | None, has_settled: bool) -> None:
-        """Hear what a store took in; `message` is the number of its command, None for a check."""
+        """Check what a store took; `message` is the number of its command, None for a check."""
         events, history = decision.events, self._history(decision.project)
         self.commits += 1
         if events[0].serial != len(history.committed) + 1:
@@ -73,7 +73,7 @@ class Witness:
             self._applied.add(message)
 
     def published(self, project: str, event: Event) -> None:
-        """Hear what a sink took in, perhaps not for the first time."""
+        """Check an event that a sink took, perhaps not for the first time."""
         history = self._history(project)
         if event.serial > history.published + 1:
             before = f"event {history.published + 1} is not published"
@@ -88,16 +88,18 @@ class Witness:
                 raise Violation(f"a task runs twice, also as {first}: {_named(event)}")
 
     def acknowledged(self, decision: Decision) -> None:
-        """Hear what the sender of a command is told."""
+        """Check the decision that the sender of a command gets."""
         committed = self._history(decision.project).committed
         if tuple(committed[decision.base : decision.state.serial]) != decision.events:
             raise Violation(f"acknowledged, and its effects are lost: {decision.command}")
 
     def check_rest(self, store: Store, *, all_ended: bool) -> None:
-        """Raise `Violation` unless published is committed, and all of it is what is stored."""
+        """Check that all that was committed is published, and leads to what is stored."""
         for project, history in self.histories.items():
             if store.pending(project, limit=1):
-                raise Violation(f"the outbox of {project!r} is not empty and nobody comes")
+                raise Violation(
+                    f"the outbox of {project!r} is not empty, and no replica will publish it"
+                )
             if history.published != len(history.committed):
                 seen = f"{history.published} of {len(history.committed)} events are published"
                 raise Violation(f"not everything committed is published: {seen}")

@@ -1,14 +1,13 @@
 """A world in memory: replicas that hold the shipped conversation, a store, a bus, executors.
 
-Nothing runs by itself. A driver says what happens next: a replica takes a message or hears its
-timer (`take`, `ring`), makes the call its conversation waits at (`make_call`, perhaps with a
-`Fault`), is started; or time passes. A `Witness` checks at once whatever is promised, and
-`Violation` tells what was seen instead; `check_rest` says what must hold when nothing is left to
-do.
+Nothing runs by itself. A driver says what happens next: a replica takes a message (`take`), hears
+its timer (`ring`), makes the next call of its conversation (`make_call`, perhaps with a `Fault`) or
+is started; or time passes. A `Witness` checks all promises at once and raises `Violation`;
+`check_rest` checks what must hold when nothing is left to do.
 
-Calls are atomic, as ports promise; what the outside of the protocol does is as bad as ports allow.
-The bus keeps a command until it is acknowledged, which is when `handle` has returned or refused it.
-Executors tell repeats by the id of the task.
+Calls are atomic, as ports promise; all else is as bad as ports allow. The bus keeps a command until
+it is acknowledged, which is when `handle` has returned or refused it. Executors know repeats by the
+id of the task.
 """
 
 from __future__ import annotations
@@ -56,24 +55,24 @@ _RETRY: Final = timedelta(seconds=5)
 
 
 class Trouble(Exception):
-    """A port could not do its work, or says so."""
+    """A port failed, or seems to have failed."""
 
 
 Answers = Sequence[tuple[timedelta, Command]]
-"""What an executor sends, and how long after it has heard of the task."""
+"""What an executor sends, each with its delay after the executor has heard of the task."""
 
 
 class Executors(Protocol):
-    """How the world outside works on tasks."""
+    """How executors work on tasks."""
 
     def __call__(self, event: TaskTriggered, source: str) -> Answers:
-        """Return what an executor answers to a task of which it hears for the first time."""
+        """Return what an executor answers to a task that it gets for the first time."""
         ...
 
 
 @final
 class World:
-    """Replicas on one store, at one bus."""
+    """Replicas that share a store and a bus."""
 
     def __init__(
         self,
@@ -112,46 +111,46 @@ class World:
         self.inbox.append(Message(next(self._numbers), topic, project, command))
 
     def later(self, delay: timedelta, action: Callable[[], None]) -> None:
-        """Let something happen after a while."""
+        """Let something happen after a delay."""
         heappush(self._coming, (self.now + delay, next(self._numbers), action))
 
     def next_instant(self) -> datetime | None:
-        """Return when something will happen by itself if no replica does anything."""
+        """Return when the next thing happens if no replica does anything; None for never."""
         instants = [at - replica.skew for replica in self.replicas if (at := replica.armed)]
         instants += [self._coming[0][0]] if self._coming else []
         return max(self.now, min(instants)) if instants else None
 
     def pass_time(self, until: datetime) -> None:
-        """Let time pass to an instant, and happen what comes by then."""
+        """Let time pass to an instant, and let everything happen that is due by then."""
         self.now = until
         while self._coming and self._coming[0][0] <= until:
             heappop(self._coming)[2]()
 
     def waiting(self) -> list[Message]:
-        """Return the messages that somebody may take, oldest first."""
+        """Return the messages that a replica may take, oldest first."""
         return [message for message in self.inbox if not message.is_taken]
 
     # ------------------------------------------------------------------ what replicas do
 
     def start(self, replica: Replica) -> None:
-        """Start a replica; it relays before anything else (duty 8)."""
+        """Start a replica; first of all it relays (duty 8)."""
         replica.is_down = False
         replica.started_at = self._clock(replica)
         replica.has_settled = False
         self.ring(replica)
 
     def is_rung(self, replica: Replica) -> bool:
-        """Whether a replica has nothing to do and its timer rings."""
+        """Return whether a replica is idle and its timer rings."""
         at = replica.armed
         return at is not None and at <= self._clock(replica)
 
     def ring(self, replica: Replica) -> None:
-        """Begin to check deadlines."""
+        """Let a replica begin to check deadlines."""
         replica.arm = None
         self._begin(replica, _protocol.check_deadlines(replica.hosting, replica.started_at))
 
     def take(self, replica: Replica, message: Message, *, leaves_copy: bool = False) -> None:
-        """Begin to handle a message; the bus may deliver it once more, whatever becomes of it."""
+        """Let a replica begin to handle a message; a copy of it may stay on the bus."""
         if leaves_copy:
             self.inbox.append(attrs.evolve(message, is_taken=False))
         message.is_taken = True
@@ -159,7 +158,7 @@ class World:
         self._begin(replica, _protocol.handle(replica.hosting, message.project, message.command))
 
     def crash(self, replica: Replica) -> None:
-        """End a replica where it is: what it knew is gone, its message is delivered again."""
+        """Stop a replica where it is; it forgets all, and its message is delivered again."""
         if replica.conversation is not None:
             replica.conversation.close()
         self._end(replica)
@@ -167,7 +166,7 @@ class World:
         replica.is_back = True
 
     def make_call(self, replica: Replica, fault: Fault | None = None) -> None:
-        """Make the call a replica waits at, and let it go on to the next one."""
+        """Make the next call of a replica, and let it go on to the call after that."""
         call, conversation = replica.call, replica.conversation
         assert call is not None
         assert conversation is not None
@@ -199,13 +198,13 @@ class World:
         return tuple(MadeCall(*each) for each in self._trail)
 
     def check_rest(self, *, all_ended: bool) -> None:
-        """Raise `Violation` unless published is committed, and all of it is what is stored."""
+        """Check that the bus is empty, and that all that was committed is published and stored."""
         if self.inbox:
             raise Violation(f"a command is left: {self.inbox[0].command}")
         self.witness.check_rest(self.store, all_ended=all_ended)
 
     def stored(self, project: str) -> ProjectState:
-        """Return what is stored of a project."""
+        """Return the stored state of a project, or its initial state."""
         stored = self.store.load(project)
         return self.plane.initial(project) if stored is None else stored
 
@@ -255,7 +254,7 @@ class World:
         self.inbox.remove(message)
 
     def _end(self, replica: Replica) -> None:
-        """End a conversation; a message that is not acknowledged is there to be taken again."""
+        """End a conversation; a message that is not acknowledged can be taken again."""
         if replica.message is not None:
             self._seen.add(replica.message.number)
             replica.message.is_taken = False
@@ -310,7 +309,7 @@ class World:
             check(self._invariants, seen)
 
     def _load(self, call: Load) -> ProjectState | None:
-        """Load; a store that looks at nothing but serials returns what is known."""
+        """Load as a store does that compares serials alone: it returns the state that is known."""
         stored = self.store.load(call.project, known=call.known)
         self.witness.loaded(call.project, stored)
         if self.witness.is_newest(call.project, call.known):
@@ -325,7 +324,7 @@ class World:
                 self._ask(event)
 
     def _ask(self, event: TaskTriggered) -> None:
-        """Tell the executors of a task, each of them whenever it is published."""
+        """Send a task to its executors, each time that it is published."""
         match event.expects:
             case frozenset() as sources:
                 for source in sorted(sources):
