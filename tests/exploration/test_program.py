@@ -111,8 +111,8 @@ def test_a_program_shows_who_waits_behind_what_never_ends() -> None:
     """Of a sequence without a task its phase is said."""
     stages = {"dev": {"delivery": [{"name": "deploy", "expects": ["x", "y"]}]}}
     alphabet = Alphabet(triggers=[trigger()])
-    command = attrs.evolve(trigger(), sequence_id="s1", context="s1")
-    other = attrs.evolve(trigger(), sequence_id="s2", context="s2")
+    command = attrs.evolve(trigger(), sequence_id="s1", context="release")
+    other = attrs.evolve(trigger(), sequence_id="s2", context="release")
     decider = plane(stages)
     state = decider.decide(decider.initial("p"), command, START).state
     state = decider.decide(state, other, START).state
