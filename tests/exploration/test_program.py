@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,11 @@ from sequencectl import (
     TaskTimeouts,
     TimeoutPolicy,
     TriggeredOn,
+    evolve,
 )
 from sequencectl.testing.exploration import Alphabet, Counterexample, Transition, explore
 from sequencectl.testing.exploration.alphabet import START, Move
+from sequencectl.testing.exploration.answers import word
 from sequencectl.testing.exploration.ends import everything_ends_if_all_answer
 from sequencectl.testing.exploration.program import Program
 from tests.defects.runner import copy_of, read_defect, run_python
@@ -56,8 +59,9 @@ RICH = ControlPlane(
 )  # fmt: skip
 
 
-def holds(_seen: Transition) -> None:
-    """An invariant that always holds."""
+def holds(seen: Transition) -> None:
+    """An invariant that always holds: the events lead from one state to the other."""
+    assert seen.after == reduce(evolve, seen.events, seen.before)
 
 
 def run(program: str) -> tuple[int, str, str]:
@@ -205,11 +209,12 @@ def test_a_program_says_which_invariant_of_the_host_to_call() -> None:
     def of_a_test(_seen: Transition) -> str:
         return "never"
 
-    moves = [Move("check", CheckDeadlines(), START)]
+    moves = [Move("trigger", trigger(), START)]
     imported = Program([plane(DELIVERY)], moves).breaking(holds)
     asked_for = Program([plane(DELIVERY)], moves).breaking(of_a_test)
 
     assert "from tests.exploration.test_program import holds\n" in imported
+    assert "applied" == word(names_after(imported)["decision"].outcome)
     assert "# Put of_a_test here: it is the invariant that breaks.\n" in asked_for
     with pytest.raises(NameError, match="of_a_test"):
         names_after(asked_for)
