@@ -25,11 +25,12 @@ from sequencectl.testing.exploration import (
     Counterexample,
     Exploration,
     Progress,
+    _Search,
     explore,
 )
 from sequencectl.testing.exploration.alphabet import Alphabet as Letters
 from sequencectl.testing.exploration.projection import Projector
-from tests.exploration.slices import DELIVERY, plane, trigger, without
+from tests.exploration.slices import DELIVERY, SLICES, plane, trigger, without
 
 PLAIN = plane(DELIVERY)
 SECOND = timedelta(seconds=1)
@@ -165,6 +166,22 @@ def test_a_limit_is_never_passed() -> None:
 
     assert [1, 50, 102, 103] == [each.states for each in found]
     assert [False, False, False, True] == [each.is_complete for each in found]
+
+
+@pytest.mark.parametrize("name", ["a raised limit", "a slow clock", "limits"])
+def test_moves_lead_to_the_state_they_are_kept_for(name: str) -> None:
+    """All moves to a state, made once more, lead to its projection: waits and changes, too."""
+    place = SLICES[name].fewer
+    search = _Search(place.plane, place.alphabet, (), 200)
+    while search.queue:
+        search.visit(search.queue.popleft())
+
+    projected = [
+        (node.plane, search.projector.project(search.state_of(number), node.now))
+        for number, node in enumerate(search.nodes)
+    ]
+
+    assert projected == list(search.known)
 
 
 def test_progress_is_reported_now_and_then_and_at_the_end() -> None:

@@ -27,7 +27,7 @@ from sequencectl import (
     TriggeredOn,
     evolve,
 )
-from sequencectl.testing.exploration import Alphabet, Counterexample, Transition, explore
+from sequencectl.testing.exploration import Alphabet, Counterexample, Transition, ends, explore
 from sequencectl.testing.exploration.alphabet import START, Move
 from sequencectl.testing.exploration.answers import word
 from sequencectl.testing.exploration.ends import everything_ends_if_all_answer
@@ -124,6 +124,27 @@ def test_a_program_shows_who_waits_behind_what_never_ends() -> None:
     left = everything_ends_if_all_answer(decider, alphabet, state, START)
 
     assert "s1 never ends, it waits for its task deploy; s2 never ends, it is waiting" == left
+
+
+def test_what_never_ends_is_found_behind_a_delay() -> None:
+    """Time passes while nothing is in flight, so that what is stuck afterwards is named."""
+    task = {"name": "test", "triggeredAfter": "2s", "expects": ["x", "y"]}
+    with pytest.raises(Counterexample) as caught:
+        explore(plane({"dev": {"delivery": ["deploy", task]}}), Alphabet(triggers=[trigger()]))
+
+    assert "everything_ends_if_all_answer" == caught.value.invariant
+    assert "s1 never ends, it waits for its task test" == caught.value.problem
+
+
+def test_a_library_that_never_rests_is_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After so many rounds it is said who lives then; a round answers each task in flight."""
+    monkeypatch.setattr(ends, "_ROUNDS", 1)
+    decider, command = plane(DELIVERY), attrs.evolve(trigger(), sequence_id="s1", context="s1")
+    state = decider.decide(decider.initial("p"), command, START).state
+
+    left = everything_ends_if_all_answer(decider, Alphabet(triggers=[trigger()]), state, START)
+
+    assert "s1 never ends, it waits for its task test" == left
 
 
 def test_a_program_shows_a_decision_that_raises(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,9 +88,9 @@ def test_progress_is_reported_now_and_then_and_at_the_end() -> None:
 
     assert 110 == found.schedules
     assert 2 == len(seen)
-    assert seen[0].states < seen[1].states == found.states
-    assert seen[0].transitions < seen[1].transitions
-    assert seen[0].waiting > seen[1].waiting == 0
+    assert seen[0].states < found.states
+    assert seen[0].waiting > 0
+    assert Progress(states=173, transitions=278, waiting=0) == seen[1]
 
 
 def test_a_transition_is_a_choice() -> None:
