@@ -59,16 +59,18 @@ def test_an_invariant_sees_every_decision() -> None:
 
 
 @pytest.mark.parametrize(
-    ("invariant", "problem"),
+    ("invariant", "problem", "raised"),
     [
-        (never_two_tasks, "a second task"),
-        (asserts, "a second task"),
-        (asserts_in_silence, "it raised AssertionError"),
-        (stumbles, "it raised KeyError('second')"),
+        (never_two_tasks, "a second task", type(None)),
+        (asserts, "a second task", AssertionError),
+        (asserts_in_silence, "it raised AssertionError", AssertionError),
+        (stumbles, "it raised KeyError('second')", KeyError),
     ],
 )
-def test_a_break_names_the_invariant(invariant: Callable[..., Any], problem: str) -> None:
-    """By a sentence or by an assertion: the shortest way to it is found, and those before hold."""
+def test_a_break_names_the_invariant(
+    invariant: Callable[..., Any], problem: str, raised: type
+) -> None:
+    """By a sentence or an assertion; the shortest way there is found, what it raised is kept."""
 
     def holds(_seen: Transition) -> str:
         return ""
@@ -80,6 +82,7 @@ def test_a_break_names_the_invariant(invariant: Callable[..., Any], problem: str
         caught.value.invariant, caught.value.problem.partition("\n")[0],
     )  # fmt: skip
     assert ["trigger", "finish"] == [move.letter for move in caught.value.moves]
+    assert type(caught.value.__cause__) is raised
     assert f"import {invariant.__name__}\n" in caught.value.program
 
 

@@ -203,7 +203,7 @@ class _Search:
             moves = (*self.path(number), move)
             program = Program(self.planes, moves).breaking(broken.invariant)
             name = name_of(broken.invariant)
-            raise Counterexample(name, broken.problem, moves, program) from broken
+            raise Counterexample(name, broken.problem, moves, program) from broken.__cause__
         return decision.state
 
     def reach(
