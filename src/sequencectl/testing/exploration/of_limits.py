@@ -93,7 +93,9 @@ def checks_leave_nothing_due(t: Transition) -> str:
 
 
 def nobody_expires_beside_a_free_place(t: Transition) -> str:
-    """Lanes are filled after each deadline: no sequence expires beside a free place (R29)."""
+    """No sequence expires beside a free place: a check fills lanes first and after each deadline
+    (R29).
+    """
     before = {record.sequence_id: record for record in live_ones(t.was)}
     lanes = {known: record.lane for known, record in before.items()}
     lanes |= {event.subject.sequence_id: event.lane for event in of(t, e.SequenceTriggered)}
