@@ -61,15 +61,15 @@ Deadline = tuple[datetime, int, str]
 class Index:
     """All indexes of a project.
 
-    `queues` by lane; `stages` by stage; `lines`, by stage, are the lanes in which somebody waits
-    with the number of their holders, the fewest first; `contexts` by context, only the live ones if
-    nothing in it has ended; `ended_contexts` are those with nothing live by the serial of their
+    `queues` by lane; `stages` by stage; `lines`, by stage, are the lanes with a waiting
+    sequence and the number of their holders, the fewest first; `contexts` by context, only the live
+    ones if nothing in it has ended; `ended_contexts` are those with nothing live by the serial of their
     last ending; `tasks` leads from a task id to the sequence that ran it; `deadlines` has one entry
-    for each sequence that changes by itself: (instant, place, id); `namesakes` are the tickets of
-    those in line by (stage, service, sequence), for `latest_only`.
+    for each sequence that changes by itself: (instant, place, id); `namesakes` are the tickets in
+    line by (stage, service, sequence), for `latest_only`.
 
-    Many may wait, and what each of them takes adds up: so its ticket is one object in `queues` and
-    `namesakes`, and the name of its lane is that of all others there.
+    Many may wait, so memory per sequence counts: its ticket is one object in `queues` and
+    `namesakes`, and all sequences of a lane share one name of it.
     """
 
     queues: Map[str, StageQueue] = attrs.field(factory=Map)
@@ -96,11 +96,11 @@ class Index:
         return made
 
     def queue(self, lane: str) -> StageQueue:
-        """Return the queue of a lane; an empty one for a lane nobody is in."""
+        """Return the queue of a lane; an empty one for a lane without sequences."""
         return self.queues.get(lane, EMPTY_QUEUE)
 
     def lane(self, stage: str, lane: str) -> str:
-        """Return the name of a lane as those in it have it: one object, however many they are."""
+        """Return the name of a lane as its sequences have it: one object, however many they are."""
         return self.lanes_of(stage).lanes.find(lane) or lane
 
     def members(self, context: str) -> Members:
@@ -113,7 +113,7 @@ class Index:
         return self.stages.get(stage, _NO_STAGE)
 
     def in_line(self, stage: str, service: str, sequence: str) -> tuple[str, ...]:
-        """Return the ids of those in line with these names, in the order of the line."""
+        """Return the ids in line with these names, in the order of the line."""
         found = self.namesakes.get((stage, service, sequence), _NO_TICKETS)
         return tuple(ticket.sequence_id for ticket in found)
 
@@ -210,7 +210,7 @@ IN_LINE: Final = (Part.WAITING, Part.HELD)
 
 
 def waiting_line(lane: str, queue: StageQueue) -> tuple[int, str] | None:
-    """Return how a lane stands among the lines of its stage; None if nobody waits there."""
+    """Return the entry of a lane among the lines of its stage; None if its line is empty."""
     return None if queue.head is None else (queue.holding, lane)
 
 
@@ -239,7 +239,7 @@ def part_of(record: SequenceRecord | None) -> Part | None:
 
 
 def number_of(record: SequenceRecord) -> tuple[int, str]:
-    """Return how a record stands among those of its context."""
+    """Return the entry of a record among the sequences of its context."""
     return (record.accepted_serial, record.sequence_id)
 
 
@@ -285,7 +285,7 @@ def index_of(records: Iterable[SequenceRecord]) -> Index:
 def _queues(
     records: Iterable[LiveSequence],
 ) -> tuple[Map[str, StageQueue], Map[Names, OrderedSet[Ticket]]]:
-    """Return the lines by lane, and those in line by their names."""
+    """Return the queues by lane, and the tickets in line by names."""
     parts: defaultdict[str, dict[Part, list[Ticket]]]
     parts = defaultdict(lambda: {part: [] for part in Part})
     namesakes: defaultdict[Names, list[Ticket]] = defaultdict(list)
@@ -301,7 +301,7 @@ def _queues(
 def _stages(
     queues: Map[str, StageQueue], stage_of: Mapping[str, str]
 ) -> tuple[Map[str, StageLanes], Map[str, Numbered]]:
-    """Return the lanes by stage, and those of them in which somebody waits."""
+    """Return the lanes by stage, and the lanes with a waiting sequence by stage."""
     lanes: defaultdict[str, list[str]] = defaultdict(list)
     lines: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
     for lane, stage in stage_of.items():

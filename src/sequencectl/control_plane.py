@@ -173,7 +173,7 @@ class ControlPlane:
         is forgotten: nothing is permitted there.
         """
         context, now = _known(state, sequence_id).context, state.ledger.at
-        assert now is not None  # whoever has a record was accepted by an event
+        assert now is not None  # a sequence with a record was accepted by an event
         return {
             name: self.decide(state, command, now).outcome
             for name, command in _controls_of(context, actor).items()

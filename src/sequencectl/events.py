@@ -2,7 +2,7 @@
 
 Every event carries `serial` (the number of this event in its project), `at` (the effective instant
 of the decision, aware UTC) and a `subject`. Whatever a later reader needs to fold it, or to act on
-it, is in the event: deadlines, limits, the copied definition, the place, who is forgotten. So
+it, is in the event: deadlines, limits, the copied definition, the place, the forgotten ids. So
 ``state == reduce(evolve, events, initial)`` whatever shipyard, policy or version decided.
 """
 
@@ -27,7 +27,7 @@ class DeadlineKind(Enum):
     """What happens at a deadline; at one instant the earlier member is taken first."""
 
     REACTION = "reaction"
-    """Nobody, or fewer than expected, reacted to the task in flight (R27)."""
+    """No executor, or fewer than expected, reacted to the task in flight (R27)."""
     COMPLETION = "completion"
     """The task in flight is not over (R27)."""
     TOTAL = "total"
@@ -60,7 +60,7 @@ class Subject:
 @final
 @attrs.frozen
 class Control:
-    """Who controlled something, and why, as the command said it."""
+    """The person behind a control, and the reason, as the command gave them."""
 
     actor: str = ""
     reason: str = ""
@@ -75,7 +75,7 @@ class TimeoutExplanation:
     """Why a time limit ended something: structured, and as a sentence by ``str`` (R28).
 
     `since` is the instant the limit counts from; `reacted` are the sources that were heard of and
-    `awaited` says who was still missing, empty if nobody in particular was expected.
+    `awaited` names the sources that were missing; it is empty if none in particular was expected.
     """
 
     kind: DeadlineKind
@@ -381,7 +381,7 @@ class SequenceExpired(_Event):
 @final
 @attrs.frozen(weakref_slot=False)
 class StageFrozen(_Event):
-    """The subject's stage admits nobody (R7)."""
+    """The stage of the subject admits no sequence (R7)."""
 
     control: Control
 

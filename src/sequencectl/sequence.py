@@ -119,12 +119,12 @@ class TaskRun:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Everybody who was heard of, in the order of their first reports."""
+        """The sources that have reported, in the order of their first reports."""
         return tuple(executor.source for executor in self.executors)
 
     @property
     def is_reacted_to(self) -> bool:
-        """Whether the reaction limit is met: somebody, or all who are expected, were heard of
+        """Whether the reaction limit is met: a source has reported, or all that are expected have
         (R27).
         """
         match self.triggered.expects:
@@ -149,7 +149,7 @@ class TaskRun:
 
     @property
     def awaited(self) -> str:
-        """Who is expected and has not finished yet, as words; empty if nobody in particular."""
+        """The sources that have not finished yet, as words; empty if none in particular is awaited."""
         finished = {executor.source for executor in self.executors if executor.has_finished}
         match self.triggered.expects:
             case None:
@@ -204,7 +204,7 @@ class LiveSequence(_Record):
     `deadline` and `time_left` belong to the limit of the sequence as a whole: `waiting` before it
     starts, `total` after that, the grace of an abort while it is aborting. `deadline` is None while
     that clock stands; `time_left` is what remains then. `serial` and `at` are
-    those of the last event about it.
+    the serial and the instant of the last event about it.
     """
 
     lane: str

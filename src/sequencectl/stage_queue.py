@@ -1,4 +1,4 @@
-"""The queue of one lane: who holds it, who waits in which order, who is held.
+"""The queue of one lane: its holders, and the sequences in line in their order, held ones too.
 
 `StageQueue` knows tickets and nothing else: no clock, no stage, no payload. A project keeps one for
 each of its lanes, and a host that keeps its sequences elsewhere can use it alone.

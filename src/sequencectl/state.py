@@ -22,7 +22,7 @@ from sequencectl.sequence import LiveSequence, SequenceRecord
 @final
 @attrs.frozen
 class Pause:
-    """A paused scope of a context, all of it or one `stage`; who paused it, why, when (R18)."""
+    """A paused scope of a context, all of it or one `stage`, with control and instant (R18)."""
 
     stage: str | None
     control: Control
@@ -56,7 +56,7 @@ class ContextRecord:
 @final
 @attrs.frozen
 class Freeze:
-    """A frozen stage: who froze it, why, when (R7)."""
+    """A frozen stage, with the control and the instant (R7)."""
 
     control: Control
     at: datetime
@@ -153,7 +153,7 @@ class ProjectState:
         return tuple(record for record in found if record is not None)
 
     def context(self, context: str) -> ContextRecord:
-        """Return the pauses of a context; none for one that nobody knows."""
+        """Return the pauses of a context; an empty record for an unknown one."""
         return self._contexts.get(context, _NO_CONTEXT)
 
     def pause_of(self, context: str, stage: str) -> Pause | None:
@@ -165,15 +165,15 @@ class ProjectState:
         return self._freezes.get(stage)
 
     def lanes(self, stage: str) -> tuple[str, ...]:
-        """Return the lanes of a stage in which somebody waits or runs, by name (R1)."""
+        """Return the lanes of a stage that have a waiting or running sequence, by name (R1)."""
         return tuple(self.index.lanes_of(stage).lanes)
 
     def line(self, lane: str) -> tuple[str, ...]:
-        """Return the ids of those in line for a lane, held ones at their place, in order (R2)."""
+        """Return the ids in line for a lane, in order, held ones at their place (R2)."""
         return tuple(ticket.sequence_id for ticket in self.index.queue(lane))
 
     def holders(self, lane: str) -> tuple[str, ...]:
-        """Return the ids of those that hold a lane (R5)."""
+        """Return the ids of the holders of a lane (R5)."""
         return tuple(ticket.sequence_id for ticket in self.index.queue(lane).holders)
 
     def remembered(self, sequence_id: str) -> Remembered | None:

@@ -1,1 +1,1 @@
-"""How many sequences go together: who waits, who starts, what people control, what follows."""
+"""How many sequences go together: what waits, what starts, what people control, what follows."""

@@ -1,4 +1,4 @@
-"""Who stands in line and who starts: accepting a sequence, and filling lanes (R1–R8)."""
+"""Which sequence is accepted, and which one starts: lines, limits and free places (R1–R8)."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def admit(draft: Draft) -> None:
 
 
 def touch_open_lines(draft: Draft, stages: Iterable[str]) -> None:
-    """Touch, by lane name, every lane of these stages in which somebody waits beside a free place.
+    """Touch, by lane name, every lane of these stages that has a waiting sequence and a free place.
 
     It looks at one line of each stage, unless there are such lanes: after the end of a freeze, or
     because limits were raised.
@@ -115,7 +115,7 @@ def touch_open_lines(draft: Draft, stages: Iterable[str]) -> None:
 
 
 def _open_lanes(draft: Draft, stage: str) -> Iterator[str]:
-    """Yield the lanes of a stage in which somebody waits beside a free place."""
+    """Yield the lanes of a stage that have a waiting sequence and a free place."""
     for _, lane in draft.state.index.lines.get(stage, ()):  # the fewest holders first
         if has_free_place(draft, lane):
             yield lane
@@ -124,7 +124,7 @@ def _open_lanes(draft: Draft, stage: str) -> Iterator[str]:
 
 
 def has_free_place(draft: Draft, lane: str) -> bool:
-    """Whether fewer hold the lane, overlapping lanes included, than may (R1)."""
+    """Return True if the lane has a free place. Holders of overlapping lanes count (R1)."""
     queue = draft.state.index.queue(lane)
     limit = draft.queueing.for_stage(_stage_of(lane)).limit
     return queue.has_free_place(limit=limit, elsewhere=_elsewhere(draft, lane))
@@ -163,7 +163,7 @@ def _known(draft: Draft, command: TriggerSequence) -> Outcome | None:
 def _superseded(
     draft: Draft, command: TriggerSequence, definition: SequenceDefinition
 ) -> tuple[LiveSequence, ...]:
-    """Return those in line that a newcomer supersedes, in the order of their acceptance (R6)."""
+    """Return the sequences that a newcomer supersedes, in the order of their acceptance (R6)."""
     if draft.queueing.for_stage(command.stage).mode is not QueueMode.LATEST_ONLY:
         return ()
     priority = priority_of(command, definition)
@@ -211,10 +211,10 @@ def _stage_of(lane: str) -> str:
 
 
 def _elsewhere(draft: Draft, lane: str) -> int:
-    """Return how many others count where somebody starts in a lane (R1).
+    """Return the number of holders of other lanes that count in this one (R1).
 
-    A stage and its services overlap: whoever starts in one of these counts for the stage's own
-    lane too, so all of them do as long as that has a holder.
+    A stage's own lane and those of its services overlap: a sequence that starts in a service counts
+    for the stage's lane too. As long as that one has a holder, the services count for each other.
     """
     index, stage = draft.state.index, _stage_of(lane)
     if lane == stage or index.queue(stage).holding:
@@ -234,7 +234,7 @@ def _overlapping(draft: Draft, lane: str) -> list[str]:
 
 
 def _fill(draft: Draft, lane: str) -> None:
-    """Start those that wait, best of overlapping lines first, while places are free (R1–R3)."""
+    """Start waiting sequences while places are free, the best of overlapping lines first (R1–R3)."""
     stage = _stage_of(lane)
     if draft.state.freeze_of(stage) is not None:
         return

@@ -13,9 +13,10 @@ PAUSED. If nothing is in flight, both happen in one decision, so that every paus
 sequence passes PAUSING. SequenceResumed leads back to where the pause began: from HELD to WAITING,
 otherwise to RUNNING (R18–R21).
 
-*Aborting* with a task in flight waits for it: ABORTING keeps the lane, so nobody runs beside a task
-that is not over. There is no way from ABORTING but to ABORTED, and no pause holds it up (R22).
-Without a task in flight, and by force, ABORTED is reached at once from every live phase (R23).
+*Aborting* with a task in flight waits for it: ABORTING keeps the lane, so that no sequence runs
+beside a task that is not over. There is no way from ABORTING but to ABORTED, and no pause holds it
+up (R22). Without a task in flight, and by force, ABORTED is reached at once from every live phase
+(R23).
 
 *Ending* is possible from every phase: in line by abort, by a newcomer that supersedes, or by
 waiting for too long (WAITING only: the clock of a HELD one stands); as a holder by the last or a
