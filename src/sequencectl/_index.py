@@ -61,9 +61,9 @@ Deadline = tuple[datetime, int, str]
 class Index:
     """All indexes of a project.
 
-    `queues` by lane; `stages` by stage; `lines`, by stage, are the lanes with a waiting
-    sequence and the number of their holders, the fewest first; `contexts` by context, only the live
-    ones if nothing in it has ended; `ended_contexts` are those with nothing live by the serial of their
+    `queues` by lane; `stages` by stage; `lines`, by stage, are the lanes with a waiting sequence
+    and the number of their holders, the fewest first; `contexts` by context, only the live ones if
+    nothing in it has ended; `ended_contexts` are those with nothing live by the serial of their
     last ending; `tasks` leads from a task id to the sequence that ran it; `deadlines` has one entry
     for each sequence that changes by itself: (instant, place, id); `namesakes` are the tickets in
     line by (stage, service, sequence), for `latest_only`.

@@ -117,7 +117,7 @@ class SequenceStateMachine:
     def start(self, state: SequenceRecord, now: datetime) -> SequenceDecision:
         """Return the decision that gives a waiting sequence its lane and triggers its first task.
 
-        Raises `IllegalTransition` if it does not wait. What starts, and when, is for the host's line.
+        Raises `IllegalTransition` if it does not wait: the host's line says when it starts.
         """
         sequence = self._draft(state, now)
         next_phase(state.phase, e.SequenceStarted)

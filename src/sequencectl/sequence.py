@@ -149,7 +149,7 @@ class TaskRun:
 
     @property
     def awaited(self) -> str:
-        """The sources that have not finished yet, as words; empty if none in particular is awaited."""
+        """The sources still to finish, as words; empty if none in particular is awaited."""
         finished = {executor.source for executor in self.executors if executor.has_finished}
         match self.triggered.expects:
             case None:

@@ -234,7 +234,7 @@ def _overlapping(draft: Draft, lane: str) -> list[str]:
 
 
 def _fill(draft: Draft, lane: str) -> None:
-    """Start waiting sequences while places are free, the best of overlapping lines first (R1–R3)."""
+    """Start waiting sequences while places are free, best of overlapping lines first (R1–R3)."""
     stage = _stage_of(lane)
     if draft.state.freeze_of(stage) is not None:
         return
