@@ -24,7 +24,8 @@ from sequencectl.stage_queue import EMPTY_QUEUE, Part, StageQueue, Ticket
 
 _Key = TypeVar("_Key")
 _Item = TypeVar("_Item", tuple[int, str], Ticket)
-Numbered = OrderedSet[tuple[int, str]]
+Number = tuple[int, str]
+Numbered = OrderedSet[Number]
 NOTHING: Final[Numbered] = OrderedSet()
 _NO_LANES: Final[OrderedSet[str]] = OrderedSet()
 _NO_TICKETS: Final[OrderedSet[Ticket]] = OrderedSet()
@@ -51,6 +52,15 @@ class StageLanes:
 
 
 _NO_MEMBERS: Final = Members()
+
+
+def _members(found: Number | Members | None) -> Members:
+    """Return the members that a context is kept as: all of them, or the number of the only one."""
+    if found is None or isinstance(found, Members):
+        return found or _NO_MEMBERS
+    return Members(NOTHING.add(found))
+
+
 _NO_STAGE: Final = StageLanes()
 Names = tuple[str, str, str]
 Deadline = tuple[datetime, int, str]
@@ -62,11 +72,11 @@ class Index:
     """All indexes of a project.
 
     `queues` by lane; `stages` by stage; `lines`, by stage, are the lanes with a waiting sequence
-    and the number of their holders, the fewest first; `contexts` by context, only the live ones if
-    nothing in it has ended; `ended_contexts` are those with nothing live by the serial of their
-    last ending; `tasks` leads from a task id to the sequence that ran it; `deadlines` has one entry
-    for each sequence that changes by itself: (instant, place, id); `namesakes` are the tickets in
-    line by (stage, service, sequence), for `latest_only`.
+    and the number of their holders, the fewest first; `contexts` by context, often just the number
+    of its only sequence; `ended_contexts` are those with nothing live by the serial of their last
+    ending; `tasks` leads from a task id to the sequence that ran it; `deadlines` has one entry for
+    each sequence that changes by itself; `namesakes` are the tickets in line by (stage, service,
+    sequence), for `latest_only`.
 
     Many may wait, so memory per sequence counts: its ticket is one object in `queues` and
     `namesakes`, and all sequences of a lane share one name of it.
@@ -75,7 +85,7 @@ class Index:
     queues: Map[str, StageQueue] = attrs.field(factory=Map)
     stages: Map[str, StageLanes] = attrs.field(factory=Map)
     lines: Map[str, Numbered] = attrs.field(factory=Map)
-    contexts: Map[str, Numbered | Members] = attrs.field(factory=Map)
+    contexts: Map[str, Number | Members] = attrs.field(factory=Map)
     ended_contexts: Numbered = NOTHING
     tasks: Map[str, str] = attrs.field(factory=Map)
     deadlines: OrderedSet[Deadline] = attrs.field(factory=OrderedSet)
@@ -105,8 +115,7 @@ class Index:
 
     def members(self, context: str) -> Members:
         """Return the sequences of a context."""
-        found = self.contexts.get(context, _NO_MEMBERS)
-        return found if isinstance(found, Members) else Members(found)
+        return _members(self.contexts.get(context))
 
     def lanes_of(self, stage: str) -> StageLanes:
         """Return the lanes of a stage that are not empty."""
@@ -149,7 +158,7 @@ class Index:
 
     def _contexts(
         self, before: SequenceRecord | None, after: SequenceRecord | None
-    ) -> tuple[Map[str, Numbered | Members], Numbered]:
+    ) -> tuple[Map[str, Number | Members], Numbered]:
         """Return contexts and ended contexts after a record was born, ended or was forgotten."""
         record = before if after is None else after
         assert record is not None
@@ -170,7 +179,8 @@ class Index:
             return self.contexts.remove(context), over
         if not live:
             over = over.add((last_ended, context))
-        kept = Members(live, ended, last_ended) if ended else live
+        only = live.first if len(live) == 1 and not ended else None
+        kept = Members(live, ended, last_ended) if only is None else only
         return self.contexts.insert(context, kept), over
 
     def _tasks(self, before: SequenceRecord | None, after: SequenceRecord | None) -> Map[str, str]:
@@ -318,19 +328,20 @@ def _stages(
 
 def _contexts(
     records: Iterable[SequenceRecord],
-) -> tuple[Map[str, Numbered | Members], Numbered]:
+) -> tuple[Map[str, Number | Members], Numbered]:
     """Return the members by context, and the contexts with nothing live."""
-    live: dict[str, Numbered] = {}
+    live: dict[str, Number | Members] = {}
     ended: defaultdict[str, list[EndedSequence]] = defaultdict(list)
     for record in records:
         context = record.context
         if isinstance(record, LiveSequence):  # nearly always the only one
-            live[context] = live.get(context, NOTHING).add(number_of(record))
+            number, others = number_of(record), live.get(context)
+            live[context] = Members(_members(others).live.add(number)) if others else number
         else:
             ended[context].append(record)
     members = {
         context: Members(
-            live.get(context, NOTHING),
+            _members(live.get(context)).live,
             OrderedSet(map(number_of, each)),
             max(record.serial for record in each),
         )

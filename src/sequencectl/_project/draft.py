@@ -90,7 +90,7 @@ class Draft:
     ) -> None:
         self._state = state
         self._recorded: list[e.SequenceEvent] = []
-        self._changed: dict[str, ProjectSequence] = {}
+        self._changed: list[ProjectSequence] = []
         self.project = state.project
         self.next_serial = state.ledger.serial + 1
         self.now = effective_instant(checked_instant(now), state.ledger.at, timeouts)
@@ -112,19 +112,16 @@ class Draft:
         lead to several events about one sequence.
         """
         if self._recorded:
-            changes = [(each.base, each.record) for each in self._changed.values()]
+            changes = [(each.base, each.record) for each in self._changed]
             self._state = advanced(self._state, self._recorded, changes)
-            for each in self._changed.values():
+            for each in self._changed:
                 each.base = each.record
-            self._recorded, self._changed = [], {}  # no circle stays for the garbage collector
+            self._recorded, self._changed = [], []  # no circle stays for the garbage collector
         return self._state
 
     def sequence(self, sequence_id: str) -> ProjectSequence:
-        """Return a sequence to work with; ask again after `state` was read."""
-        changed = self._changed.get(sequence_id)
-        if changed is not None:
-            return changed
-        record = self._state.sequence(sequence_id)
+        """Return a sequence to work with, as it is in the state so far."""
+        record = self.state.sequence(sequence_id)
         assert record is not None
         return ProjectSequence(self, record, record)
 
@@ -160,7 +157,7 @@ class Draft:
     ) -> None:
         """Note an event about a sequence, which has folded it into its record."""
         if before is sequence.base:  # the first one since the state was brought up to date
-            self._changed[event.subject.sequence_id] = sequence
+            self._changed.append(sequence)
         self._recorded.append(event)
         self.events.append(event)
         self.next_serial += 1
