@@ -314,15 +314,6 @@ def test_what_is_triggered_into_a_paused_scope_is_born_held(
     assert phase is host.phase("c")
 
 
-def test_every_stage_can_evaluate() -> None:
-    """A stage that defines no evaluation has a built-in one of one task (R17)."""
-    host = Host({"dev": {}})
-
-    host.trigger("a", sequence="evaluation")
-
-    assert "evaluation" == host.task("a")
-
-
 def latest_only(**more: object) -> Host:
     """A host whose stage keeps the latest only."""
     stages = {"dev": {"delivery": ["deploy"], "other": ["deploy"]}}

@@ -140,13 +140,8 @@ NOT_OURS: list[object] = [
     ]],
 ]  # fmt: skip
 MALFORMED: list[tuple[Any, str]] = [
-    ([], "event"),
-    (trigger(specversion=None), "specversion"),
-    (trigger(specversion="0.3"), "specversion"),
     (trigger(specversion=1.0), "specversion"),
-    (trigger(id=None), "id"),
     (trigger(id=""), "id"),
-    (trigger(id=7), "id"),
     (trigger(id="é"), "id"),
     (trigger(shkeptncontext=7), "shkeptncontext"),
     (trigger(shkeptncontext="x" * 201), "shkeptncontext"),
@@ -167,7 +162,6 @@ MALFORMED: list[tuple[Any, str]] = [
     (finish(triggeredid=""), "triggeredid"),
     (finish(triggeredid={}), "triggeredid"),
     (finish(type="sh.keptn.event..finished"), "type"),
-    (finish(type="sh.keptn.event.a b.finished"), "type"),
     (finish(type="sh.keptn.event.deploy.started", id=None), "id"),
     (finish(type="sh.keptn.event.deploy.started", triggeredid=7), "triggeredid"),
 ]

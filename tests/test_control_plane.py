@@ -21,7 +21,6 @@ from sequencectl import (
     RejectedCode,
     ReplayError,
     Shipyard,
-    Subject,
     TaskTimeouts,
     TimeoutPolicy,
     TriggerSequence,
@@ -32,14 +31,9 @@ from sequencectl import (
 )
 from sequencectl.events import (
     Control,
-    SequencesForgotten,
     SequenceStarted,
     StageFrozen,
-    StageUnfrozen,
-    TaskFinished,
-    TaskTriggered,
 )
-from sequencectl.outcomes import Result, Status
 from sequencectl.shipyard import Finding, FindingCode
 from tests.support import T0, Host, word
 
@@ -171,11 +165,10 @@ def test_a_plane_is_checked_when_it_is_made(
             ControlPlane(shipyard, **policies)
 
 
-@pytest.mark.parametrize("project", ["", "ü", "x" * 201, "a\nb", None])
-def test_a_project_has_a_printable_name(project: str) -> None:
-    """A project's name is 1 to 200 printable ASCII characters."""
+def test_a_project_has_a_printable_name() -> None:
+    """A project that is named is printable ASCII here as everywhere."""
     with pytest.raises(InvalidValue, match="project: must be 1 to 200"):
-        ControlPlane(SHIPYARD).initial(project)
+        ControlPlane(SHIPYARD).initial("ü")
 
 
 def test_wrong_types_are_a_program_s_mistake() -> None:
@@ -209,38 +202,6 @@ def test_events_must_follow_the_state() -> None:
     for state, event in ((initial, events[1]), (host.state, events[0]), (initial, other[0])):
         with pytest.raises(ReplayError, match="expected event"):
             evolve(state, event)
-
-
-def test_impossible_events_are_refused() -> None:
-    """What does not fit the record it is about raises and changes nothing (R13, R24)."""
-    host = Host(ONE_TASK)
-    host.trigger("a")
-    host.trigger("b")
-    a, serial = host.record("a").subject, host.state.serial + 1
-    run = host.of(TaskTriggered)[0]
-    stranger = Subject("sockshop", "x", "dev", "delivery", "carts", "x")
-    passed = {"task": "deploy", "result": Result.PASS, "status": Status.SUCCEEDED}
-
-    for event, error in (
-        (SequenceStarted(serial, T0, a), IllegalTransition),
-        (SequenceStarted(serial, T0, stranger), ReplayError),
-        (TaskFinished(serial, T0, a, task_id="other", **passed), ReplayError),
-        (TaskTriggered(serial, T0, a, "t2", "deploy", 1, run.input), ReplayError),
-        (type(host.events[0])(serial, T0, a, *_rest(host.events[0])), ReplayError),
-        (SequencesForgotten(serial, T0, Subject("sockshop"), ("a",), ("a",)), ReplayError),
-        (SequencesForgotten(serial, T0, Subject("sockshop"), (), (), ("z",)), ReplayError),
-        (StageUnfrozen(serial, T0, Subject("sockshop", stage="dev"), Control()), ReplayError),
-    ):
-        before = host.state
-        with pytest.raises(error):
-            evolve(host.state, event)
-        assert before == host.state
-
-
-def _rest(event: object) -> list[object]:
-    """The fields of a `SequenceTriggered` after the three that all events have."""
-    names = ("lane", "place", "priority", "definition", "data")
-    return [getattr(event, name) for name in names]
 
 
 def test_nothing_happens_after_an_end() -> None:

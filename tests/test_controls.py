@@ -18,7 +18,6 @@ from sequencectl import (
     TaskTriggered,
     TimeoutPolicy,
     UnfreezeStage,
-    combine,
     thaw,
 )
 from sequencectl.events import (
@@ -106,19 +105,6 @@ def test_resuming_one_stage_leaves_the_pause_of_another() -> None:
     host.resume("a", stage="dev")
 
     assert ["staging"] == [pause.stage for pause in host.state.context("a").pauses]
-
-
-def test_resuming_a_context_takes_back_the_pauses_of_its_stages() -> None:
-    """A wider resume removes its scope and those inside it (R20)."""
-    host = Host(PIPELINE)
-    host.trigger("a")
-    host.pause("a", stage="dev")
-    host.pause("a", stage="staging")
-
-    host.resume("a")
-
-    assert ("applied", ()) == (host.code, host.state.context("a").pauses)
-    assert Phase.RUNNING is host.phase("a")
 
 
 def test_a_stage_beside_a_paused_one_is_not_paused() -> None:
@@ -409,20 +395,6 @@ def test_repeats_keep_the_first_actor_and_time() -> None:
 
     assert ["ann"] == [event.control.actor for event in host.of(ContextPaused)]
     assert ["cid"] == [event.control.actor for event in host.of(SequenceAbortRequested)]
-
-
-def test_abort_and_freeze_are_one_decision() -> None:
-    """Combined decisions have the first state before, the last after, and all events (R7)."""
-    host = Host(PIPELINE)
-    host.trigger("a")
-    host.trigger("b")
-    before = host.state
-
-    both = combine(host.freeze("dev"), host.abort("a", force=True))
-
-    assert (before, host.state) == (both.before, both.state)
-    assert Phase.WAITING is host.phase("b")
-    assert ["StageFrozen", "SequenceAborted"] == [type(event).__name__ for event in both.events]
 
 
 @pytest.mark.parametrize(

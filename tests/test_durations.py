@@ -236,8 +236,10 @@ def test_a_negative_duration_prints_as_the_positive_one_with_a_sign(duration: ti
 )
 def test_a_duration_beyond_go_is_not_printed(duration: timedelta) -> None:
     """A text that nobody could read back is never written."""
-    with pytest.raises(DurationError, match="292 years"):
+    with pytest.raises(DurationError, match="292 years") as caught:
         format_duration(duration)
+
+    assert duration == caught.value.value
 
 
 @pytest.mark.parametrize(
@@ -269,14 +271,6 @@ def test_a_refusal_is_a_sentence(text: Any, said: str) -> None:
         parse_duration(text)
 
     assert str(caught.value).startswith(said)
-
-
-def test_what_is_too_long_to_print_is_shown() -> None:
-    """The error carries the duration."""
-    with pytest.raises(DurationError) as caught:
-        format_duration(timedelta.max)
-
-    assert timedelta.max == caught.value.value
 
 
 def test_only_a_timedelta_is_printed() -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from itertools import chain
 from math import log
@@ -246,23 +243,3 @@ def test_a_set_equals_only_sets() -> None:
     assert found != [1, 2]
     assert found != {1, 2}
     assert found != OrderedSet([1, 3])
-
-
-@pytest.mark.parametrize("seed", ["0", "1", "4711"])
-def test_the_order_is_the_same_under_every_hash_seed(seed: str) -> None:
-    """Texts come in their own order, not in that of their hashes, which differ by process."""
-    program = (
-        "from sequencectl._persistent import OrderedSet\n"
-        "found = OrderedSet(f's{number}' for number in range(100))\n"
-        "for number in range(0, 100, 3): found = found.remove(f's{number}')\n"
-        "print(*found)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert done.stdout.split() == sorted(f"s{number}" for number in range(100) if number % 3)

@@ -41,7 +41,13 @@ def test_the_defaults_are_those_of_the_rules() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["reaction", "completion", "total", "waiting", "abort_grace"])
+@pytest.mark.parametrize("name", ["completion", "total", "waiting", "abort_grace"])
+def test_every_limit_is_checked(name: str) -> None:
+    """Each is refused by its own name; `reaction` stands for all in the test below."""
+    with pytest.raises(PolicyError, match=f"^{name}: must be more than zero"):
+        TimeoutPolicy(**{name: "0s"})  # type: ignore[arg-type] # a name is any text here
+
+
 @pytest.mark.parametrize(
     ("value", "why"),
     [
@@ -58,12 +64,12 @@ def test_the_defaults_are_those_of_the_rules() -> None:
         (timedelta.max, "at most 36500 days"),
     ],
 )
-def test_a_limit_that_is_none_is_refused_by_name(name: str, value: Any, why: str) -> None:
+def test_a_limit_that_is_none_is_refused_by_name(value: Any, why: str) -> None:
     """Zero, negative, endless or unreadable: the error names the argument and shows the value."""
     with pytest.raises(PolicyError, match=why) as caught:
-        TimeoutPolicy(**{name: value})
+        TimeoutPolicy(reaction=value)
 
-    assert (name, value) == (caught.value.where, caught.value.value)
+    assert ("reaction", value) == (caught.value.where, caught.value.value)
 
 
 @pytest.mark.parametrize("kind", [TaskTimeouts, SequenceTimeouts])

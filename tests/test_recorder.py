@@ -48,6 +48,7 @@ def test_a_project_has_a_printable_name(name: object) -> None:
         (NOON.replace(tzinfo=Nowhere()), "must be aware: give it a time zone, best UTC"),
         (LATEST_INSTANT, "must be before 9000-01-01"),
         (datetime(1, 1, 3, tzinfo=UTC), "must be before 9000-01-01"),
+        (datetime.min.replace(tzinfo=timezone(timedelta(hours=14))), "must be before 9000-01-01"),
     ],
 )
 def test_an_instant_that_cannot_be_reckoned_with_is_refused(now: object, problem: str) -> None:

@@ -72,11 +72,10 @@ def test_a_cell_of_the_phase_table(phase: Phase, event: type) -> None:
 
 
 @pytest.mark.parametrize("event", [SequenceTriggered, events.StageFrozen, int])
-@pytest.mark.parametrize("phase", Phase, ids=lambda phase: phase.name)
-def test_what_is_no_event_of_the_table_is_refused(phase: Phase, event: type) -> None:
-    """A birth, an event of the project and any other type have no row in any phase."""
-    with pytest.raises(IllegalTransition, match=f"{event.__name__} is .* {phase.name}"):
-        next_phase(phase, event)
+def test_what_is_no_event_of_the_table_is_refused(event: type) -> None:
+    """A birth, an event of the project and any other type have no row."""
+    with pytest.raises(IllegalTransition, match=f"{event.__name__} is .* RUNNING"):
+        next_phase(Phase.RUNNING, event)
 
 
 def test_the_machine_is_data_and_nothing_else() -> None:
@@ -116,18 +115,6 @@ def test_no_row_leaves_an_ended_phase() -> None:
 
     assert sources == {phase.name for phase in LIVE}
     assert {phase for phase in Phase if not phase.has_ended} == LIVE
-
-
-@pytest.mark.parametrize("phase", sorted(phase.name for phase in LIVE))
-def test_every_live_phase_can_reach_an_end(phase: str) -> None:
-    """From every live phase the rows lead to an end, and one row, the abort, is enough (R22)."""
-    reached, seen = {phase}, set[str]()
-    while reached - seen:
-        seen |= reached
-        reached |= {after for before, after in moves() if before in seen}
-
-    assert "ABORTED" in reached
-    assert next_phase(Phase[phase], events.SequenceAborted) is Phase.ABORTED
 
 
 # ------------------------------------------------------------------ the Machine decides

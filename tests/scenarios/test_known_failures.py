@@ -407,16 +407,6 @@ def test_gitlab_342123_no_wake_up_is_lost(end: str) -> None:
     assert host.phase("b") is Phase.RUNNING
 
 
-def test_gitlab_342123_who_is_next_follows_from_the_state_alone() -> None:
-    """If policies leave a free place and a waiting one, the next check starts it (R3)."""
-    host = lane_of("a", "b", "c")
-    wider = Host(host.plane, queueing=QueuePolicy(limit=2))
-    wider.state = host.state
-    wider.check()
-
-    assert (wider.code, wider.state.holders("dev")) == ("applied", ("a", "b"))
-
-
 def test_gitlab_188049_newest_first_starves_nobody() -> None:
     """Newcomers take the place of those they supersede, so a busy neighbour passes nobody (R6)."""
     host = Host(DEV, queueing=QueuePolicy(mode="latest_only"))
