@@ -12,7 +12,7 @@ from sequencectl import serialization as z
 from sequencectl.errors import DecodeError
 from sequencectl.events import Control, Subject
 from tests.wire.documents import HEADER, WHOLES, chosen, rows
-from tests.wire.story import EVENTS, STATE
+from tests.wire.story import STATE
 from tests.wire.trees import at, read_or_refused, tree_of, with_value
 
 INSTANT: Final = "2026-01-01T09:00:00.000000Z"
@@ -207,11 +207,3 @@ def test_values_are_checked_as_well_as_bytes() -> None:
     """An adapter that hands over the rows of two projects hears of it."""
     with pytest.raises(DecodeError, match=r"^records\[1\].sequence_id: must be that of one"):
         z.restore_project(HEADER, [rows()["held"]] * 2)
-
-
-def test_no_state_has_faults_in_the_middle_of_a_decision() -> None:
-    """The state after each single event is read back: a snapshot may be taken anywhere."""
-    state = z.load_project(z.dump_project(STATE))
-
-    assert len(EVENTS) == state.serial
-    assert STATE == state
