@@ -1,6 +1,6 @@
 """The demo's stories in memory: the same seed, other seeds, a stopped actor, the pace."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -67,16 +67,6 @@ def test_exactly_the_tasks_of_a_stopped_actor_time_out(task: str) -> None:
     assert timed_out - mute == performance.triggered(task)
     assert performance.triggered(task)
     assert "nobody else" in failed(verdict(performance.events, performance.cast))
-
-
-def instants(seed: int) -> list[datetime]:
-    """When the events of a performance happened."""
-    return [event.at for event in play(seed=seed).events]
-
-
-def test_the_seed_says_how_long_tasks_take() -> None:
-    """With another seed things happen at other times."""
-    assert instants(1) != instants(2)
 
 
 def answers(actor: Actor, *others: Actor) -> list[timedelta]:

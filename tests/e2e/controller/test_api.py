@@ -10,7 +10,6 @@ import pytest
 
 from tests.e2e.controller.process import SHIPYARD, Client, Controller
 
-PREFIXES = ("", "/api", "/controlPlane", "/api/controlPlane")
 SHIPYARD_64 = base64.b64encode(SHIPYARD.encode()).decode()
 PAGE = {"totalCount": int, "pageSize": int, "nextPageKey": int}
 ERROR = {"code": int, "message": str}
@@ -169,25 +168,22 @@ def differs(shape: Any, seen: Any, where: str = "body") -> str:
     return "" if fits else f"{where} is {seen!r}"
 
 
-@pytest.fixture(scope="module", params=PREFIXES, ids=["plain", *PREFIXES[1:]])
-def played(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> list[tuple[int, Any]]:
-    """What a fresh controller answers to the rows, one after the other, below one prefix."""
-    prefix = request.param
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[int, Any]]:
+    """What a fresh controller answers to the rows, one after the other."""
     answers = []
     with Controller(tmp_path_factory.mktemp("api")) as controller, controller.client() as client:
         client.create()
         for row in CONTRACT:
             given = {} if row.body is None else {"json": row.body}
-            answer = client.request(row.method, prefix + row.path, **given)
+            answer = client.request(row.method, row.path, **given)
             answers.append((answer.status_code, answer.json()))
     return answers
 
 
 @pytest.mark.parametrize(("place", "row"), [*enumerate(CONTRACT)], ids=[*map(str, CONTRACT)])
 def test_a_row_of_the_contract(played: list[tuple[int, Any]], place: int, row: Row) -> None:
-    """Status and body are those of the table, with and without Keptn's prefixes."""
+    """Status and body are those of the table."""
     status, body = played[place]
 
     assert row.status == status, body
@@ -205,6 +201,15 @@ def test_nothing_is_permitted_to_what_is_over(client: Client) -> None:
 
     assert {"over": {}, "live": PERMITTED} == listed
     assert [{}, PERMITTED] == [client.state(each)["permitted"] for each in ("over", "live")]
+
+
+@pytest.mark.parametrize("prefix", ["/api", "/controlPlane", "/api/controlPlane"])
+def test_a_prefix_of_keptn_s_leads_to_the_same_route(client: Client, prefix: str) -> None:
+    """It is taken off in one place, before any route is looked for."""
+    path = "/v1/project/sockshop"
+
+    assert client.get(path).json() == client.get(prefix + path).json()
+    assert 404 == client.get(prefix + "x" + path).status_code
 
 
 def test_every_route_is_in_the_contract(client: Client) -> None:

@@ -16,7 +16,7 @@ from examples.stores.event_log import EventLogStore
 from examples.stores.snapshot_file import SnapshotStore
 from examples.stores.sqlite import SqliteStore
 from sequencectl.ports import Store
-from sequencectl.testing import Fault, StoreCapabilities, StoreContract, check_store
+from sequencectl.testing import Fault, StoreCapabilities, StoreContract
 
 BUSY = 0.05
 """Seconds to wait for other writers where one of them will never be done."""
@@ -149,8 +149,3 @@ class TestSnapshotStore(StoreContract):
     @pytest.fixture
     def make_store(self) -> Callable[[str], Store]:
         return snapshot_store
-
-
-def test_the_plain_function_says_the_same() -> None:
-    """What the classes find promise by promise, the function finds in one call."""
-    check_store(partial(SqliteStore, synchronous="NORMAL", busy_timeout=BUSY), ALONE)
