@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from sequencectl.outcomes import Result
 from sequencectl.policies import INHERIT, LONGEST_TIMEOUT, Inherit, SequenceTimeouts, TaskTimeouts
-from sequencectl.shipyard import (
+from sequencectl.shipyard import Shipyard
+from sequencectl.shipyard.definitions import (
     SequenceDefinition,
-    Shipyard,
     StageDefinition,
     TaskDefinition,
     TriggeredOn,

@@ -201,33 +201,31 @@ def imported(path: Path) -> set[str]:
     return {name.partition(".")[0] for name in plain | froms}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=str)
-def test_a_module_imports_nothing_impure(path: Path) -> None:
+def test_no_module_imports_anything_impure() -> None:
     """Our modules import themselves, the run-time dependencies, and what is pure of the library."""
-    names = imported(path) - {"sequencectl"} - OF_EXTRAS.get(path, set())
-    foreign = names - RUN_TIME - sys.stdlib_module_names
+    pure = RUN_TIME | {"attr", "sequencectl"} | (sys.stdlib_module_names - IMPURE)
 
-    assert names & IMPURE == set()
-    assert foreign - {"attr"} == set()
+    found = {path: imported(path) - pure - OF_EXTRAS.get(path, set()) for path in SOURCES}
+    assert {} == {path: names for path, names in found.items() if names}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=str)
-def test_a_module_calls_no_clock_and_no_builtin_with_effects(path: Path) -> None:
-    """No module calls ``now()`` or its kin, nor ``open``, ``print``, ``input`` or ``exec``.
-
-    But for `_scratch` and `_wire.encoding`, which make functions of field names, as attrs does.
-    """
-    calls = [
-        node.func for node in ast.walk(ast.parse((PACKAGE / path).read_text("utf-8")))
-        if isinstance(node, ast.Call)
-    ]  # fmt: skip
+def called(path: Path) -> set[str]:
+    """What a file calls that asks a clock, or has effects: names of methods and of builtins."""
+    tree = ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
+    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
     methods = {func.attr for func in calls if isinstance(func, ast.Attribute)}
     functions = {func.id for func in calls if isinstance(func, ast.Name)}
-
-    permitted = {"now"} if path in ASKS_THE_CLOCK_PORT else set()
-    assert (methods & {"now", "utcnow", "today"}) - permitted == set()
     effects = {"open", "print", "input", "exec", "eval", "breakpoint", "__import__"}
-    assert functions & effects == ({"exec"} if path in MAKES_FUNCTIONS else set())
+    return (methods & {"now", "utcnow", "today"}) | (functions & effects)
+
+
+def test_no_module_calls_a_clock_or_a_builtin_with_effects() -> None:
+    """The controller asks its clock port; some make functions of field names, as attrs does."""
+    clocks = {path: {"now"} for path in ASKS_THE_CLOCK_PORT}
+    makers = {path: {"exec"} for path in MAKES_FUNCTIONS}
+
+    found = {path: names for path in SOURCES if (names := called(path))}
+    assert clocks | makers == found
 
 
 def annotations_of(part: Any) -> dict[str, Any]:

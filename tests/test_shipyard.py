@@ -20,12 +20,9 @@ from sequencectl.errors import DefinitionError
 from sequencectl.outcomes import Result, Status, worst
 from sequencectl.payload import EMPTY, freeze, thaw
 from sequencectl.policies import INHERIT, LONGEST_TIMEOUT, SequenceTimeouts, TaskTimeouts
-from sequencectl.shipyard import (
-    Finding,
-    FindingCode,
-    FollowUp,
+from sequencectl.shipyard import Finding, FindingCode, FollowUp, Shipyard
+from sequencectl.shipyard.definitions import (
     SequenceDefinition,
-    Shipyard,
     StageDefinition,
     TaskDefinition,
     TriggeredOn,

@@ -16,7 +16,8 @@ from sequencectl.durations import parse_duration
 from sequencectl.errors import DefinitionError
 from sequencectl.payload import thaw
 from sequencectl.policies import INHERIT, SequenceTimeouts, TaskTimeouts
-from sequencectl.shipyard import Shipyard, TriggeredOn
+from sequencectl.shipyard import Shipyard
+from sequencectl.shipyard.definitions import TriggeredOn
 from sequencectl.shipyard.yaml import MAX_BYTES, MAX_DEPTH, MAX_NODES
 from sequencectl.testing.strategies import payloads
 from tests.strategies import json_keys, json_scalars

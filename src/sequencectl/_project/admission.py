@@ -15,7 +15,7 @@ from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Uncha
 from sequencectl.payload import FrozenMap
 from sequencectl.policies import QueueMode
 from sequencectl.sequence import LiveSequence, Phase
-from sequencectl.shipyard import SequenceDefinition
+from sequencectl.shipyard.definitions import SequenceDefinition
 
 
 def trigger(draft: Draft, command: TriggerSequence) -> Outcome:

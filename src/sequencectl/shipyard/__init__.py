@@ -33,16 +33,7 @@ if TYPE_CHECKING:
 
     from sequencectl.outcomes import Result
 
-__all__ = [
-    "Finding",
-    "FindingCode",
-    "FollowUp",
-    "SequenceDefinition",
-    "Shipyard",
-    "StageDefinition",
-    "TaskDefinition",
-    "TriggeredOn",
-]
+__all__ = ["Finding", "FindingCode", "FollowUp", "Shipyard"]
 
 _Address: TypeAlias = tuple[str, str]
 
