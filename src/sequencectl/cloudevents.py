@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, assert_never
 
 import sequencectl.events as e
+from sequencectl._scalars import ID, NAME
 from sequencectl._sequence.draft import checked_instant
 from sequencectl.commands import ReportTaskFinished, ReportTaskStarted, TriggerSequence
 from sequencectl.errors import InvalidValue, PayloadError
@@ -33,8 +34,6 @@ SPEC_VERSION: Final = "0.2.4"
 """The version of Keptn's specification that is written."""
 
 _TYPE: Final = re.compile(r"sh\.keptn\.event\.(?:([^.]*)\.)?([^.]*)\.(triggered|started|finished)")
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
-_ID: Final = re.compile(r"[ -~]{1,200}")
 _RESULTS: Final[Mapping[object, Result]] = {result.value: result for result in Result}
 _STATUSES: Final[Mapping[object, Status]] = {status.value: status for status in Status}
 _NOT_DATA: Final = frozenset({"project", "stage", "service", "result", "status", "message"})
@@ -72,7 +71,7 @@ def project_of(event: object) -> str | None:
     """Return the project a CloudEvent is about, from its data; None if it names none."""
     data = event.get("data") if isinstance(event, Mapping) else None
     project = data.get("project") if isinstance(data, Mapping) else None
-    return project if isinstance(project, str) and _ID.fullmatch(project) else None
+    return project if isinstance(project, str) and ID.fits(project) else None
 
 
 def from_cloudevent(
@@ -98,7 +97,7 @@ def from_cloudevent(
     if event.get("specversion") != "1.0":
         raise InvalidValue("specversion", event.get("specversion"), "must be '1.0'")
     if event.get("id") is None:
-        raise InvalidValue("id", None, "must be 1 to 200 printable ASCII characters")
+        raise InvalidValue("id", None, ID.problem)
     try:
         return _trigger(event, stage, name) if stage is not None else _report(event, name, word)
     except InvalidValue as error:
@@ -165,8 +164,8 @@ def _trigger(event: Mapping[str, Any], stage: str, sequence: str) -> TriggerSequ
 def _report(
     event: Mapping[str, Any], task: str, word: str
 ) -> ReportTaskStarted | ReportTaskFinished:
-    if not _NAME.fullmatch(task):
-        raise InvalidValue("type", task, "must be 1 to 63 letters, digits, '-' or '_'")
+    if not NAME.fits(task):
+        raise InvalidValue("type", task, NAME.problem)
     about: Any = {"source": event.get("source"), "report_id": event["id"]}
     task_id: Any = event.get("triggeredid")
     if word == "started":
@@ -273,8 +272,8 @@ def _written(
     data: Mapping[str, Any],
     **extensions: str | None,
 ) -> dict[str, Any]:
-    if not isinstance(source, str) or not _ID.fullmatch(source):
-        raise InvalidValue("source", source, "must be 1 to 200 printable ASCII characters")
+    if not ID.permits(source):
+        raise InvalidValue("source", source, ID.problem)
     time = at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
     optional = {**extensions, "gitcommitid": subject.revision}
     scope = {"project": subject.project, "stage": subject.stage, "service": subject.service}

@@ -10,66 +10,24 @@ printable ASCII characters; `service`, `actor` and `revision` are up to 200 prin
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import Enum
-from functools import partial
-from typing import Any, Final, TypeVar, final
+from typing import Any, TypeVar, final
 
 import attrs
 
+from sequencectl._scalars import Id, Limit, Message, Name, Priority, Reason, Text, checked
 from sequencectl.errors import InvalidValue, SequencectlError
 from sequencectl.outcomes import RejectedCode, Result, Status
 from sequencectl.payload import FrozenMap, freeze
 
-_ID: Final = re.compile(r"[ -~]{1,200}")
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
-_PRIORITY_LIMIT: Final = 1_000_000
 _EnumT = TypeVar("_EnumT", bound=Enum)
-
-
-def _matches(
-    pattern: re.Pattern[str],
-    permitted: str,
-    _instance: object,
-    attribute: attrs.Attribute[Any],
-    value: object,
-) -> None:
-    if not isinstance(value, str) or pattern.fullmatch(value) is None:
-        raise InvalidValue(attribute.name, value, f"must be {permitted}")
-
-
-def _printable(
-    longest: int, _instance: object, attribute: attrs.Attribute[Any], value: object
-) -> None:
-    if not isinstance(value, str) or len(value) > longest or not value.isprintable():
-        raise InvalidValue(attribute.name, value, f"must be at most {longest} printable characters")
-
-
-def _message(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, str) or (not value.isascii() and _is_broken(value)):
-        raise InvalidValue(attribute.name, value, "must be text that UTF-8 can carry")
-
-
-def _is_broken(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _priority(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if type(value) is not int or abs(value) > _PRIORITY_LIMIT:
-        raise InvalidValue(
-            attribute.name, value, f"must be an int from -{_PRIORITY_LIMIT} to {_PRIORITY_LIMIT}"
-        )
+_checked = checked(InvalidValue)
 
 
 def _flag(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if not isinstance(value, bool):
         raise InvalidValue(attribute.name, value, "must be True or False")
-
-
-def _limit(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if type(value) is not int or value < 1:
-        raise InvalidValue(attribute.name, value, "must be an int of at least 1")
 
 
 def _read(kind: type[_EnumT], where: str, value: object) -> _EnumT:
@@ -99,15 +57,8 @@ def _context_or_own_id(value: str | None, command: Any) -> str:
     return own_id if value is None else value
 
 
-_is_id = partial(_matches, _ID, "1 to 200 printable ASCII characters")
-_is_name = partial(_matches, _NAME, "1 to 63 letters, digits, '-' or '_'")
-_is_text = partial(_printable, 200)
-_is_reason = partial(_printable, 1_000)
-_optional = attrs.validators.optional
-
-
 @final
-@attrs.frozen
+@attrs.frozen(field_transformer=_checked)
 class TriggerSequence:
     """Run a sequence of a stage for a service (R2, R6, R8).
 
@@ -116,81 +67,80 @@ class TriggerSequence:
     `revision` names the version of the configuration (Keptn's ``gitcommitid``).
     """
 
-    sequence_id: str = attrs.field(validator=_is_id)
-    stage: str = attrs.field(kw_only=True, validator=_is_name)
-    sequence: str = attrs.field(kw_only=True, validator=_is_name)
-    service: str = attrs.field(default="", kw_only=True, validator=_is_text)
-    context: str = attrs.field(
+    sequence_id: Id
+    stage: Name = attrs.field(kw_only=True)
+    sequence: Name = attrs.field(kw_only=True)
+    service: Text = attrs.field(default="", kw_only=True)
+    context: Id = attrs.field(
         default=None,
         # mypy's plugin for attrs reads named functions only
         converter=attrs.Converter(_context_or_own_id, takes_self=True),  # type: ignore[misc]
         kw_only=True,
-        validator=_is_id,
     )
     data: FrozenMap = attrs.field(default=None, kw_only=True, converter=_data)
-    priority: int | None = attrs.field(default=None, kw_only=True, validator=_optional(_priority))
-    revision: str | None = attrs.field(default=None, kw_only=True, validator=_optional(_is_text))
+    priority: Priority | None = attrs.field(default=None, kw_only=True)
+    revision: Text | None = attrs.field(default=None, kw_only=True)
 
 
 @final
-@attrs.frozen
+@attrs.frozen(field_transformer=_checked)
 class ReportTaskStarted:
     """An executor, known by its `source`, has begun to work on a task (R11, R13).
 
     A `report_id` makes the report safe to send again.
     """
 
-    task_id: str = attrs.field(validator=_is_id)
-    source: str = attrs.field(kw_only=True, validator=_is_id)
-    report_id: str | None = attrs.field(default=None, kw_only=True, validator=_optional(_is_id))
+    task_id: Id
+    source: Id = attrs.field(kw_only=True)
+    report_id: Id | None = attrs.field(default=None, kw_only=True)
 
 
 @final
-@attrs.frozen
+@attrs.frozen(field_transformer=_checked)
 class ReportTaskFinished:
     """An executor's last word on a task: its result, and data for the tasks after it (R11–R14)."""
 
-    task_id: str = attrs.field(validator=_is_id)
-    source: str = attrs.field(kw_only=True, validator=_is_id)
+    task_id: Id
+    source: Id = attrs.field(kw_only=True)
     result: Result = attrs.field(kw_only=True, converter=_result)
     status: Status = attrs.field(default=Status.SUCCEEDED, kw_only=True, converter=_status)
-    message: str = attrs.field(default="", kw_only=True, validator=_message)
+    message: Message = attrs.field(default="", kw_only=True)
     data: FrozenMap = attrs.field(default=None, kw_only=True, converter=_data)
-    report_id: str | None = attrs.field(default=None, kw_only=True, validator=_optional(_is_id))
+    report_id: Id | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=_checked)
 class _Control:
     """A person's command: who gives it, why, and an id that makes it safe to send again (R25)."""
 
-    actor: str = attrs.field(default="", kw_only=True, validator=_is_text)
-    reason: str = attrs.field(default="", kw_only=True, validator=_is_reason)
-    request_id: str | None = attrs.field(default=None, kw_only=True, validator=_optional(_is_id))
+    actor: Text = attrs.field(default="", kw_only=True)
+    reason: Reason = attrs.field(default="", kw_only=True)
+    request_id: Id | None = attrs.field(default=None, kw_only=True)
 
 
 @final
-@attrs.frozen
+@attrs.frozen(field_transformer=_checked)
 class PauseSequence(_Control):
     """Let the task in flight finish and trigger nothing after it, in a scope (R18, R19).
 
     The scope is a whole context, or a context in one `stage`, reached or not.
     """
 
-    context: str = attrs.field(validator=_is_id)
-    stage: str | None = attrs.field(default=None, kw_only=True, validator=_optional(_is_name))
+    context: Id
+    stage: Name | None = attrs.field(default=None, kw_only=True)
 
 
 @final
-@attrs.frozen
+@attrs.frozen(field_transformer=_checked)
 class ResumeSequence(_Control):
     """Take back the pause of a scope and of the scopes inside it (R20)."""
 
-    context: str = attrs.field(validator=_is_id)
-    stage: str | None = attrs.field(default=None, kw_only=True, validator=_optional(_is_name))
+    context: Id
+    stage: Name | None = attrs.field(default=None, kw_only=True)
 
 
 @final
-@attrs.frozen
+@attrs.frozen(field_transformer=_checked)
 class AbortSequence(_Control):
     """End what is live in a context, in one stage of it, or one sequence (R22, R23).
 
@@ -198,9 +148,9 @@ class AbortSequence(_Control):
     unless `force` is true, which abandons it and frees the lane at once.
     """
 
-    context: str | None = attrs.field(default=None, validator=_optional(_is_id))
-    sequence_id: str | None = attrs.field(default=None, kw_only=True, validator=_optional(_is_id))
-    stage: str | None = attrs.field(default=None, kw_only=True, validator=_optional(_is_name))
+    context: Id | None = None
+    sequence_id: Id | None = attrs.field(default=None, kw_only=True)
+    stage: Name | None = attrs.field(default=None, kw_only=True)
     force: bool = attrs.field(default=False, kw_only=True, validator=_flag)
 
     def __attrs_post_init__(self) -> None:
@@ -214,27 +164,27 @@ class AbortSequence(_Control):
 
 
 @final
-@attrs.frozen
+@attrs.frozen(field_transformer=_checked)
 class FreezeStage(_Control):
     """Admit nobody to a stage; what runs there goes on to its end (R7)."""
 
-    stage: str = attrs.field(validator=_is_name)
+    stage: Name
 
 
 @final
-@attrs.frozen
+@attrs.frozen(field_transformer=_checked)
 class UnfreezeStage(_Control):
     """Admit to a stage again, at once (R7)."""
 
-    stage: str = attrs.field(validator=_is_name)
+    stage: Name
 
 
 @final
-@attrs.frozen
+@attrs.frozen(field_transformer=_checked)
 class CheckDeadlines:
     """Act on what has become due, at most `limit` deadlines in one decision (R29)."""
 
-    limit: int = attrs.field(default=500, validator=_limit)
+    limit: Limit = 500
 
 
 Report = ReportTaskStarted | ReportTaskFinished

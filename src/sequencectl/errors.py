@@ -43,12 +43,17 @@ def shown(value: object) -> str:
     return f"{text[:_SHOWN_CHARACTERS]}… ({len(text)} characters)"
 
 
-def required(kind: type) -> Callable[[object, attrs.Attribute[Any], object], None]:
-    """Return a validator for a field that must be of this type; it raises `InvalidValue`."""
+def required(
+    kind: type, error: type[InvalidValue] | None = None
+) -> Callable[[object, attrs.Attribute[Any], object], None]:
+    """Return a validator for a field that must be of this type.
+
+    It raises `error`, an `InvalidValue` unless told otherwise.
+    """
 
     def check(_instance: object, field: attrs.Attribute[Any], value: object) -> None:
         if not isinstance(value, kind):
-            raise InvalidValue(field.name, value, f"must be a {kind.__name__}")
+            raise (error or InvalidValue)(field.name, value, f"must be a {kind.__name__}")
 
     return check
 

@@ -16,6 +16,18 @@ from typing import final
 
 import attrs
 
+from sequencectl._scalars import (
+    Count,
+    Id,
+    IdOrEmpty,
+    Lane,
+    Message,
+    Name,
+    NameOrEmpty,
+    Priority,
+    Reason,
+    Text,
+)
 from sequencectl.commands import ReportTaskFinished, ReportTaskStarted
 from sequencectl.durations import format_duration
 from sequencectl.outcomes import Result, Status
@@ -48,13 +60,13 @@ class Subject:
     Parts that do not apply are empty: an event about a stage has neither context nor sequence id.
     """
 
-    project: str
-    context: str = ""
-    stage: str = ""
-    sequence: str = ""
-    service: str = ""
-    sequence_id: str = ""
-    revision: str | None = None
+    project: IdOrEmpty
+    context: IdOrEmpty = ""
+    stage: NameOrEmpty = ""
+    sequence: NameOrEmpty = ""
+    service: Text = ""
+    sequence_id: IdOrEmpty = ""
+    revision: Text | None = None
 
 
 @final
@@ -62,10 +74,10 @@ class Subject:
 class Control:
     """The person behind a control, and the reason, as the command gave them."""
 
-    actor: str = ""
-    reason: str = ""
-    request_id: str | None = None
-    requests_remembered: int = 0
+    actor: Text = ""
+    reason: Reason = ""
+    request_id: Id | None = None
+    requests_remembered: Count = 0
     """How many request ids the project keeps from here on (R25, R33)."""
 
 
@@ -79,14 +91,14 @@ class TimeoutExplanation:
     """
 
     kind: DeadlineKind
-    stage: str
-    sequence: str
-    task: str | None
+    stage: Name
+    sequence: Name
+    task: Name | None
     timeout: timedelta
     since: datetime
     deadline: datetime
-    reacted: tuple[str, ...] = ()
-    awaited: str = ""
+    reacted: tuple[Id, ...] = ()
+    awaited: Message = ""
 
     def __str__(self) -> str:
         limit = format_duration(self.timeout)
@@ -126,7 +138,7 @@ class Cause(Enum):
 
 @attrs.frozen(weakref_slot=False)
 class _Event:
-    serial: int
+    serial: Count
     at: datetime
     subject: Subject
 
@@ -140,15 +152,15 @@ class SequenceTriggered(_Event):
     stand before it in that chain (R15, R17). `deadline` ends its waiting, `timeout` is that limit.
     """
 
-    lane: str
-    place: int
-    priority: int
+    lane: Lane
+    place: Count
+    priority: Priority
     definition: SequenceDefinition
     data: FrozenMap
     timeout: timedelta | None = None
     deadline: datetime | None = None
-    parent: str | None = None
-    depth: int = 0
+    parent: Id | None = None
+    depth: Count = 0
 
 
 @final
@@ -165,8 +177,8 @@ class SequenceStarted(_Event):
 class TaskScheduled(_Event):
     """The next task waits for its `triggeredAfter` and is due at `due_at` (R10)."""
 
-    task: str
-    index: int
+    task: Name
+    index: Count
     due_at: datetime
 
 
@@ -179,11 +191,11 @@ class TaskTriggered(_Event):
     whose finishes end the task (R11).
     """
 
-    task_id: str
-    task: str
-    index: int
+    task_id: Id
+    task: Name
+    index: Count
     input: FrozenMap
-    expects: int | frozenset[str] | None = None
+    expects: int | frozenset[Id] | None = None
     reaction_timeout: timedelta | None = None
     reaction_deadline: datetime | None = None
     completion_timeout: timedelta | None = None
@@ -220,10 +232,10 @@ class TaskTriggered(_Event):
 class TaskStartReported(_Event):
     """An executor has begun to work on the task in flight (R11)."""
 
-    task_id: str
-    task: str
-    source: str
-    report_id: str | None = None
+    task_id: Id
+    task: Name
+    source: Id
+    report_id: Id | None = None
 
 
 @final
@@ -236,14 +248,14 @@ class TaskFinishReported(_Event):
     sources its source is not `counted` (R33).
     """
 
-    task_id: str
-    task: str
-    source: str
+    task_id: Id
+    task: Name
+    source: Id
     result: Result
     status: Status = Status.SUCCEEDED
-    message: str = ""
+    message: Message = ""
     data: FrozenMap = EMPTY
-    report_id: str | None = None
+    report_id: Id | None = None
     counted: bool = True
 
 
@@ -252,11 +264,11 @@ class TaskFinishReported(_Event):
 class TaskFinished(_Event):
     """The task in flight is over, with the worst result of its reports (R11, R12)."""
 
-    task_id: str
-    task: str
+    task_id: Id
+    task: Name
     result: Result
     status: Status
-    message: str = ""
+    message: Message = ""
 
 
 @final
@@ -264,8 +276,8 @@ class TaskFinished(_Event):
 class TaskTimedOut(_Event):
     """The task in flight ran out of time and was terminated (R27, R28)."""
 
-    task_id: str
-    task: str
+    task_id: Id
+    task: Name
     explanation: TimeoutExplanation
 
 
@@ -315,7 +327,7 @@ class SequenceResumed(_Event):
 class SequenceAbortRequested(_Event):
     """A sequence ends as soon as `task_id` is over, or at `deadline` (R22)."""
 
-    task_id: str
+    task_id: Id
     control: Control
     timeout: timedelta | None = None
     deadline: datetime | None = None
@@ -328,7 +340,7 @@ class SequenceFinished(_Event):
 
     result: Result
     status: Status
-    message: str = ""
+    message: Message = ""
     labels: FrozenMap = EMPTY
 
 
@@ -338,9 +350,9 @@ class SequenceTimedOut(_Event):
     """A sequence ran out of time; `abandoned_task` was in flight when its total did (R24, R27)."""
 
     explanation: TimeoutExplanation
-    message: str = ""
+    message: Message = ""
     labels: FrozenMap = EMPTY
-    abandoned_task: str | None = None
+    abandoned_task: Id | None = None
 
 
 @final
@@ -353,9 +365,9 @@ class SequenceAborted(_Event):
 
     control: Control
     cause: Cause
-    message: str = ""
+    message: Message = ""
     labels: FrozenMap = EMPTY
-    abandoned_task: str | None = None
+    abandoned_task: Id | None = None
 
 
 @final
@@ -363,8 +375,8 @@ class SequenceAborted(_Event):
 class SequenceSuperseded(_Event):
     """A newcomer, `superseded_by`, took the place of one that waited (R6)."""
 
-    superseded_by: str
-    message: str = ""
+    superseded_by: Id
+    message: Message = ""
     labels: FrozenMap = EMPTY
 
 
@@ -374,7 +386,7 @@ class SequenceExpired(_Event):
     """A sequence waited for longer than it may (R30)."""
 
     explanation: TimeoutExplanation
-    message: str = ""
+    message: Message = ""
     labels: FrozenMap = EMPTY
 
 
@@ -403,9 +415,9 @@ class FollowUpRefused(_Event):
     and `sequence` say what was refused.
     """
 
-    stage: str
-    sequence: str
-    depth: int
+    stage: Name
+    sequence: Name
+    depth: Count
 
 
 @final
@@ -416,9 +428,9 @@ class SequencesForgotten(_Event):
     The `sequence_ids` stay known as ids; the ids in `released` are not known any more.
     """
 
-    contexts: tuple[str, ...]
-    sequence_ids: tuple[str, ...]
-    released: tuple[str, ...] = ()
+    contexts: tuple[Id, ...]
+    sequence_ids: tuple[Id, ...]
+    released: tuple[Id, ...] = ()
 
 
 Ending = (

@@ -10,13 +10,13 @@ is no number. A `FrozenMap` equals only another `FrozenMap`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sized
 from functools import reduce
 from json.encoder import encode_basestring
 from math import isfinite
 from typing import Any, Final, NoReturn, TypeAlias, final
 
+from sequencectl._scalars import NAME
 from sequencectl.errors import PayloadError, shown
 
 HARD_DEPTH: Final = 200
@@ -26,7 +26,6 @@ HARD_VALUES: Final = 1_000_000
 """No payload holds more values: a few shared lists could otherwise stand for endless data."""
 
 _INT_LIMIT: Final = 10**4300  # Python neither prints nor reads longer ones
-_PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _ARRAYS: Final = (list, tuple)
 
 FrozenJson: TypeAlias = "FrozenMap | tuple[FrozenJson, ...] | str | int | float | bool | None"
@@ -169,7 +168,7 @@ def with_scalars(base: FrozenMap, scalars: Mapping[str, str | None]) -> FrozenMa
 
 def step(where: str, key: object) -> str:
     """Return the path of `key`, or of the entry with this index, below the path `where`."""
-    if isinstance(key, str) and _PLAIN_KEY.fullmatch(key):
+    if isinstance(key, str) and NAME.fits(key):
         return f"{where}.{key}" if where else key
     return f"{where}[{shown(key)}]"
 

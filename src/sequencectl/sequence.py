@@ -13,6 +13,7 @@ from typing import final
 
 import attrs
 
+from sequencectl._scalars import Count, Id, Lane, Message, Name, Priority
 from sequencectl.events import Control, DeadlineKind, Subject, TaskTriggered, TimeoutExplanation
 from sequencectl.outcomes import Result, Status
 from sequencectl.payload import FrozenMap
@@ -75,9 +76,9 @@ _ENDED = frozenset(Phase) - _IN_LINE - _HOLDING
 class Executor:
     """What one source has said about the task in flight: how often it started and finished."""
 
-    source: str
-    starts: int = 0
-    finishes: int = 0
+    source: Id
+    starts: Count = 0
+    finishes: Count = 0
 
     @property
     def has_finished(self) -> bool:
@@ -90,8 +91,8 @@ class Executor:
 class TaskOutcome:
     """A task run that is over."""
 
-    task_id: str
-    name: str
+    task_id: Id
+    name: Name
     result: Result
 
 
@@ -102,10 +103,10 @@ class TaskRun:
 
     triggered: TaskTriggered
     executors: tuple[Executor, ...] = ()
-    report_ids: tuple[str, ...] = ()
+    report_ids: tuple[Id, ...] = ()
     result: Result | None = None
     status: Status = Status.SUCCEEDED
-    message: str = ""
+    message: Message = ""
 
     @property
     def task_id(self) -> str:
@@ -165,8 +166,8 @@ class TaskRun:
 @attrs.frozen(weakref_slot=False)
 class _Record:
     subject: Subject
-    place: int
-    accepted_serial: int
+    place: Count
+    accepted_serial: Count
 
     @property
     def sequence_id(self) -> str:
@@ -207,13 +208,13 @@ class LiveSequence(_Record):
     the serial and the instant of the last event about it.
     """
 
-    lane: str
-    priority: int
+    lane: Lane
+    priority: Priority
     definition: SequenceDefinition
-    depth: int
+    depth: Count
     data: FrozenMap
     accepted_at: datetime
-    serial: int
+    serial: Count
     at: datetime
     phase: Phase = Phase.WAITING
     since: datetime = attrs.field(default=attrs.Factory(lambda self: self.accepted_at, True))
@@ -226,7 +227,7 @@ class LiveSequence(_Record):
     time_left: timedelta | None = None
     result: Result = Result.PASS
     status: Status = Status.SUCCEEDED
-    message: str = ""
+    message: Message = ""
     abort: Control | None = None
 
     @property
@@ -293,18 +294,18 @@ class EndedSequence(_Record):
 
     accepted_at: datetime
     ended_at: datetime
-    serial: int
+    serial: Count
     phase: Phase
     result: Result
     status: Status
     started_at: datetime | None = None
     runs: tuple[TaskOutcome, ...] = ()
-    message: str = ""
+    message: Message = ""
     explanation: TimeoutExplanation | None = None
     control: Control | None = None
     abort: Control | None = None
-    superseded_by: str | None = None
-    abandoned_task: str | None = None
+    superseded_by: Id | None = None
+    abandoned_task: Id | None = None
 
     @property
     def task_ids(self) -> tuple[str, ...]:

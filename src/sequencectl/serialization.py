@@ -19,11 +19,11 @@ that queue commands `dump_command`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import attrs
 
@@ -31,6 +31,7 @@ from sequencectl._wire.decoding import structured
 from sequencectl._wire.documents import SCHEMA, Bytes, read, write
 from sequencectl._wire.encoding import writer_of
 from sequencectl._wire.grammar import (
+    DOCUMENTS,
     ForgottenSequence,
     Header,
     Snapshot,
@@ -93,8 +94,7 @@ def dump_record(record: StoredRecord, *, schema: int = SCHEMA) -> bytes:
 
 def load_record(data: Bytes, *, limit: int = LIMIT) -> StoredRecord:
     """Return the record that `dump_record` wrote."""
-    record: StoredRecord = _load("record", data, limit)
-    return record
+    return cast("StoredRecord", _load("record", data, limit))
 
 
 def dump_changes(decision: Decision, *, schema: int = SCHEMA) -> tuple[Change, ...]:
@@ -125,8 +125,7 @@ def dump_header(state: ProjectState, *, schema: int = SCHEMA) -> bytes:
 
 def load_header(data: Bytes, *, limit: int = LIMIT_OF_MANY) -> Header:
     """Return the header that `dump_header` wrote."""
-    header: Header = _load("header", data, limit)
-    return header
+    return cast("Header", _load("header", data, limit))
 
 
 def restore_project(header: Header, records: Iterable[StoredRecord]) -> ProjectState:
@@ -203,8 +202,7 @@ def dump_event(event: Event, *, schema: int = SCHEMA) -> bytes:
 
 def load_event(data: Bytes, *, limit: int = LIMIT) -> Event:
     """Return the event that `dump_event` wrote."""
-    event: Event = _load("event", data, limit)
-    return event
+    return cast("Event", _load("event", data, limit))
 
 
 def dump_events(events: Sequence[Event], *, schema: int = SCHEMA) -> bytes:
@@ -217,8 +215,7 @@ def dump_events(events: Sequence[Event], *, schema: int = SCHEMA) -> bytes:
 
 def load_events(data: Bytes, *, limit: int = LIMIT_OF_MANY) -> tuple[Event, ...]:
     """Return the events that `dump_events` wrote."""
-    events: tuple[Event, ...] = _load("events", data, limit)
-    return events
+    return cast("tuple[Event, ...]", _load("events", data, limit))
 
 
 def dump_command(command: Command, *, schema: int = SCHEMA) -> bytes:
@@ -229,22 +226,13 @@ def dump_command(command: Command, *, schema: int = SCHEMA) -> bytes:
 
 def load_command(data: Bytes, *, limit: int = LIMIT) -> Command:
     """Return the command that `dump_command` wrote."""
-    command: Command = _load("command", data, limit)
-    return command
+    return cast("Command", _load("command", data, limit))
 
 
 # ---------------------------------------------------------------- the way
 
 
-_KINDS: Final[Mapping[str, Any]] = {
-    "record": StoredRecord,
-    "header": Header,
-    "project": Snapshot,
-    "event": Event,
-    "events": tuple[Event, ...],
-    "command": Command,
-}
-_writer: Final = cache(lambda kind: writer_of(_KINDS[kind]))  # made when first asked for
+_writer: Final = cache(lambda kind: writer_of(DOCUMENTS[kind]))  # made when first asked for
 
 
 def _dump(kind: str, value: object, schema: int) -> bytes:
@@ -252,7 +240,7 @@ def _dump(kind: str, value: object, schema: int) -> bytes:
 
 
 def _load(kind: str, data: Bytes, limit: int) -> Any:
-    return structured(read(kind, data, limit=limit), _KINDS[kind], kind)
+    return structured(read(kind, data, limit=limit), DOCUMENTS[kind], kind)
 
 
 def _check_type(where: str, value: object, of: Any) -> None:

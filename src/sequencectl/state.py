@@ -15,6 +15,7 @@ import attrs
 
 from sequencectl._index import Index, index_of
 from sequencectl._persistent import Map, OrderedSet
+from sequencectl._scalars import Count, Id, Name, Text
 from sequencectl.events import Control
 from sequencectl.sequence import LiveSequence, SequenceRecord
 
@@ -24,7 +25,7 @@ from sequencectl.sequence import LiveSequence, SequenceRecord
 class Pause:
     """A paused scope of a context, all of it or one `stage`, with control and instant (R18)."""
 
-    stage: str | None
+    stage: Name | None
     control: Control
     at: datetime
 
@@ -67,11 +68,11 @@ class Freeze:
 class Remembered:
     """What stays of a forgotten sequence: enough to tell a repeat from a conflict (R8)."""
 
-    context: str
-    stage: str
-    sequence: str
-    service: str
-    number: tuple[int, int]
+    context: Id
+    stage: Name
+    sequence: Name
+    service: Text
+    number: tuple[Count, Count]
 
 
 @final
@@ -79,9 +80,9 @@ class Remembered:
 class Ledger:
     """What a project counts: number and instant of its last event, and the last requests."""
 
-    serial: int = 0
+    serial: Count = 0
     at: datetime | None = None
-    request_ids: tuple[str, ...] = ()
+    request_ids: tuple[Id, ...] = ()
 
 
 _NO_CONTEXT: Final = ContextRecord()

@@ -34,6 +34,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "durations": ("tests/test_durations.py",),
     "payload": ("tests/test_payload.py",),
     "commands": ("tests/test_commands.py",),
+    "_scalars": ("tests/test_commands.py", "tests/wire/test_strictness.py"),
     "shipyard/definitions": ("tests/test_shipyard.py",),
     "shipyard/__init__": ("tests/test_shipyard.py",),
     "shipyard/mapping": ("tests/test_shipyard.py",),
@@ -102,7 +103,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "_wire/grammar": (
         "tests/wire/test_consistency.py", "tests/wire/test_decoding.py",
-        "tests/wire/test_strictness.py",
+        "tests/wire/test_grammar.py", "tests/wire/test_strictness.py",
     ),
 }  # fmt: skip
 """The modules without side effects, and the tests that belong to each."""

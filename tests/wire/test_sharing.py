@@ -13,7 +13,7 @@ import pytest
 
 import sequencectl as s
 from sequencectl import serialization as z
-from sequencectl._wire import decoding, encoding
+from sequencectl._wire import encoding
 from sequencectl.errors import DecodeError
 from sequencectl.events import SequenceTriggered
 from tests.wire.documents import PARTS
@@ -37,8 +37,8 @@ def defined(number: int, text: str = "") -> s.SequenceDefinition:
 
 def test_many_definitions_are_written_and_read_as_if_nothing_were_kept() -> None:
     """More than are kept, short ones and long ones, each twice, and others at the same address."""
-    for text in ("", "x" * encoding._LONGEST):
-        events = [triggered(defined(number, text)) for number in range(encoding._KEPT + 10)]
+    for text in ("", "x" * encoding.LONGEST):
+        events = [triggered(defined(number, text)) for number in range(encoding.KEPT + 10)]
         for event in (*events, *events, events[0]):
             data = z.dump_event(event)
             assert plainly("event", event) == data
@@ -72,14 +72,14 @@ def test_what_is_written_often_is_kept(name: str, *, is_kept: bool) -> None:
 def test_a_writer_keeps_short_texts_and_few_of_them() -> None:
     """Nothing stays for ever: what is kept is let go when there is more, what is long at once."""
     write = encoding._kept(lambda value: str(value.text))
-    long, short = Value("x" * (encoding._LONGEST + 1)), Value("x")
+    long, short = Value("x" * (encoding.LONGEST + 1)), Value("x")
     gone = [weakref.ref(long), weakref.ref(short)]
     assert [long.text, "x", "x"] == [write(long), write(short), write(short)]
     del long, short
     gc.collect()
 
     assert [True, False] == [ref() is None for ref in gone]
-    for number in range(encoding._KEPT):
+    for number in range(encoding.KEPT):
         write(Value(str(number)))
     gc.collect()
     assert gone[1]() is None
@@ -87,14 +87,16 @@ def test_a_writer_keeps_short_texts_and_few_of_them() -> None:
 
 def test_a_reader_keeps_short_values_and_few_of_them() -> None:
     """The same tree gives the same value, until there are too many; a long one is made again."""
-    read: Callable[[Any], object] = decoding._kept(lambda tree: [tree])
+    read: Callable[[Any], object] = encoding.kept(
+        lambda tree: [tree], repr, lambda said, _value: len(said)
+    )
     first = read({"a": 1})
 
     assert read({"a": 1}) is first
     assert [{"a": True}] == read({"a": True})
     assert [{"a": 1.0}] == read({"a": 1.0})
-    assert read("x" * decoding._LONGEST) is not read("x" * decoding._LONGEST)
-    for number in range(decoding._KEPT):
+    assert read("x" * encoding.LONGEST) is not read("x" * encoding.LONGEST)
+    for number in range(encoding.KEPT):
         read(number)
     assert read({"a": 1}) is not first
 

@@ -6,15 +6,12 @@ import inspect
 import json
 import sys
 from collections.abc import Callable
-from typing import Any, Final, get_args
+from typing import Any, Final
 
-import attrs
 import pytest
 
 import sequencectl as s
-from sequencectl import events as e
 from sequencectl import serialization as z
-from sequencectl._wire.grammar import ID, rule_of
 from sequencectl.errors import DecodeError
 from tests.wire.documents import PARTS, WHOLES, Document, chosen
 from tests.wire.trees import (
@@ -318,37 +315,25 @@ def test_a_stack_that_is_nearly_full_is_no_other_error() -> None:
 
 # ---------------------------------------------------------------- rules
 
-
-def classes_below(kind: Any, found: set[type]) -> set[type]:
-    """Every class of ours that a type holds, at any depth."""
-    for part in get_args(kind):
-        classes_below(part, found)
-    if attrs.has(kind) and kind not in found:
-        found.add(kind)
-        for field in attrs.fields(attrs.resolve_types(kind)):
-            if field.init:
-                classes_below(field.type, found)
-    return found
-
-
 IDS: Final = ["", "é", "x" * 201, "a\nb", "a\x7f"]
 NAMES: Final = ["", "é", "x" * 64, "a b", "a/b", "a\n"]
 TEXTS: Final = ["x" * 201, "a\nb", "\u2028"]
 COUNTS: Final = [-1, 2**63]
+LONE: Final = ["\ud800"]
 FORBIDDEN: Final[dict[str, list[Any]]] = {
-    "abandoned_task": IDS, "accepted_serial": COUNTS, "actor": TEXTS, "context": IDS,
-    "contexts": IDS, "depth": COUNTS, "expects": [*IDS, 0, -1], "finishes": COUNTS,
-    "index": COUNTS, "limit": [*COUNTS, 0], "name": NAMES, "number": COUNTS, "parent": IDS,
-    "place": COUNTS, "priority": [1_000_001, -1_000_001], "project": IDS, "reacted": IDS,
-    "reason": ["x" * 1_001, "a\nb"], "released": IDS, "report_id": IDS, "report_ids": IDS,
-    "request_id": IDS, "request_ids": IDS, "requests_remembered": COUNTS, "revision": TEXTS,
-    "sequence": NAMES, "sequence_id": IDS, "sequence_ids": IDS, "serial": COUNTS, "service": TEXTS,
-    "source": IDS, "stage": NAMES, "starts": COUNTS, "superseded_by": IDS, "task": NAMES,
-    "task_id": IDS,
+    "abandoned_task": IDS, "accepted_serial": COUNTS, "actor": TEXTS, "awaited": LONE,
+    "context": IDS, "contexts": IDS, "depth": COUNTS, "expects": [*IDS, 0, -1], "finishes": COUNTS,
+    "index": COUNTS, "limit": [-1, 0], "message": LONE, "name": NAMES, "number": COUNTS,
+    "parent": IDS, "place": COUNTS, "priority": [1_000_001, -1_000_001], "project": IDS,
+    "reacted": IDS, "reason": ["x" * 1_001, "a\nb"], "released": IDS, "report_id": IDS,
+    "report_ids": IDS, "request_id": IDS, "request_ids": IDS, "requests_remembered": COUNTS,
+    "revision": TEXTS, "sequence": NAMES, "sequence_id": IDS, "sequence_ids": IDS, "serial": COUNTS,
+    "service": TEXTS, "source": IDS, "stage": NAMES, "starts": COUNTS, "superseded_by": IDS,
+    "task": NAMES, "task_id": IDS,
 }  # fmt: skip
 
 
-def test_a_field_holds_only_what_its_name_permits() -> None:
+def test_a_field_holds_only_what_its_type_permits() -> None:
     """Ids, names, texts, counts: everywhere, whatever the class; a subject may have empty parts."""
     met = set()
     for document in SMALL.values():
@@ -364,26 +349,6 @@ def test_a_field_holds_only_what_its_name_permits() -> None:
                 assert error is not None or (other == "" and "subject" in path), (path, other)
 
     assert set(FORBIDDEN) == met
-
-
-def test_every_text_and_number_has_a_rule() -> None:
-    """A field that is added later needs one; these three may hold any text or number."""
-    of = [z.StoredRecord, z.Header, e.Event, s.Command]
-    classes = set[type]().union(*(classes_below(kind, set()) for kind in of))
-    plain = (str, str | None, tuple[str, ...], int, int | None, tuple[int, int])
-    free = {
-        f"{cls.__name__}.{field.name}"
-        for cls in classes
-        for field in attrs.fields(cls)
-        if field.type in plain and rule_of(field) is None
-    }
-
-    assert rule_of(attrs.fields(z.Header).contexts) is ID
-    assert rule_of(attrs.fields(e.TaskTriggered).expects) is None
-    assert len(classes) > 40
-    assert {name for name in free if not name.endswith(".message")} == {
-        "TimeoutExplanation.awaited"
-    }
 
 
 @pytest.mark.parametrize("name", ["project", "header", "record", "event", "events", "command"])

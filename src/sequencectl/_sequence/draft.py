@@ -5,11 +5,11 @@ Also here: the checks of what every decision is given, a project's name and an i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Concatenate, Final, ParamSpec, Protocol, TypeAlias, TypeVar
 
+from sequencectl._scalars import ID
 from sequencectl.errors import InvalidValue
 from sequencectl.events import Ending, Event, SequenceMove, Subject
 from sequencectl.policies import Bounds, TimeoutPolicy
@@ -19,7 +19,6 @@ LATEST_INSTANT: Final = datetime(9000, 1, 1, tzinfo=UTC)
 """Later instants are refused: adding a timeout to them could leave the calendar."""
 
 _EARLIEST_INSTANT: Final = datetime(1, 1, 3, tzinfo=UTC)
-_PROJECT: Final = re.compile(r"[ -~]{1,200}")
 P = ParamSpec("P")
 EventT = TypeVar("EventT", bound=Event)
 EventType: TypeAlias = Callable[Concatenate[int, datetime, Subject, P], EventT]
@@ -28,8 +27,8 @@ EventType: TypeAlias = Callable[Concatenate[int, datetime, Subject, P], EventT]
 
 def checked_project(name: object) -> str:
     """Return the name of a project; raise `InvalidValue` unless it is printable ASCII."""
-    if not isinstance(name, str) or _PROJECT.fullmatch(name) is None:
-        raise InvalidValue("project", name, "must be 1 to 200 printable ASCII characters")
+    if not isinstance(name, str) or not ID.fits(name):
+        raise InvalidValue("project", name, ID.problem)
     return name
 
 

@@ -14,17 +14,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from functools import cache, lru_cache, reduce
-from types import NoneType, UnionType
-from typing import Any, Final, NoReturn, TypeAlias, get_args, get_origin
+from functools import lru_cache, reduce
+from types import NoneType
+from typing import Annotated, Any, Final, NoReturn, TypeAlias, get_args
 
 import attrs
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, override
 
+from sequencectl._scalars import ID, MESSAGE, alternatives, rule_of
+from sequencectl._wire import grammar
 from sequencectl._wire.documents import Json
-from sequencectl._wire.encoding import SELECTOR, TYPE, instant_text, is_tagged, tag
-from sequencectl._wire.grammar import FAULTS, ID, Rule, rule_of
+from sequencectl._wire.encoding import KEPT, instant_text, kept
 from sequencectl.errors import DecodeError, InvalidValue, shown
 from sequencectl.events import Subject
 from sequencectl.outcomes import Result
@@ -36,8 +37,6 @@ _Hook: TypeAlias = Callable[[Any, Any], Any]
 
 _INT64: Final = 2**63
 _OFTEN: Final = frozenset({Subject, SequenceDefinition})
-_KEPT: Final = 256  # so many of each of them, and of instants
-_LONGEST: Final = 4_096  # of so many characters at most
 
 
 def structured(tree: Json, kind: Any, where: str) -> object:
@@ -65,106 +64,7 @@ class _Refused(Exception):
         return DecodeError(path + inner, self.value, self.problem)
 
 
-# ---------------------------------------------------------------- readers
-
-
-def _hook_for(kind: Any, converter: Converter) -> _Hook:
-    """Return what reads a type, whatever it is given."""
-    readers, refuse = _readers(kind, converter)
-
-    def hook(tree: Json, _kind: object) -> object:
-        return readers.get(type(tree), refuse)(tree)
-
-    return hook
-
-
-def _field_hook(cls: type, field: attrs.Attribute[Any], converter: Converter) -> _Hook:
-    """Return what reads one field: it keeps the field's rule and adds its name to the trail."""
-    readers, refuse = _readers(field.type, converter)
-    rule, name = rule_of(field), field.name
-    may_be_empty = cls is Subject  # the parts that do not apply are
-    fits = None if rule is None else rule.fits
-    scalar = next((kind for kind in (str, int) if kind in readers), None)
-
-    def hook(tree: Json, _kind: object) -> object:
-        if fits is not None and type(tree) is scalar and fits(tree):
-            return tree  # as most are: what obeys a rule is as its reader wants it
-        try:
-            value = readers.get(type(tree), refuse)(tree)
-            if rule is not None and value is not None and not (may_be_empty and value == ""):
-                _obey(rule, value)
-        except _Refused as refused:
-            refused.trail.append(name)
-            raise
-        return value
-
-    return hook
-
-
-def _obey(rule: Rule, value: Any) -> None:
-    """Refuse a text or a number, an entry of an array, or a key of a mapping."""
-    is_array = isinstance(value, tuple)
-    for at, part in enumerate(value if is_array or isinstance(value, dict) else (value,)):
-        if not rule.fits(part):
-            raise _Refused(part, rule.problem, f"[{at}]" if is_array else "")
-
-
-def _readers(kind: Any, converter: Converter) -> tuple[Mapping[type, _Read], _Read]:
-    """Return one reader for each JSON type a type may be given, and what refuses the others."""
-    members = get_args(kind) if isinstance(kind, UnionType) else (kind,)
-    readers: dict[type, _Read]
-    if is_tagged(kind):
-        readers = {dict: _tagged_reader(members, converter)}
-    else:
-        readers = {_json_type(member): _reader(member, converter) for member in members}
-    problem = f"must be {' or '.join(_WORDS[json_type] for json_type in readers)}"
-
-    def refuse(tree: Json) -> NoReturn:
-        raise _Refused(tree, problem)
-
-    return readers, refuse
-
-
-_WORDS: Final[Mapping[type, str]] = {
-    dict: "an object",
-    list: "an array",
-    str: "a text",
-    int: "an integer",
-    bool: "true or false",
-    NoneType: "null",
-}
-
-
-def _json_type(kind: Any) -> type:
-    if kind in {NoneType, bool, int, str}:
-        json_type: type = kind
-        return json_type
-    if kind is timedelta:
-        return int
-    if kind is datetime or (isinstance(kind, type) and issubclass(kind, Enum)):
-        return str
-    return list if get_origin(kind) in {tuple, frozenset} and kind != SELECTOR else dict
-
-
-@cache
-def _reader(kind: Any, converter: Converter) -> _Read:
-    """Return the reader of one type for trees of its JSON type."""
-    if kind in _SCALARS:
-        return _SCALARS[kind]
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return _enum_reader(kind)
-    if attrs.has(kind):
-        read = _class_reader(kind, converter)
-        return _kept(read) if kind in _OFTEN else read
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin is frozenset:
-        return _sources
-    if origin is tuple:
-        parts = converter.get_structure_hook(arguments[0])
-        return _array_reader(parts, None if arguments[-1] is Ellipsis else len(arguments))
-    key, inner = arguments
-    assert (origin, key) == (Mapping, str), f"no reader for {kind}"
-    return _mapping_reader(converter.get_structure_hook(inner))
+# ---------------------------------------------------------------- single values
 
 
 def _same(value: object) -> object:
@@ -172,15 +72,12 @@ def _same(value: object) -> object:
 
 
 def _text(text: str) -> str:
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise _Refused(text, "must not hold lone surrogates") from None
+    if not MESSAGE.fits(text):
+        raise _Refused(text, "must not hold lone surrogates")
     return text
 
 
-@lru_cache(maxsize=_KEPT)  # most instants of a row are one
+@lru_cache(maxsize=KEPT)  # most instants of a row are one
 def _instant(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
@@ -223,7 +120,7 @@ def _sources(tree: list[Any]) -> frozenset[str]:
     return frozenset(tree)
 
 
-_SCALARS: Final[Mapping[Any, _Read]] = {
+_READERS: Final[Mapping[Any, _Read]] = {
     NoneType: _same,
     bool: _same,
     int: _same,
@@ -231,11 +128,48 @@ _SCALARS: Final[Mapping[Any, _Read]] = {
     datetime: _instant,
     timedelta: _duration,
     FrozenMap: _payload,
-    SELECTOR: _selector,
 }
 
 
-def _enum_reader(kind: type[Enum]) -> _Read:
+# ---------------------------------------------------------------- hooks made from types
+
+_WORDS: Final[Mapping[type, str]] = {
+    dict: "an object",
+    list: "an array",
+    str: "a text",
+    int: "an integer",
+    bool: "true or false",
+    NoneType: "null",
+}
+
+
+def _hook(expected: type, read: _Read) -> _Hook:
+    """Return a hook that calls `read` with trees of a JSON type and refuses all others."""
+    problem = f"must be {_WORDS[expected]}"
+
+    def hook(tree: Json, _kind: object) -> object:
+        if type(tree) is not expected:
+            raise _Refused(tree, problem)
+        return read(tree)
+
+    return hook
+
+
+def _limited_hook(kind: Any, converter: Converter) -> _Hook:
+    rule = rule_of(kind)
+    assert rule is not None
+    plain, fits, problem = rule
+    read = converter.get_structure_hook(plain)
+
+    def hook(tree: Json, kind: object) -> object:
+        if type(tree) is plain and fits(tree):
+            return tree
+        raise _Refused(read(tree, kind), problem)
+
+    return hook
+
+
+def _enum_hook(kind: type[Enum], _converter: Converter) -> _Hook:
     members = {member.value: member for member in kind}
 
     def read(text: str) -> Enum:
@@ -243,10 +177,14 @@ def _enum_reader(kind: type[Enum]) -> _Read:
             raise _Refused(text, f"must be one of {', '.join(members)}")
         return members[text]
 
-    return read
+    return _hook(str, read)
 
 
-def _array_reader(read_part: _Hook, length: int | None) -> _Read:
+def _array_hook(kind: Any, converter: Converter) -> _Hook:
+    arguments = get_args(kind)
+    read_part = converter.get_structure_hook(arguments[0])
+    length = None if arguments[-1] is Ellipsis else len(arguments)
+
     def read(tree: list[Json]) -> tuple[object, ...]:
         if length is not None and len(tree) != length:
             raise _Refused(tree, f"must have {length} entries")
@@ -259,13 +197,16 @@ def _array_reader(read_part: _Hook, length: int | None) -> _Read:
             raise
         return tuple(parts)
 
-    return read
+    return _hook(list, read)
 
 
-def _mapping_reader(read_part: _Hook) -> _Read:
+def _mapping_hook(kind: Any, converter: Converter) -> _Hook:
+    read_key, read_part = map(converter.get_structure_hook, get_args(kind))
+
     def read(tree: dict[str, Json]) -> dict[str, object]:
         parts: dict[str, object] = {}
         for key, part in tree.items():
+            read_key(key, None)
             try:
                 parts[key] = read_part(part, None)
             except _Refused as refused:
@@ -273,19 +214,54 @@ def _mapping_reader(read_part: _Hook) -> _Read:
                 raise
         return parts
 
-    return read
+    return _hook(dict, read)
 
 
-def _class_reader(cls: type[attrs.AttrsInstance], converter: Converter, *tags: str) -> _Read:
-    fields = [field for field in attrs.fields(attrs.resolve_types(cls)) if field.init]
-    names, faults = {field.name for field in fields}, FAULTS.get(cls)
+def _union_hook(kind: Any, converter: Converter) -> _Hook:
+    """Return the hook of a union, whose members differ in their JSON types."""
+    hooks = {
+        grammar.json_type(member): converter.get_structure_hook(member)
+        for member in alternatives(kind)
+    }
+    problem = f"must be {' or '.join(_WORDS[expected] for expected in hooks)}"
+
+    def hook(tree: Json, kind: object) -> object:
+        read = hooks.get(type(tree))
+        if read is None:
+            raise _Refused(tree, problem)
+        return read(tree, kind)
+
+    return hook
+
+
+def _tagged_hook(kind: Any, converter: Converter) -> _Hook:
+    readers = {
+        grammar.tag(cls): _class_hook(cls, converter, grammar.TYPE) for cls in alternatives(kind)
+    }
+
+    def read(tree: dict[str, Json]) -> object:
+        called = tree.get(grammar.TYPE)
+        if type(called) is not str or called not in readers:
+            raise _Refused(called, f"must be one of {', '.join(sorted(readers))}", grammar.TYPE)
+        return readers[called](tree, None)
+
+    return _hook(dict, read)
+
+
+def _class_hook(cls: type[attrs.AttrsInstance], converter: Converter, *tags: str) -> _Hook:
+    """Return the hook of a class: an object with exactly its keys, and a tag's key if any."""
+    kinds, faults = grammar.fields_of(cls), grammar.FAULTS.get(cls)
+    names = set(kinds)
     keys = names.union(tags)
     hooks: dict[str, Any] = {
-        field.name: override(struct_hook=_field_hook(cls, field, converter)) for field in fields
+        name: override(struct_hook=_field_hook(name, kind, converter))
+        for name, kind in kinds.items()
     }
     build = make_dict_structure_fn(cls, converter, **hooks)
 
-    def read(tree: dict[str, Json]) -> object:
+    def hook(tree: Any, _kind: object = None) -> object:
+        if type(tree) is not dict:
+            raise _Refused(tree, f"must be {_WORDS[dict]}")
         if tree.keys() != keys:
             given = {key: tree[key] for key in tree if key not in tags}
             missing = shown(sorted(names - given.keys()))
@@ -300,48 +276,46 @@ def _class_reader(cls: type[attrs.AttrsInstance], converter: Converter, *tags: s
             raise _Refused(fault.value, fault.problem, fault.where)
         return value
 
-    return read
+    # repr tells True from 1, which are equal
+    return kept(hook, repr, lambda said, _value: len(said)) if cls in _OFTEN else hook
 
 
-def _tagged_reader(members: tuple[type, ...], converter: Converter) -> _Read:
-    readers = {tag(member): _class_reader(member, converter, TYPE) for member in members}
+def _field_hook(name: str, kind: Any, converter: Converter) -> _Hook:
+    """Return the hook of a field: that of its type, which adds the field's name to the trail."""
+    read, rule = converter.get_structure_hook(kind), rule_of(kind)
+    plain, fits = (rule.kind, rule.fits) if rule is not None else (None, bool)
+    may_be_null = NoneType in alternatives(kind)
 
-    def read(tree: dict[str, Json]) -> object:
-        called = tree.get(TYPE)
-        if type(called) is not str or called not in readers:
-            raise _Refused(called, f"must be one of {', '.join(sorted(readers))}", TYPE)
-        return readers[called](tree)
+    def hook(tree: Json, kind: object) -> object:
+        if (tree is None and may_be_null) or (type(tree) is plain and fits(tree)):
+            return tree  # a shortcut for most fields: the hook of the type would return the same
+        try:
+            return read(tree, kind)
+        except _Refused as refused:
+            refused.trail.append(name)
+            raise
 
-    return read
+    return hook
 
 
-def _kept(read: _Read) -> _Read:
-    """Return a reader that gives the same value again for a tree that says the very same.
-
-    It is not asked whether trees are equal, since ``True`` equals 1. When it is full it begins
-    anew, and what is long is not kept.
-    """
-    values: dict[str, object] = {}
-
-    def kept(tree: Json) -> object:
-        said = repr(tree)
-        value = values.get(said)
-        if value is None:
-            value = read(tree)
-            if len(values) >= _KEPT:
-                values.clear()
-            if len(said) <= _LONGEST:
-                values[said] = value
-        return value
-
-    return kept
+def _no_hook(kind: Any, _converter: Converter) -> NoReturn:
+    raise AssertionError(f"no reader for {kind}")  # cattrs would read it in its lenient way
 
 
 def _configured() -> Converter:
     converter = Converter(detailed_validation=False)
-    converter.register_structure_hook_factory(lambda _kind: True, _hook_for)
-    for kind in (str, int, bool):  # for which cattrs has hooks that go first, and coerce
-        converter.register_structure_hook(kind, _hook_for(kind, converter))
+    converter.register_structure_hook_factory(lambda _kind: True, _no_hook)
+    for kind, read in _READERS.items():
+        converter.register_structure_hook(kind, _hook(grammar.json_type(kind), read))
+    converter.register_structure_hook_factory(grammar.made_with(Annotated), _limited_hook)
+    converter.register_structure_hook_func(grammar.made_with(frozenset), _hook(list, _sources))
+    converter.register_structure_hook_factory(grammar.made_with(tuple), _array_hook)
+    converter.register_structure_hook_factory(grammar.made_with(Mapping), _mapping_hook)
+    converter.register_structure_hook_func(grammar.is_selector, _hook(dict, _selector))
+    converter.register_structure_hook_factory(grammar.is_enum, _enum_hook)
+    converter.register_structure_hook_factory(attrs.has, _class_hook)
+    converter.register_structure_hook_factory(grammar.is_union, _union_hook)
+    converter.register_structure_hook_factory(grammar.is_tagged, _tagged_hook)
     return converter
 
 

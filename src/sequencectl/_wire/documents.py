@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol, TypeAlias, final
+from typing import Final, TypeAlias, final
 
 import attrs
 
@@ -28,16 +28,11 @@ Bytes: TypeAlias = bytes | bytearray | memoryview
 """What documents are read from: databases hand out all three."""
 
 
-class Convert(Protocol):
-    """Makes the tree of a ``record``, ``header``, ``event`` or ``command`` that of another schema.
+Convert: TypeAlias = Callable[[str, Json], Json]
+"""Returns the tree of a ``record``, ``header``, ``event`` or ``command`` in another schema.
 
-    It may change the tree it is given. A snapshot and a list of events are handed over part by
-    part.
-    """
-
-    def __call__(self, kind: str, tree: Json, /) -> Json:
-        """Return the tree in the other schema."""
-        ...
+It may change the tree it is given. A snapshot and a list of events are handed over part by part.
+"""
 
 
 @final

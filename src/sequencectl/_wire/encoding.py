@@ -22,48 +22,32 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import lru_cache
 from json.encoder import encode_basestring
-from types import NoneType, UnionType
-from typing import Any, Final, TypeAlias, get_args, get_origin
+from types import NoneType
+from typing import Any, Final, TypeAlias, TypeVar, get_args
 
 import attrs
 from cattrs import Converter
 
-from sequencectl._wire.grammar import ForgottenSequence
+from sequencectl._scalars import alternatives
+from sequencectl._wire import grammar
 from sequencectl.events import Subject, TaskTriggered
 from sequencectl.payload import FrozenJson, FrozenMap
-from sequencectl.sequence import EndedSequence, LiveSequence
 from sequencectl.shipyard.definitions import SequenceDefinition
 
-TYPE: Final = "type"
-"""The key of a tag."""
-
-SELECTOR: Final = tuple[tuple[str, str], ...]
-"""The type of a selector, which is written as an object."""
-
+T = TypeVar("T")
 Write: TypeAlias = Callable[[Any], str]
 
-_TAGS: Final = {LiveSequence: "live", EndedSequence: "ended", ForgottenSequence: "forgotten"}
 _MICROSECOND: Final = timedelta(microseconds=1)
 _DIGITS: Final = 10**21  # from here on ECMAScript, too, writes integral numbers with an exponent
 _OFTEN: Final = frozenset({Subject, SequenceDefinition, TaskTriggered})
-_KEPT: Final = 256  # so many texts of each of them
-_LONGEST: Final = 4_096  # of so many characters at most
+KEPT: Final = 256  # so many texts of each of them
+LONGEST: Final = 4_096  # of so many characters at most
 
 
 def writer_of(kind: Any) -> Write:
     """Return what writes values of type `kind` as canonical JSON text."""
     write: Write = _CONVERTER.get_unstructure_hook(kind)
     return write
-
-
-def is_tagged(kind: Any) -> bool:
-    """Whether a type is a union of classes, whose members are told apart by a tag."""
-    return isinstance(kind, UnionType) and all(attrs.has(member) for member in get_args(kind))
-
-
-def tag(cls: type) -> str:
-    """Return what a class is called where several may stand."""
-    return _TAGS.get(cls, cls.__name__)
 
 
 def instant_text(instant: datetime) -> str:
@@ -76,7 +60,7 @@ def instant_text(instant: datetime) -> str:
 # ---------------------------------------------------------------- single values
 
 
-@lru_cache(maxsize=_KEPT)  # most instants of a decision are one; equal ones have one text
+@lru_cache(maxsize=KEPT)  # most instants of a decision are one; equal ones have one text
 def _instant(instant: datetime) -> str:
     return f'"{instant_text(instant)}"'
 
@@ -100,6 +84,10 @@ def _array(texts: Iterable[str]) -> str:
 def _object(texts: Mapping[str, str]) -> str:
     parts = [f"{encode_basestring(key)}:{texts[key]}" for key in sorted(texts)]
     return f"{{{','.join(parts)}}}"
+
+
+def _selector(pairs: Iterable[tuple[str, str]]) -> str:
+    return _object({key: encode_basestring(wanted) for key, wanted in pairs})
 
 
 def _sources(sources: frozenset[str]) -> str:
@@ -133,26 +121,34 @@ def _number(value: float) -> float:
 # ---------------------------------------------------------------- writers made from types
 
 
-def _kept(write: Write) -> Write:
-    """Return a writer that keeps what it wrote, for the very objects it wrote it for.
+def kept(
+    make: Callable[[Any], T], key_of: Callable[[Any], object], size_of: Callable[[Any, T], int]
+) -> Callable[..., T]:
+    """Return a function that keeps what `make` made, and returns it again for the same key.
 
-    It holds on to these objects, so that an id cannot come to stand for another one. When it is
-    full it begins anew, and what is long is not kept: all of them hold a few megabytes at most.
+    It holds on to what it was given as well, so that an id stays that of the same object. Nothing
+    larger than `LONGEST` is kept, and all is let go when there is more than `KEPT`: that is a few
+    megabytes at most.
     """
-    texts: dict[int, tuple[object, str]] = {}
+    found: dict[object, tuple[object, T]] = {}
 
-    def kept(value: object) -> str:
-        found = texts.get(id(value))
-        if found is not None:
-            return found[1]
-        text = write(value)
-        if len(text) <= _LONGEST:
-            if len(texts) >= _KEPT:
-                texts.clear()
-            texts[id(value)] = value, text
-        return text
+    def keeping(given: object, _kind: object = None) -> T:
+        key = key_of(given)
+        known = found.get(key)
+        if known is not None:
+            return known[1]
+        made = make(given)
+        if size_of(key, made) <= LONGEST:
+            if len(found) >= KEPT:
+                found.clear()
+            found[key] = given, made
+        return made
 
-    return kept
+    return keeping
+
+
+def _kept(write: Write) -> Write:
+    return kept(write, id, lambda _id, text: len(text))
 
 
 def _object_writer(cls: type[attrs.AttrsInstance], converter: Converter, called: str = "") -> Write:
@@ -160,13 +156,14 @@ def _object_writer(cls: type[attrs.AttrsInstance], converter: Converter, called:
 
     It is made as a function of one template, as attrs and cattrs make theirs.
     """
-    parts = {TYPE: f'"{called}"'} if called else {}
+    parts = {grammar.TYPE: f'"{called}"'} if called else {}
     scope: dict[str, Any] = {}
-    for field in attrs.fields(attrs.resolve_types(cls)):
-        name = field.name
-        scope[f"write_{name}"] = converter.get_unstructure_hook(field.type)
-        may_be_null = NoneType in get_args(field.type)
-        unless = f'"null" if value.{name} is None else ' if may_be_null else ""
+    for name, kind in grammar.fields_of(cls).items():
+        members = [member for member in alternatives(kind) if member is not NoneType]
+        scope[f"write_{name}"] = converter.get_unstructure_hook(
+            members[0] if len(members) == 1 else kind
+        )
+        unless = f'"null" if value.{name} is None else ' if NoneType in alternatives(kind) else ""
         parts[name] = f"{{{unless}write_{name}(value.{name})}}"
     template = ",".join(f'"{key}":{parts[key]}' for key in sorted(parts))
     exec(f"def write(value):\n    return f'{{{{{template}}}}}'", scope)  # noqa: S102 - of names alone
@@ -179,21 +176,20 @@ def _class_writer(cls: type[attrs.AttrsInstance], converter: Converter) -> Write
     return _kept(write) if cls in _OFTEN else write
 
 
-def _composed_writer(kind: Any, converter: Converter) -> Write:
-    """Return the writer of a union, a mapping by texts, or a tuple with entries of one type."""
-    members = [member for member in get_args(kind) if member is not NoneType]
-    if is_tagged(kind):
-        writers = {member: _object_writer(member, converter, tag(member)) for member in members}
-        return lambda value: writers[type(value)](value)
-    if kind == SELECTOR:
-        return lambda pairs: _object({key: encode_basestring(wanted) for key, wanted in pairs})
-    if isinstance(kind, UnionType) and len(members) > 1:
-        return converter.unstructure  # by the class of the value
-    if get_origin(kind) is Mapping:
-        write = converter.get_unstructure_hook(members[1])
-        return lambda parts: _object({key: write(part) for key, part in parts.items()})
-    write = converter.get_unstructure_hook(members[0])
-    return write if isinstance(kind, UnionType) else lambda parts: _array(map(write, parts))
+def _tagged_writer(kind: Any, converter: Converter) -> Write:
+    members = alternatives(kind)
+    writers = {member: _object_writer(member, converter, grammar.tag(member)) for member in members}
+    return lambda value: writers[type(value)](value)
+
+
+def _array_writer(kind: Any, converter: Converter) -> Write:
+    write = converter.get_unstructure_hook(get_args(kind)[0])
+    return lambda parts: _array(map(write, parts))
+
+
+def _mapping_writer(kind: Any, converter: Converter) -> Write:
+    write = converter.get_unstructure_hook(get_args(kind)[1])
+    return lambda parts: _object({key: write(part) for key, part in parts.items()})
 
 
 def _configured() -> Converter:
@@ -207,7 +203,10 @@ def _configured() -> Converter:
     converter.register_unstructure_hook(frozenset, _sources)
     converter.register_unstructure_hook(FrozenMap, _kept(_payload))
     converter.register_unstructure_hook_factory(attrs.has, _class_writer)
-    converter.register_unstructure_hook_factory(lambda kind: get_args(kind) != (), _composed_writer)
+    converter.register_unstructure_hook_factory(grammar.made_with(tuple), _array_writer)
+    converter.register_unstructure_hook_func(grammar.is_selector, _selector)
+    converter.register_unstructure_hook_factory(grammar.made_with(Mapping), _mapping_writer)
+    converter.register_unstructure_hook_factory(grammar.is_tagged, _tagged_writer)
     return converter
 
 

@@ -1,33 +1,29 @@
-"""What a store keeps of a project, and what must hold in it and between its parts.
+"""What is stored, as JSON: the documents, their parts, and what must hold in and between them.
 
-Types say what a field may hold; a `Fault` says what cannot be although every field is well. It
-finds what would make the fold, an index or a decision stumble later. A state in the middle of a
-decision is as good as one between two, since an event store may take its snapshot there.
+The classes themselves are the grammar. The type of a field says which JSON types it may have, and
+the rule that the type carries (`_scalars`) says what a text or a number in it must obey. Writers
+(`encoding`) and readers (`decoding`) are made from this, by the same tests of types.
+
+A `Fault` is something that cannot be although every field is well. It would make the fold, an index
+or a decision stumble later. A state in the middle of a decision has no faults either, since an
+event store may take its snapshot there.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
-from types import UnionType
-from typing import Any, Final, NamedTuple, TypeAlias, final, get_args
+from datetime import datetime, timedelta
+from enum import Enum
+from types import NoneType
+from typing import Any, Final, NamedTuple, TypeAlias, final, get_args, get_origin
 
 import attrs
 
-from sequencectl.events import (
-    ContextPaused,
-    ContextResumed,
-    Event,
-    SequenceAbortRequested,
-    SequencesForgotten,
-    SequenceStarted,
-    SequenceTriggered,
-    StageFrozen,
-    StageUnfrozen,
-    Subject,
-    TaskTriggered,
-)
+import sequencectl.events as e
+from sequencectl._scalars import Id, Name, alternatives, rule_of
+from sequencectl.commands import Command
+from sequencectl.events import Event, Subject
+from sequencectl.payload import FrozenMap
 from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
 from sequencectl.state import ContextRecord, Freeze, Ledger, Remembered
 
@@ -37,10 +33,10 @@ from sequencectl.state import ContextRecord, Freeze, Ledger, Remembered
 class Header:
     """Everything of a project that belongs to no single sequence; it stays small (R33)."""
 
-    project: str
+    project: Id
     ledger: Ledger
-    contexts: Mapping[str, ContextRecord]
-    freezes: Mapping[str, Freeze]
+    contexts: Mapping[Id, ContextRecord]
+    freezes: Mapping[Name, Freeze]
 
 
 @final
@@ -48,7 +44,7 @@ class Header:
 class ForgottenSequence:
     """The id of a sequence that was forgotten, and what is remembered of it (R8, R33)."""
 
-    sequence_id: str
+    sequence_id: Id
     remembered: Remembered
 
 
@@ -65,6 +61,82 @@ class Snapshot:
     records: tuple[StoredRecord, ...]
 
 
+DOCUMENTS: Final[Mapping[str, Any]] = {
+    "record": StoredRecord,
+    "header": Header,
+    "project": Snapshot,
+    "event": Event,
+    "events": tuple[Event, ...],
+    "command": Command,
+}
+"""The type of what a document of each kind holds."""
+
+
+# ---------------------------------------------------------------- types
+
+TYPE: Final = "type"
+"""The key of a tag, which says which of several classes an object is."""
+
+SELECTOR: Final = tuple[tuple[str, str], ...]
+"""The type of a selector, which is an object as in the shipyard."""
+
+_TAGS: Final = {LiveSequence: "live", EndedSequence: "ended", ForgottenSequence: "forgotten"}
+_JSON_TYPES: Final[Mapping[Any, type]] = {
+    **{kind: kind for kind in (NoneType, bool, int, str)},
+    timedelta: int,
+    datetime: str,
+    FrozenMap: dict,
+    SELECTOR: dict,
+}
+
+
+def tag(cls: type) -> str:
+    """Return what a class is called where several may stand."""
+    return _TAGS.get(cls, cls.__name__)
+
+
+def fields_of(cls: type[attrs.AttrsInstance]) -> dict[str, Any]:
+    """Return the types of the fields of a class by name; these names are the keys of its object."""
+    return {field.name: field.type for field in attrs.fields(attrs.resolve_types(cls))}
+
+
+def made_with(origin: object) -> Callable[[Any], bool]:
+    """Return what says of a type whether it is a tuple, a mapping, or whatever else `origin` is."""
+    return lambda kind: get_origin(kind) is origin
+
+
+def is_enum(kind: Any) -> bool:
+    """Return True for an enum, whose members are texts."""
+    return isinstance(kind, type) and issubclass(kind, Enum)
+
+
+def is_selector(kind: Any) -> bool:
+    """Return True for `SELECTOR`, which is a tuple as well."""
+    return bool(kind == SELECTOR)
+
+
+def is_union(kind: Any) -> bool:
+    """Return True where values of several types may stand."""
+    return len(alternatives(kind)) > 1
+
+
+def is_tagged(kind: Any) -> bool:
+    """Return True for a union of classes, whose members are told apart by a tag."""
+    return is_union(kind) and all(map(attrs.has, alternatives(kind)))
+
+
+def json_type(kind: Any) -> type:
+    """Return the type of the tree that values of a type have; the type must be no union."""
+    if is_enum(kind):
+        return str
+    rule, made_with = rule_of(kind), get_origin(kind)
+    made = list if made_with in {tuple, frozenset} else dict
+    return _JSON_TYPES.get(kind, made) if rule is None else rule.kind
+
+
+# ---------------------------------------------------------------- one value
+
+
 class Fault(NamedTuple):
     """Something that cannot be: where, what is there, and what would have to be."""
 
@@ -76,64 +148,13 @@ class Fault(NamedTuple):
 _Faults: TypeAlias = Iterator[Fault]
 
 
-# ---------------------------------------------------------------- one field
-
-
-class Rule(NamedTuple):
-    """What every text and number in a field must obey."""
-
-    fits: Callable[[Any], object]
-    problem: str
-
-
-def _is_printable(longest: int, text: str) -> bool:
-    return len(text) <= longest and text.isprintable()
-
-
-ID: Final = Rule(
-    re.compile(r"[ -~]{1,200}").fullmatch, "must be 1 to 200 printable ASCII characters"
-)
-_NAME: Final = Rule(
-    re.compile(r"[A-Za-z0-9_-]{1,63}").fullmatch, "must be 1 to 63 letters, digits, '-' or '_'"
-)
-_TEXT: Final = Rule(partial(_is_printable, 200), "must be at most 200 printable characters")
-_REASON: Final = Rule(partial(_is_printable, 1_000), "must be at most 1000 printable characters")
-_LANE: Final = Rule(partial(_is_printable, 264), "must be at most 264 printable characters")
-_COUNT: Final = Rule(
-    lambda number: 0 <= number < 2**63, "must not be negative, nor have more than 63 bits"
-)
-_PRIORITY: Final = Rule(lambda number: abs(number) <= 1_000_000, "must be from -1000000 to 1000000")
-_RULES: Final[Mapping[str, Rule]] = {
-    **dict.fromkeys(("project", "context", "contexts", "sequence_id", "sequence_ids"), ID),
-    **dict.fromkeys(("parent", "superseded_by", "released", "task_id", "abandoned_task"), ID),
-    **dict.fromkeys(("source", "reacted", "report_id", "report_ids"), ID),
-    **dict.fromkeys(("request_id", "request_ids"), ID),
-    **dict.fromkeys(("stage", "freezes", "sequence", "task", "name"), _NAME),
-    **dict.fromkeys(("service", "actor", "revision"), _TEXT),
-    "reason": _REASON,
-    "lane": _LANE,
-    **dict.fromkeys(("serial", "accepted_serial", "place", "number", "index", "depth"), _COUNT),
-    **dict.fromkeys(("starts", "finishes", "requests_remembered", "limit"), _COUNT),
-    "priority": _PRIORITY,
-}
-
-
-def rule_of(field: attrs.Attribute[Any]) -> Rule | None:
-    """Return what every text and number in a field must obey, by the field's name."""
-    kind: Any = field.type
-    members = get_args(kind) if isinstance(kind, UnionType) else (kind,)
-    return None if any(map(attrs.has, members)) else _RULES.get(field.name)
-
-
-# ---------------------------------------------------------------- one value
-
 _OF_A_SEQUENCE: Final = ("context", "stage", "sequence", "sequence_id")
 _PARTS: Final[Mapping[type, tuple[str, ...]]] = {
-    ContextPaused: ("context",),
-    ContextResumed: ("context",),
-    StageFrozen: ("stage",),
-    StageUnfrozen: ("stage",),
-    SequencesForgotten: (),
+    e.ContextPaused: ("context",),
+    e.ContextResumed: ("context",),
+    e.StageFrozen: ("stage",),
+    e.StageUnfrozen: ("stage",),
+    e.SequencesForgotten: (),
 }
 
 
@@ -164,13 +185,13 @@ def _of_event(event: Event) -> _Faults:
         yield Fault("serial", event.serial, "must be at least 1")
     yield from _of_subject(event.subject, _PARTS.get(type(event), _OF_A_SEQUENCE))
     match event:
-        case SequenceTriggered():
+        case e.SequenceTriggered():
             yield from _of_numbers(event.place, event.serial, event.serial)
             yield from _of_lane(event.lane, event.subject)
             yield from _of_limit("", event.timeout, event.deadline)
-        case SequenceStarted() | SequenceAbortRequested():
+        case e.SequenceStarted() | e.SequenceAbortRequested():
             yield from _of_limit("", event.timeout, event.deadline)
-        case TaskTriggered():
+        case e.TaskTriggered():
             if isinstance(event.expects, int) and event.expects < 1:
                 yield Fault("expects", event.expects, "must be at least 1")
             yield from _of_limit("reaction_", event.reaction_timeout, event.reaction_deadline)

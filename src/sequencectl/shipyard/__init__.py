@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
 
 import attrs
 
+from sequencectl._scalars import TEXT
 from sequencectl.errors import DefinitionError, PolicyError
 from sequencectl.payload import step
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
@@ -90,8 +91,8 @@ class FollowUp:
 
 
 def _check_title(_shipyard: object, _field: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, str) or len(value) > 200 or not value.isprintable():
-        raise DefinitionError("metadata.name", value, "must be at most 200 printable characters")
+    if not TEXT.permits(value):
+        raise DefinitionError("metadata.name", value, TEXT.problem)
 
 
 @final

@@ -14,35 +14,16 @@ from typing import Any, Final, final
 
 import attrs
 
+from sequencectl._scalars import ID, ID_WORDS, NAME_PATTERN, Id, Name, Priority, checked
 from sequencectl.durations import parse_duration
-from sequencectl.errors import DefinitionError, DurationError, PayloadError
+from sequencectl.errors import DefinitionError, DurationError, PayloadError, required
 from sequencectl.outcomes import Result
 from sequencectl.payload import EMPTY, FrozenMap, freeze, step
 from sequencectl.policies import LONGEST_TIMEOUT, SequenceTimeouts, TaskTimeouts
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
-_SOURCE: Final = re.compile(r"[ -~]{1,200}")
-_SELECTOR_KEY: Final = re.compile(r"([A-Za-z0-9_-]{1,63}\.)?result")
-_PRIORITY_LIMIT: Final = 1_000_000
+_SELECTOR_KEY: Final = re.compile(rf"({NAME_PATTERN}\.)?result")
 _RESULTS: Final = {"pass": "pass", "warning": "warning", "fail": "fail", "failed": "fail"}
-
-
-def _check_name(_definition: object, field: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise DefinitionError(field.name, value, "must be 1 to 63 letters, digits, '-' or '_'")
-
-
-def _check_priority(_definition: object, field: attrs.Attribute[Any], value: object) -> None:
-    if value is not None and (type(value) is not int or abs(value) > _PRIORITY_LIMIT):
-        permitted = f"must be an int from -{_PRIORITY_LIMIT} to {_PRIORITY_LIMIT}"
-        raise DefinitionError(field.name, value, permitted)
-
-
-def _check_kind(
-    _definition: object, field: attrs.Attribute[Any], value: object, *, kind: type
-) -> None:
-    if not isinstance(value, kind):
-        raise DefinitionError(field.name, value, f"must be a {kind.__name__}")
+_checked = checked(DefinitionError)
 
 
 def check_each(
@@ -105,8 +86,8 @@ def _read_expects(value: int | Collection[str] | None) -> int | frozenset[str] |
         permitted = "must be an int of at least 1, or a list of the sources that must finish"
         raise DefinitionError("expects", value, permitted)
     for index, source in enumerate(value):
-        if not isinstance(source, str) or not _SOURCE.fullmatch(source):
-            problem = "must be a source: 1 to 200 printable ASCII characters"
+        if not ID.permits(source):
+            problem = f"must be a source: {ID_WORDS}"
             raise DefinitionError(f"expects[{index}]", source, problem)
     if len(set(value)) < len(value):
         raise DefinitionError("expects", value, "must not name a source twice")
@@ -132,7 +113,7 @@ def _read_match(
 
 
 @final
-@attrs.frozen
+@attrs.frozen(field_transformer=_checked)
 class TaskDefinition:
     """One task of a sequence (R10, R11, R14).
 
@@ -141,7 +122,7 @@ class TaskDefinition:
     the policy. `expects` says when it is over: when that many sources, or these, have finished.
     """
 
-    name: str = attrs.field(validator=_check_name)
+    name: Name
     triggered_after: timedelta = attrs.field(
         default=timedelta(0), kw_only=True, converter=_read_delay
     )
@@ -149,15 +130,15 @@ class TaskDefinition:
     timeouts: TaskTimeouts | None = attrs.field(
         default=None,
         kw_only=True,
-        validator=attrs.validators.optional(partial(_check_kind, kind=TaskTimeouts)),
+        validator=attrs.validators.optional(required(TaskTimeouts, DefinitionError)),
     )
-    expects: int | frozenset[str] | None = attrs.field(
+    expects: int | frozenset[Id] | None = attrs.field(
         default=None, kw_only=True, converter=_read_expects
     )
 
 
 @final
-@attrs.frozen
+@attrs.frozen(field_transformer=_checked)
 class TriggeredOn:
     """The end of another sequence that triggers this one: ``<stage>.<sequence>.finished`` (R15).
 
@@ -165,8 +146,8 @@ class TriggeredOn:
     all of them at once. A mapping is accepted; ``failed`` is read as ``fail``.
     """
 
-    stage: str = attrs.field(validator=_check_name)
-    sequence: str = attrs.field(validator=_check_name)
+    stage: Name
+    sequence: Name
     match: tuple[tuple[str, str], ...] = attrs.field(default=(), converter=_read_match)
 
     def matches(self, result: Result, task_results: Mapping[str, Result]) -> bool:
@@ -186,7 +167,7 @@ class TriggeredOn:
 
 
 @final
-@attrs.frozen
+@attrs.frozen(field_transformer=_checked)
 class SequenceDefinition:
     """One sequence of a stage: its tasks in their order, and what triggers it (R9, R15, R17).
 
@@ -194,7 +175,7 @@ class SequenceDefinition:
     follow-up the priority of what triggered it (R2).
     """
 
-    name: str = attrs.field(validator=_check_name)
+    name: Name
     tasks: tuple[TaskDefinition, ...] = attrs.field(
         validator=partial(check_each, kind=TaskDefinition, where="tasks", least=1)
     )
@@ -203,20 +184,20 @@ class SequenceDefinition:
         kw_only=True,
         validator=partial(check_each, kind=TriggeredOn, where="triggeredOn"),
     )
-    priority: int | None = attrs.field(default=None, kw_only=True, validator=_check_priority)
+    priority: Priority | None = attrs.field(default=None, kw_only=True)
     timeouts: SequenceTimeouts = attrs.field(
         default=SequenceTimeouts(),
         kw_only=True,
-        validator=partial(_check_kind, kind=SequenceTimeouts),
+        validator=required(SequenceTimeouts, DefinitionError),
     )
 
 
 @final
-@attrs.frozen
+@attrs.frozen(field_transformer=_checked)
 class StageDefinition:
     """One stage: its sequences, of which there may be none."""
 
-    name: str = attrs.field(validator=_check_name)
+    name: Name
     sequences: tuple[SequenceDefinition, ...] = attrs.field(
         default=(),
         validator=partial(check_each, kind=SequenceDefinition, where="sequences", is_named=True),

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
+from sequencectl._scalars import NAME_PATTERN
 from sequencectl.errors import DefinitionError, PolicyError
 from sequencectl.payload import step
 from sequencectl.policies import SequenceTimeouts, TaskTimeouts
@@ -23,7 +24,7 @@ from sequencectl.shipyard.definitions import (
 )
 
 _VERSION: Final = re.compile(r"spec\.keptn\.sh/0\.2\.[0-9]{1,9}")
-_EVENT: Final = re.compile(r"([A-Za-z0-9_-]{1,63})\.([A-Za-z0-9_-]{1,63})\.finished")
+_EVENT: Final = re.compile(rf"({NAME_PATTERN})\.({NAME_PATTERN})\.finished")
 _TimeoutsT = TypeVar("_TimeoutsT", TaskTimeouts, SequenceTimeouts)
 
 
