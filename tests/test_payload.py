@@ -23,7 +23,7 @@ from sequencectl.payload import (
     FrozenMap,
     freeze,
     merge,
-    step,
+    path_to,
     thaw,
     with_scalars,
     without,
@@ -589,7 +589,7 @@ def test_what_is_not_merged_is_shared(key: str, data: dict[str, Any]) -> None:
 )
 def test_paths_are_unambiguous(where: str, key: object, path: str) -> None:
     """A key that could be read in another way is quoted; a long one is cut."""
-    actual = step(where, key)
+    actual = path_to(where, key)
 
     assert path == actual
 

@@ -1,13 +1,13 @@
-"""Commands and events as the CloudEvents of Keptn, plain mappings in and out.
+"""Translate CloudEvents of Keptn into commands, and events into CloudEvents.
 
-`from_cloudevent` reads what arrives on a bus: triggers of sequences and the reports of executors.
-`to_cloudevent` writes what is published: one event gives one CloudEvent, or none where Keptn has no
-form for it. `refusal` writes the answer to a trigger that was refused. The types are
+A CloudEvent is a plain mapping here. `from_cloudevent` reads triggers of sequences and the reports
+of executors. `to_cloudevent` writes one CloudEvent for an event, or none where Keptn has no form
+for it. `refusal` writes the answer to a trigger that was refused. The types are
 ``sh.keptn.event.<stage>.<sequence>.<word>`` for a sequence and ``sh.keptn.event.<task>.<word>`` for
-a task; names have no dots, so that the number of parts tells the two apart.
+a task; names have no dots, so the number of parts tells the two apart.
 
-What a host reads back of its own stream is harmless: a follow-up's trigger is a duplicate (R8), and
-the finish of a task that ran out of time is late (R13).
+A host may read its own stream back: the trigger of a follow-up is a duplicate then (R8), and the
+finish of a task that ran out of time is late (R13).
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from sequencectl.payload import FrozenJson, FrozenMap, freeze, thaw, without
 from sequencectl.sequence import Phase
 
 CONVERSATIONS: Final = frozenset({"get-sli", "problem", "webhook"})
-"""What Keptn's services talk about among themselves, in events that look like those of tasks."""
+"""Names in events between Keptn's services that look like the names of tasks."""
 
 SPEC_VERSION: Final = "0.2.4"
-"""The version of Keptn's specification that is written."""
+"""The version of Keptn's specification that CloudEvents are written in."""
 
 _TYPE: Final = re.compile(r"sh\.keptn\.event\.(?:([^.]*)\.)?([^.]*)\.(triggered|started|finished)")
 _RESULTS: Final[Mapping[object, Result]] = {result.value: result for result in Result}
@@ -63,7 +63,7 @@ _STATE_WORDS: Final[Mapping[Phase, str]] = {
 
 
 def state_word(phase: Phase) -> str:
-    """Return what Keptn calls the state of a sequence in this phase."""
+    """Return Keptn's word for the state of a sequence in this phase."""
     return _STATE_WORDS[phase]
 
 
@@ -77,13 +77,13 @@ def project_of(event: object) -> str | None:
 def from_cloudevent(
     event: Mapping[str, Any], *, conversations: Collection[str] = CONVERSATIONS
 ) -> TriggerSequence | ReportTaskStarted | ReportTaskFinished | None:
-    """Return the command a CloudEvent stands for; None if it is none of ours.
+    """Return the command a CloudEvent stands for; None if it stands for none.
 
-    Ours are the trigger of a sequence and the started and finished of a task. `conversations` are
-    the tasks whose events are not: a shipyard that has a task of such a name leaves it out here.
-    Data that cannot be used does not lose a finish: it counts as errored, without its data, and the
-    message says what is wrong (R33). Whatever else is wrong with an event of ours is an
-    `InvalidValue` whose `where` is the path in the event (``triggeredid``, ``data.service``).
+    It reads the trigger of a sequence and the started and finished of a task, except of the tasks
+    named in `conversations`: pass that without the names that your shipyard has for tasks. A finish
+    whose data cannot be used counts as errored, without the data, and its message says why (R33).
+    Any other mistake in such an event raises `InvalidValue` with the path in the event as `where`
+    (``triggeredid``, ``data.service``).
     """
     if not isinstance(event, Mapping):
         raise InvalidValue("event", event, "must be a CloudEvent (a mapping)")
@@ -93,7 +93,7 @@ def from_cloudevent(
         return None
     stage, name, word = found.groups()
     if (stage is None) is (word == "triggered") or (stage is None and name in conversations):
-        return None  # of sequences the triggers are read, of tasks everything but those
+        return None  # a trigger must be of a sequence, the rest of a task
     if event.get("specversion") != "1.0":
         raise InvalidValue("specversion", event.get("specversion"), "must be '1.0'")
     if event.get("id") is None:
@@ -106,9 +106,9 @@ def from_cloudevent(
 
 
 def to_cloudevent(event: e.Event, *, source: str) -> dict[str, Any] | None:
-    """Return the CloudEvent to publish for an event, as `source`; None if Keptn has no form for it.
+    """Return the CloudEvent to publish for an event; None if Keptn has no form for it.
 
-    The same event gives the same CloudEvent at each emission, its id included.
+    `source` names the publisher. The same event always gives the same CloudEvent, with the same id.
     """
     if not isinstance(event, e.Event):
         raise InvalidValue("event", event, "must be one of the events of sequencectl")
@@ -123,10 +123,10 @@ def to_cloudevent(event: e.Event, *, source: str) -> dict[str, Any] | None:
 def refusal(
     command: TriggerSequence, rejected: Rejected, *, project: str, source: str, now: datetime
 ) -> dict[str, Any]:
-    """Return the finished CloudEvent that tells who triggered a sequence why it does not run (R8).
+    """Return the finished CloudEvent that says why a triggered sequence does not run (R8).
 
-    The same refusal has the same id at any time. Where the sequence's id belongs to another one
-    there is no ``triggeredid``: it would end that one for all who watch it.
+    The same refusal always has the same id. If the sequence's id belongs to another sequence there
+    is no ``triggeredid``, which would end that other one for all who watch it.
     """
     names = (command.context, command.stage, command.sequence, command.service)
     subject = Subject(project, *names, command.sequence_id, command.revision)
@@ -179,7 +179,7 @@ def _report(
 
 
 def _heard(data: FrozenMap) -> dict[str, Any]:
-    """Return what the data of a finish says: its result, status and message, and the rest (R12)."""
+    """Return the result, status, message and remaining data of a finish (R12)."""
     message = data.get("message")
     if message is not None and not isinstance(message, str):
         raise PayloadError("data.message", message, "must be a text")
@@ -198,7 +198,7 @@ def _heard(data: FrozenMap) -> dict[str, Any]:
 
 
 def _given(value: Any) -> Any:
-    """Return a value that may be left out; an empty text is how Go leaves it out."""
+    """Return an optional value; an empty text is None, since Go writes that for none."""
     return None if isinstance(value, str) and not value else value
 
 
@@ -209,10 +209,10 @@ _Form: TypeAlias = tuple[str, str, dict[str, Any], dict[str, str | None]]
 
 
 def _form(event: e.Event) -> _Form | None:
-    """Return the type after its prefix, the id, the data and the extensions of an event's form."""
+    """Return the type without its prefix, the id, the data and the extensions of a CloudEvent."""
     subject = event.subject
     of = f"{subject.stage}.{subject.sequence}"
-    # sequences that are driven one by one number their events from 1 each: the id tells them apart
+    # sequences driven one by one all number their events from 1: their ids tell these apart
     own_id = derived_id(subject.project, event.serial, f"cloudevent of {subject.sequence_id}")
     about: dict[str, str | None] = {"triggeredid": subject.sequence_id}
     match event:
@@ -240,7 +240,7 @@ def _form(event: e.Event) -> _Form | None:
             data = _ended(Result.FAIL, Status.ABORTED, event.message, event.labels)
             return f"{of}.finished", own_id, data, about
         case (
-            # what hosts trigger and executors report is on the bus; the rest has no form in Keptn
+            # triggers and reports are on the bus already; the rest has no form in Keptn
             e.SequenceTriggered() | e.TaskStartReported() | e.TaskFinishReported()
             | e.TaskScheduled() | e.TaskFinished() | e.SequenceDrained()
             | e.SequenceAbortRequested() | e.ContextPaused() | e.ContextResumed()

@@ -17,17 +17,12 @@ from typing import Any, TypeVar, final
 import attrs
 
 from sequencectl._scalars import Id, Limit, Message, Name, Priority, Reason, Text, checked
-from sequencectl.errors import InvalidValue, SequencectlError
+from sequencectl.errors import InvalidValue, SequencectlError, required
 from sequencectl.outcomes import RejectedCode, Result, Status
 from sequencectl.payload import FrozenMap, freeze
 
 _EnumT = TypeVar("_EnumT", bound=Enum)
 _checked = checked(InvalidValue)
-
-
-def _flag(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, bool):
-        raise InvalidValue(attribute.name, value, "must be True or False")
 
 
 def _read(kind: type[_EnumT], where: str, value: object) -> _EnumT:
@@ -151,7 +146,7 @@ class AbortSequence(_Control):
     context: Id | None = None
     sequence_id: Id | None = attrs.field(default=None, kw_only=True)
     stage: Name | None = attrs.field(default=None, kw_only=True)
-    force: bool = attrs.field(default=False, kw_only=True, validator=_flag)
+    force: bool = attrs.field(default=False, kw_only=True, validator=required(bool))
 
     def __attrs_post_init__(self) -> None:
         if (self.context is None) == (self.sequence_id is None):

@@ -1,12 +1,12 @@
-"""Durations in the notation of Go, which Keptn's shipyards use: ``90s``, ``1h30m``, ``1.5h``.
+"""Durations in the notation of Go, as in Keptn's shipyards: ``90s``, ``1h30m``, ``1.5h``.
 
 The grammar is exactly that of Go's ``time.ParseDuration``: an optional sign, then ``0`` alone or
 one or more decimal numbers, each with its unit (``ns``, ``us`` or ``µs``, ``ms``, ``s``, ``m``,
 ``h``), and no spaces. The range is Go's, an int64 of nanoseconds: about 292 years.
 
-A `timedelta` counts microseconds. A text that is finer is rounded to the nearest microsecond, half
-to even, with one exception: what is not zero never becomes zero, so a limit of ``1ns`` is a limit
-of one microsecond. Everything `format_duration` writes is read back exactly.
+A `timedelta` counts microseconds. A finer text is rounded to the nearest microsecond, half to even.
+One exception: no other duration becomes zero, so a limit of ``1ns`` is a limit of one microsecond.
+`parse_duration` reads exactly what `format_duration` writes.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _TERM: Final = re.compile(r"(?!\Z)(?P<whole>[0-9]*)(\.(?P<part>[0-9]*))?(?P<unit
 
 
 def parse_duration(text: str) -> timedelta:
-    """Return the duration that `text` says in Go's notation.
+    """Return the duration that `text` stands for in Go's notation.
 
-    It is exact to the microsecond; finer parts are rounded as the module says. Raises
+    It is exact to the microsecond; finer parts are rounded as described above. Raises
     `DurationError` if `text` is not a string, not in the grammar, or beyond an int64 of
     nanoseconds.
     """

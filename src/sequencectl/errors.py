@@ -50,10 +50,11 @@ def required(
 
     It raises `error`, an `InvalidValue` unless told otherwise.
     """
+    permitted = "True or False" if kind is bool else f"a {kind.__name__}"
 
     def check(_instance: object, field: attrs.Attribute[Any], value: object) -> None:
         if not isinstance(value, kind):
-            raise (error or InvalidValue)(field.name, value, f"must be a {kind.__name__}")
+            raise (error or InvalidValue)(field.name, value, f"must be {permitted}")
 
     return check
 

@@ -1,8 +1,8 @@
 """Frozen JSON: what a task receives and what executors hand back (R14).
 
-Data enters through `freeze`, which checks it and makes it immutable, is combined by `merge`, and
-leaves through `thaw` as plain dicts and lists. Objects become `FrozenMap`, arrays become tuples;
-texts, numbers, booleans and null stay what they are.
+`freeze` checks data and makes it immutable, `merge` combines two maps, and `thaw` returns plain
+dicts and lists. Objects become `FrozenMap`, arrays become tuples; texts, numbers, booleans and null
+stay what they are.
 
 Values are compared as JSON: the order of keys does not matter, ``1`` equals ``1.0``, and ``true``
 is no number. A `FrozenMap` equals only another `FrozenMap`.
@@ -20,10 +20,10 @@ from sequencectl._scalars import NAME
 from sequencectl.errors import PayloadError, shown
 
 HARD_DEPTH: Final = 200
-"""No payload nests deeper, whatever the configuration: no recursion here can run out of stack."""
+"""No payload nests deeper, whatever the configuration, so that no recursion runs out of stack."""
 
 HARD_VALUES: Final = 1_000_000
-"""No payload holds more values: a few shared lists could otherwise stand for endless data."""
+"""No payload holds more values; otherwise a few shared lists could stand for endless data."""
 
 _INT_LIMIT: Final = 10**4300  # Python neither prints nor reads longer ones
 _ARRAYS: Final = (list, tuple)
@@ -38,9 +38,8 @@ _Trail: TypeAlias = "tuple[_Trail, object] | None"
 class FrozenMap(Mapping[str, FrozenJson]):
     """An immutable JSON object: ordered as it was given, hashable, compared by value.
 
-    `size` is the number of bytes of its compact JSON
-    text in UTF-8, and `depth` the number of levels of maps and arrays, 1 for a map of scalars. They
-    and the hash are computed when first asked for, then kept.
+    `size` is the number of bytes of its compact JSON text in UTF-8, and `depth` the number of
+    levels of maps and arrays, 1 for a map of scalars. They and the hash are computed at first use.
     """
 
     __slots__ = ("_hash", "_items", "_measured")
@@ -109,7 +108,7 @@ class FrozenMap(Mapping[str, FrozenJson]):
 
 
 def freeze(value: Mapping[str, object] | None, *, where: str = "data") -> FrozenMap:
-    """Return the JSON object `value` as an immutable value; None stands for an empty one.
+    """Return the JSON object `value` as an immutable map; None gives an empty one.
 
     Any mapping, list or tuple is accepted, and subclasses of the scalars are reduced to the plain
     type. A `FrozenMap` is returned as it is. Raises `PayloadError` with a path that begins with
@@ -156,18 +155,18 @@ def merge(base: FrozenMap, later: FrozenMap) -> FrozenMap:
 
 
 def without(base: FrozenMap, keys: Collection[str]) -> FrozenMap:
-    """Return `base` without what has one of these keys."""
+    """Return `base` without these keys."""
     items = {key: value for key, value in base._items.items() if key not in keys}
     return _of(items) if items else EMPTY
 
 
 def with_scalars(base: FrozenMap, scalars: Mapping[str, str | None]) -> FrozenMap:
-    """Return `base` with these texts and nulls in place of whatever has their keys; unchecked."""
+    """Return `base` with these texts and nulls under their keys; they are not checked."""
     return _of({**base._items, **scalars})
 
 
-def step(where: str, key: object) -> str:
-    """Return the path of `key`, or of the entry with this index, below the path `where`."""
+def path_to(where: str, key: object) -> str:
+    """Return the path to `key`, a key or an index, below the path `where`."""
     if isinstance(key, str) and NAME.fits(key):
         return f"{where}.{key}" if where else key
     return f"{where}[{shown(key)}]"
@@ -195,7 +194,7 @@ class _Freezer:
     def _value(self, value: object, trail: _Trail, depth: int) -> FrozenJson:
         if value is None or value is True or value is False:
             return value
-        if type(value) is dict:  # what takes a reader of JSON least goes first
+        if type(value) is dict:  # the most frequent types go first
             return self.mapping(value, trail, depth + 1)
         if type(value) is str and value.isascii():
             return value
@@ -242,11 +241,11 @@ class _Freezer:
         while trail is not None:
             trail, key = trail
             keys.append(key)
-        return PayloadError(reduce(step, reversed(keys), self._where), value, problem)
+        return PayloadError(reduce(path_to, reversed(keys), self._where), value, problem)
 
 
 def _of(items: dict[str, FrozenJson]) -> FrozenMap:
-    """Return the map that owns `items`, which nobody else may keep."""
+    """Return a map that owns `items`; the caller must not keep them."""
     new = object.__new__(FrozenMap)
     _set_items(new, items)
     _set_measured(new, None)
@@ -254,7 +253,7 @@ def _of(items: dict[str, FrozenJson]) -> FrozenMap:
     return new
 
 
-# a third faster than to look the slots up by name each time
+# a third faster than looking the slots up by name each time
 _set_items: Final = FrozenMap.__dict__["_items"].__set__
 _set_measured: Final = FrozenMap.__dict__["_measured"].__set__
 _set_hash: Final = FrozenMap.__dict__["_hash"].__set__
@@ -274,7 +273,7 @@ def _is_same(one: FrozenJson, other: FrozenJson) -> bool:
 
 
 def _measure(value: FrozenJson) -> tuple[int, int]:
-    """Return the bytes of its JSON text and its levels; a map keeps them."""
+    """Return the bytes of the JSON text of a value, and its levels; a map keeps them."""
     if type(value) is str:
         return len(encode_basestring(value).encode()), 0
     if type(value) is FrozenMap:

@@ -1,20 +1,20 @@
-"""Bytes in, values out; values in, bytes out: how what a project keeps, says and is told is stored.
+"""Encode and decode everything a store keeps: states, records, events, commands.
 
 Import it explicitly: ``from sequencectl import serialization``. The core does not need it.
 
-A store that keeps a row for each sequence writes `dump_header` and, row by row, `dump_changes`, and
-reads them back with `load_header`, `load_record` and `restore_project`. One that keeps a project as
-a whole uses `dump_project` and `load_project`. Outboxes and event stores use `dump_event`, hosts
-that queue commands `dump_command`.
+A store with a row for each sequence writes `dump_header` and the rows of `dump_changes`; it reads
+them with `load_header`, `load_record` and `restore_project`. A store that keeps a project as one
+value uses `dump_project` and `load_project`. Outboxes and event stores use `dump_event`, hosts that
+queue commands `dump_command`.
 
 * ``load_x(dump_x(value)) == value``, and equal values give equal bytes, in every process.
-* Every ``load_`` raises `DecodeError` whatever the bytes, and nothing else; `SchemaTooNew`, a kind
-  of it, for what a newer version wrote: leave that untouched.
-* Every ``dump_`` takes `schema`: during a rolling upgrade let all writers write the schema that the
-  oldest running reader understands.
-* Every ``load_`` takes `limit`, the number of bytes beyond which it does not begin to read.
+* No bytes make a ``load_`` raise anything but `DecodeError`. Its kind `SchemaTooNew` means that a
+  newer version wrote them: leave them untouched.
+* Every ``dump_`` takes `schema`. During a rolling upgrade, pass the newest schema that the oldest
+  running reader understands.
+* Every ``load_`` takes `limit`; it refuses more bytes than that unread.
 
-``docs/wire.md`` shows what the records look like.
+``docs/wire.md`` has the grammar of what is written.
 """
 
 from __future__ import annotations
@@ -70,14 +70,14 @@ __all__ = [
 ]
 
 LIMIT: Final = 16 * 2**20
-"""How many bytes one record, event or command may have unless told otherwise: 16 MiB."""
+"""How many bytes one record, event or command may have by default: 16 MiB."""
 
 LIMIT_OF_MANY: Final = 2**30
-"""How many bytes a header, a project or a list of events may have unless told otherwise: 1 GiB."""
+"""How many bytes a header, a project or a list of events may have by default: 1 GiB."""
 
 
 class Change(NamedTuple):
-    """What to do with the row of a sequence: replace it by `data`, or delete it if that is None."""
+    """A write to the row of a sequence: replace it by `data`, or delete it if `data` is None."""
 
     sequence_id: str
     data: bytes | None
@@ -87,7 +87,7 @@ class Change(NamedTuple):
 
 
 def dump_record(record: StoredRecord, *, schema: int = SCHEMA) -> bytes:
-    """Return the bytes of one row: a sequence, or what is remembered of a forgotten one."""
+    """Return the bytes of one row: a sequence, or the memory of a forgotten one."""
     _check_type("record", record, StoredRecord)
     return _dump("record", record, schema)
 
@@ -98,10 +98,10 @@ def load_record(data: Bytes, *, limit: int = LIMIT) -> StoredRecord:
 
 
 def dump_changes(decision: Decision, *, schema: int = SCHEMA) -> tuple[Change, ...]:
-    """Return what a decision does to the rows of a project, each row once.
+    """Return the writes of a decision to the rows of a project, one for each row it touches.
 
-    A forgotten sequence is no deletion: its row becomes that of a `ForgottenSequence` until its id
-    is released.
+    The row of a forgotten sequence is not deleted. It becomes a `ForgottenSequence` until the id is
+    released.
     """
     touched: dict[str, None] = {}
     for event in decision.events:
@@ -118,8 +118,7 @@ def dump_changes(decision: Decision, *, schema: int = SCHEMA) -> tuple[Change, .
 
 
 def dump_header(state: ProjectState, *, schema: int = SCHEMA) -> bytes:
-    """Return the bytes of everything of a project that is in no row; write it at each commit."""
-    _check_type("state", state, ProjectState)
+    """Return the bytes of what is in no row of a project; write them at each commit."""
     return _dump("header", _header(state), schema)
 
 
@@ -129,13 +128,13 @@ def load_header(data: Bytes, *, limit: int = LIMIT_OF_MANY) -> Header:
 
 
 def restore_project(header: Header, records: Iterable[StoredRecord]) -> ProjectState:
-    """Return the project that a header and all its rows, in any order, make up.
+    """Return the project that consists of a header and all its rows, in any order.
 
-    Equal definitions, texts and instants of all rows become one object each: a project that was
-    loaded takes about as little memory as one that was decided.
+    Rows share equal definitions, texts and instants, so that a loaded project takes about as little
+    memory as one that was decided.
 
-    Raises `DecodeError` if they do not belong together: rows of another project, of a later commit,
-    or one sequence, place or task in two rows.
+    Raises `DecodeError` if the parts do not belong together: rows of another project or of a later
+    commit, or one sequence, place or task in two rows.
     """
     seen: dict[object, object] = {}
     rows: tuple[StoredRecord, ...] = tuple([_shared(record, seen) for record in records])
@@ -154,7 +153,7 @@ def restore_project(header: Header, records: Iterable[StoredRecord]) -> ProjectS
 
 
 _ALIKE: Final = frozenset({str, int, datetime, timedelta, SequenceDefinition})
-"""What is exchanged as a whole; a bool, which may equal an int, is none of these."""
+"""Types whose equal values are shared; not bool, since True equals 1."""
 
 
 @cache
@@ -163,7 +162,7 @@ def _parts_of(cls: type) -> Callable[[object], tuple[object, ...]] | None:
 
 
 def _shared(part: Any, seen: dict[object, object]) -> Any:
-    """Return what equals `part` and consists of what was seen before, as far as it was."""
+    """Return an equal value that reuses the parts already in `seen`."""
     cls: Any = type(part)
     if cls in _ALIKE:
         return seen.setdefault(part, part)
@@ -178,11 +177,11 @@ def _shared(part: Any, seen: dict[object, object]) -> Any:
 
 def dump_project(state: ProjectState, *, schema: int = SCHEMA) -> bytes:
     """Return the bytes of a whole project."""
-    _check_type("state", state, ProjectState)
+    header = _header(state)
     forgotten = state.oldest_remembered(state.remembered_count)
     ids = (*forgotten, *state.sequences)
     rows = tuple(row for row in (_row(state, known) for known in ids) if row is not None)
-    return _dump("project", Snapshot(_header(state), rows), schema)
+    return _dump("project", Snapshot(header, rows), schema)
 
 
 def load_project(data: Bytes, *, limit: int = LIMIT_OF_MANY) -> ProjectState:
@@ -206,7 +205,7 @@ def load_event(data: Bytes, *, limit: int = LIMIT) -> Event:
 
 
 def dump_events(events: Sequence[Event], *, schema: int = SCHEMA) -> bytes:
-    """Return the bytes of any number of events, in their order."""
+    """Return the bytes of events in their order."""
     _check_type("events", events, Sequence)
     for event in events:
         _check_type("events", event, Event)
@@ -229,10 +228,10 @@ def load_command(data: Bytes, *, limit: int = LIMIT) -> Command:
     return cast("Command", _load("command", data, limit))
 
 
-# ---------------------------------------------------------------- the way
+# ---------------------------------------------------------------- documents
 
 
-_writer: Final = cache(lambda kind: writer_of(DOCUMENTS[kind]))  # made when first asked for
+_writer: Final = cache(lambda kind: writer_of(DOCUMENTS[kind]))  # made at first use
 
 
 def _dump(kind: str, value: object, schema: int) -> bytes:
@@ -245,12 +244,11 @@ def _load(kind: str, data: Bytes, limit: int) -> Any:
 
 def _check_type(where: str, value: object, of: Any) -> None:
     if not isinstance(value, of):
-        raise InvalidValue(
-            where, value, "must be what sequencectl makes, of the type that is asked"
-        )
+        raise InvalidValue(where, value, "must be a value of sequencectl, of the type written here")
 
 
 def _header(state: ProjectState) -> Header:
+    _check_type("state", state, ProjectState)
     return Header(state.project, state.ledger, state.contexts, state.freezes)
 
 

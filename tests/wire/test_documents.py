@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sequencectl._wire.documents import SchemaStep, canonical, read, write
+from sequencectl._wire.documents import Upgrade, canonical, read, write
 from sequencectl.errors import DecodeError
 
 LIMIT = 200_000
@@ -50,11 +50,11 @@ def test_the_error_shows_the_place_in_the_bytes(data: Any, said: str) -> None:
     assert said == str(caught.value)
 
 
-def test_a_step_that_stumbles_shows_what_it_was_given() -> None:
-    """The error names the schema that the document does not keep, and what the step said."""
-    steps = tuple(SchemaStep(up=up, down=up) for up in (lambda _kind, tree: tree, int))
+def test_an_upgrade_that_stumbles_shows_what_it_was_given() -> None:
+    """The error names the schema that the document does not keep, and what the upgrade said."""
+    upgrades = tuple(Upgrade(up=up, down=up) for up in (lambda _kind, tree: tree, int))
     with pytest.raises(DecodeError) as caught:
-        read("event", b'{"event":[7],"schema":1}', limit=LIMIT, steps=steps)
+        read("event", b'{"event":[7],"schema":1}', limit=LIMIT, upgrades=upgrades)
 
     assert "event: must be of schema 2, which it is not: TypeError, got [7]" == str(caught.value)
     assert isinstance(caught.value.__cause__, TypeError)

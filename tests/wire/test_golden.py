@@ -26,7 +26,7 @@ ROOT: Final = Path(__file__).parents[2]
 CHANGED: Final = (
     "What is written has changed. If this schema was never released, write the files again with "
     "`python -m tests.wire` and explain the diff. If it was released, its files stay for ever: add "
-    "a SchemaStep to STEPS in _documents.py, which makes it the schema before the newest."
+    "an Upgrade to UPGRADES in _wire/documents.py, which makes it the schema before the newest."
 )
 FILES: Final = sorted(GOLDEN.glob("schema-*/*.json"))
 EAST: Final = datetime(2026, 1, 1, 9, tzinfo=timezone(timedelta(hours=3)))

@@ -11,7 +11,7 @@ import pytest
 import sequencectl as s
 from sequencectl import serialization as z
 from sequencectl._wire.decoding import structured
-from sequencectl._wire.documents import Json, SchemaStep, canonical, read
+from sequencectl._wire.documents import Json, Upgrade, canonical, read
 from sequencectl._wire.documents import write as write_text
 from sequencectl._wire.grammar import Snapshot
 from sequencectl.errors import DecodeError, InvalidValue, SchemaTooNew
@@ -32,19 +32,19 @@ def renamed(kind: str, tree: Json, old: str, new: str) -> Json:
 
 
 # The invented schema 2 calls the instant of an event "happened", schema 3 calls it "when".
-TWO: Final = SchemaStep(
+TWO: Final = Upgrade(
     up=lambda kind, tree: renamed(kind, tree, "at", "happened"),
     down=lambda kind, tree: renamed(kind, tree, "happened", "at"),
 )
-THREE: Final = SchemaStep(
+THREE: Final = Upgrade(
     up=lambda kind, tree: renamed(kind, tree, "happened", "when"),
     down=lambda kind, tree: renamed(kind, tree, "when", "happened"),
 )
 
 
-def write(kind: str, tree: Json, *, schema: int, steps: tuple[SchemaStep, ...]) -> bytes:
+def write(kind: str, tree: Json, *, schema: int, upgrades: tuple[Upgrade, ...]) -> bytes:
     """Write the tree of a value of the newest schema, which is not that of today."""
-    return write_text(kind, canonical(tree), schema=schema, steps=steps)
+    return write_text(kind, canonical(tree), schema=schema, upgrades=upgrades)
 
 
 def today(document: Document) -> dict[str, Any]:
@@ -56,16 +56,16 @@ WITH_EVENTS: Final = ["event-TaskTriggered-1", "events", "project", "record-runn
 
 
 @pytest.mark.parametrize("name", WITH_EVENTS)
-def test_an_older_document_is_taken_up_step_by_step(name: str) -> None:
+def test_an_older_document_is_taken_up_schema_by_schema(name: str) -> None:
     """A reader of schema 3 reads what schema 1 wrote as if schema 3 had."""
     document = chosen()[name]
     kind = name.partition("-")[0]
     data = document.dump(document.value)
-    third = read(kind, data, limit=LIMIT, steps=(TWO, THREE))
-    written = write(kind, third, schema=3, steps=(TWO, THREE))
+    third = read(kind, data, limit=LIMIT, upgrades=(TWO, THREE))
+    written = write(kind, third, schema=3, upgrades=(TWO, THREE))
 
     assert (b'"when":' in written) is (name != "header")
-    assert third == read(kind, written, limit=LIMIT, steps=(TWO, THREE))
+    assert third == read(kind, written, limit=LIMIT, upgrades=(TWO, THREE))
     assert today(document)[kind] == read(kind, data, limit=LIMIT)
 
 
@@ -75,19 +75,21 @@ def test_a_writer_that_is_told_an_older_schema_takes_the_document_down(name: str
     document = chosen()[name]
     kind = name.partition("-")[0]
     data = document.dump(document.value)
-    third = read(kind, data, limit=LIMIT, steps=(TWO, THREE))
-    second = write(kind, read(kind, data, limit=LIMIT, steps=(TWO,)), schema=2, steps=(TWO,))
+    third = read(kind, data, limit=LIMIT, upgrades=(TWO, THREE))
+    second = write(kind, read(kind, data, limit=LIMIT, upgrades=(TWO,)), schema=2, upgrades=(TWO,))
 
-    third_again = read(kind, data, limit=LIMIT, steps=(TWO, THREE))
-    assert second == write(kind, third, schema=2, steps=(TWO, THREE))
-    assert data == write(kind, third_again, schema=1, steps=(TWO, THREE))
+    third_again = read(kind, data, limit=LIMIT, upgrades=(TWO, THREE))
+    assert second == write(kind, third, schema=2, upgrades=(TWO, THREE))
+    assert data == write(kind, third_again, schema=1, upgrades=(TWO, THREE))
 
 
 def test_the_values_of_the_story_survive_schema_2() -> None:
     """Up and down again, through bytes each time, nothing is lost."""
     snapshot = structured(today(WHOLES["project"])["project"], Snapshot, "project")
-    up = read("project", WHOLES["project"].dump(WHOLES["project"].value), limit=LIMIT, steps=(TWO,))
-    data = write("project", up, schema=1, steps=(TWO,))
+    up = read(
+        "project", WHOLES["project"].dump(WHOLES["project"].value), limit=LIMIT, upgrades=(TWO,)
+    )
+    data = write("project", up, schema=1, upgrades=(TWO,))
 
     assert snapshot == structured(read("project", data, limit=LIMIT), Snapshot, "project")
 
@@ -105,9 +107,9 @@ def test_a_newer_document_is_refused_before_anything_in_it_is_read() -> None:
 
 
 def test_a_reader_of_schema_2_refuses_schema_3() -> None:
-    """How many steps a reader knows is what it understands."""
+    """How many upgrades a reader knows is what it understands."""
     with pytest.raises(SchemaTooNew) as caught:
-        read("event", b'{"schema":3}', limit=LIMIT, steps=(TWO,))
+        read("event", b'{"schema":3}', limit=LIMIT, upgrades=(TWO,))
 
     assert (3, 2) == (caught.value.found, caught.value.understood)
 
@@ -133,43 +135,43 @@ def test_the_rows_of_a_decision_are_written_in_the_schema_that_is_asked() -> Non
 
 
 @pytest.mark.parametrize("event", [b"null", b"[]", b"1", b"{}"])
-def test_a_step_that_stumbles_over_garbage_is_a_decode_error(event: bytes) -> None:
-    """Steps meet trees that nobody has checked."""
+def test_an_upgrade_that_stumbles_over_garbage_is_a_decode_error(event: bytes) -> None:
+    """Upgrades meet trees that nobody has checked."""
     for data in (b'{"event":%b,"schema":1}', b'{"events":[%b],"schema":1}'):
         kind = "events" if b"events" in data else "event"
         with pytest.raises(DecodeError, match="must be of schema 1, which it is not: "):
-            read(kind, data % event, limit=LIMIT, steps=(TWO,))
+            read(kind, data % event, limit=LIMIT, upgrades=(TWO,))
 
 
-def test_a_step_passes_over_no_unknown_key() -> None:
-    """What a step does not know is left for the types to refuse."""
+def test_an_upgrade_passes_over_no_unknown_key() -> None:
+    """What an upgrade does not know is left for the types to refuse."""
     for project in ({"extra": 1, "header": {}, "records": []}, {"header": {}, "records": 1}):
         data = json.dumps({"project": project, "schema": 1}).encode()
 
-        assert project == read("project", data, limit=LIMIT, steps=(TWO,))
+        assert project == read("project", data, limit=LIMIT, upgrades=(TWO,))
 
 
 @pytest.mark.parametrize("body", ["null", "[]", "1", "{}"])
-def test_a_step_is_handed_parts_only(body: str) -> None:
-    """Whatever stands for a project or for events, a step never sees that kind."""
+def test_an_upgrade_is_handed_parts_only(body: str) -> None:
+    """Whatever stands for a project or for events, an upgrade never sees that kind."""
     for kind in ("project", "events"):
         data = f'{{"{kind}":{body},"schema":1}}'.encode()
-        tree = read(kind, data, limit=LIMIT, steps=(TWO,))
+        tree = read(kind, data, limit=LIMIT, upgrades=(TWO,))
 
         assert json.loads(body) == tree
         with pytest.raises(DecodeError):
             getattr(z, f"load_{kind}")(b'{"%b":1,"schema":1}' % kind.encode())
 
 
-def test_a_step_may_say_that_the_older_schema_lacks_the_words() -> None:
+def test_an_upgrade_may_say_that_the_older_schema_lacks_the_words() -> None:
     """A writer that cannot say it in the older schema says so, and writes nothing."""
 
     def down(_kind: str, tree: Json) -> Json:
         raise InvalidValue("command", tree, "cannot be said in schema 1")
 
-    step = SchemaStep(up=lambda _kind, tree: tree, down=down)
+    upgrade = Upgrade(up=lambda _kind, tree: tree, down=down)
     command = today(PARTS["command-FreezeStage-1"])["command"]
     with pytest.raises(InvalidValue, match="cannot be said in schema 1"):
-        write("command", command, schema=1, steps=(step,))
+        write("command", command, schema=1, upgrades=(upgrade,))
 
-    assert write("command", command, schema=2, steps=(step,)).endswith(b'"schema":2}')
+    assert write("command", command, schema=2, upgrades=(upgrade,)).endswith(b'"schema":2}')

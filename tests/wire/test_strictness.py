@@ -361,7 +361,7 @@ def test_only_its_own_values_are_written(name: str) -> None:
 
         assert {"header": "state", "project": "state"}.get(name, name) == caught.value.where
         assert (1 if name == "events" and value == [1] else value) == caught.value.value
-        assert "must be what sequencectl makes, of the type that is asked" == caught.value.problem
+        assert "must be a value of sequencectl, of the type written here" == caught.value.problem
 
 
 def test_documents_are_what_the_tests_take_them_for() -> None:

@@ -1,12 +1,11 @@
-"""Plain JSON trees → values, strictly: what cattrs is told so that nothing is coerced.
+"""Turn plain JSON trees into values, strictly.
 
-cattrs takes the types of our classes and writes the code that goes through their fields. Left to
-itself it would make text of null and an integer of 1.9, pass over unknown keys and fill in missing
-ones; so every type is read here by a reader of ours, which first looks at what JSON type it is
-given. A class is an object with exactly its fields for keys.
+cattrs walks through the classes by their types (`grammar`). By itself it would make text of null
+and an integer of 1.9, ignore unknown keys and fill in missing ones. So every type has a hook of
+ours, which first checks the JSON type it is given; an object must have exactly the keys of its
+class.
 
-The first thing that is wrong ends the reading: to go on would let a megabyte of garbage cost
-seconds.
+Reading stops at the first mistake: a megabyte of garbage would otherwise take seconds.
 """
 
 from __future__ import annotations
@@ -29,18 +28,17 @@ from sequencectl._wire.encoding import KEPT, instant_text, kept
 from sequencectl.errors import DecodeError, InvalidValue, shown
 from sequencectl.events import Subject
 from sequencectl.outcomes import Result
-from sequencectl.payload import FrozenMap, freeze, step
+from sequencectl.payload import FrozenMap, freeze, path_to
 from sequencectl.shipyard.definitions import SequenceDefinition
 
 _Read: TypeAlias = Callable[[Any], object]
 _Hook: TypeAlias = Callable[[Any, Any], Any]
 
-_INT64: Final = 2**63
 _OFTEN: Final = frozenset({Subject, SequenceDefinition})
 
 
 def structured(tree: Json, kind: Any, where: str) -> object:
-    """Return the value of type `kind` that `tree` says; raise `DecodeError` if it says none."""
+    """Return the value of type `kind` that `tree` stands for; raise `DecodeError` if none."""
     try:
         return _CONVERTER.structure(tree, kind)
     except _Refused as refused:
@@ -50,7 +48,7 @@ def structured(tree: Json, kind: Any, where: str) -> object:
 
 
 class _Refused(Exception):
-    """A tree is not what it should be: `where` in it; the trail to it grows on the way out."""
+    """A tree is wrong at the path `where` in it; the trail to the tree grows on the way out."""
 
     def __init__(self, value: object, problem: str, where: str = "") -> None:
         self.value = value
@@ -59,16 +57,12 @@ class _Refused(Exception):
         self.trail: list[str | int] = []
 
     def below(self, where: str) -> DecodeError:
-        path = reduce(step, reversed(self.trail), where)
+        path = reduce(path_to, reversed(self.trail), where)
         inner = f".{self.where}" if self.where and not self.where.startswith("[") else self.where
         return DecodeError(path + inner, self.value, self.problem)
 
 
 # ---------------------------------------------------------------- single values
-
-
-def _same(value: object) -> object:
-    return value
 
 
 def _text(text: str) -> str:
@@ -77,7 +71,7 @@ def _text(text: str) -> str:
     return text
 
 
-@lru_cache(maxsize=KEPT)  # most instants of a row are one
+@lru_cache(maxsize=KEPT)  # most instants of a row are the same
 def _instant(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
@@ -89,7 +83,7 @@ def _instant(text: str) -> datetime:
 
 
 def _duration(microseconds: int) -> timedelta:
-    if not 0 <= microseconds < _INT64:
+    if not 0 <= microseconds < 2**63:
         raise _Refused(microseconds, "must be a duration in microseconds, not negative")
     return timedelta(microseconds=microseconds)
 
@@ -104,7 +98,7 @@ def _payload(tree: dict[str, Json]) -> FrozenMap:
 def _selector(tree: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     for key, wanted in tree.items():
         if type(wanted) is not str or wanted not in _RESULTS:
-            raise _Refused(wanted, f"must be one of {', '.join(_RESULTS)}", step("", key))
+            raise _Refused(wanted, f"must be one of {', '.join(_RESULTS)}", path_to("", key))
     return tuple(tree.items())
 
 
@@ -121,9 +115,9 @@ def _sources(tree: list[Any]) -> frozenset[str]:
 
 
 _READERS: Final[Mapping[Any, _Read]] = {
-    NoneType: _same,
-    bool: _same,
-    int: _same,
+    NoneType: lambda null: null,
+    bool: bool,
+    int: int,
     str: _text,
     datetime: _instant,
     timedelta: _duration,
@@ -156,8 +150,7 @@ def _hook(expected: type, read: _Read) -> _Hook:
 
 
 def _limited_hook(kind: Any, converter: Converter) -> _Hook:
-    rule = rule_of(kind)
-    assert rule is not None
+    rule: Any = rule_of(kind)
     plain, fits, problem = rule
     read = converter.get_structure_hook(plain)
 
@@ -276,19 +269,19 @@ def _class_hook(cls: type[attrs.AttrsInstance], converter: Converter, *tags: str
             raise _Refused(fault.value, fault.problem, fault.where)
         return value
 
-    # repr tells True from 1, which are equal
+    # by repr, since True equals 1
     return kept(hook, repr, lambda said, _value: len(said)) if cls in _OFTEN else hook
 
 
 def _field_hook(name: str, kind: Any, converter: Converter) -> _Hook:
-    """Return the hook of a field: that of its type, which adds the field's name to the trail."""
+    """Return the hook of a field: the hook of its type, with the field's name for the trail."""
     read, rule = converter.get_structure_hook(kind), rule_of(kind)
     plain, fits = (rule.kind, rule.fits) if rule is not None else (None, bool)
     may_be_null = NoneType in alternatives(kind)
 
     def hook(tree: Json, kind: object) -> object:
         if (tree is None and may_be_null) or (type(tree) is plain and fits(tree)):
-            return tree  # a shortcut for most fields: the hook of the type would return the same
+            return tree  # a shortcut: the hook of the type would return the same
         try:
             return read(tree, kind)
         except _Refused as refused:
@@ -299,7 +292,7 @@ def _field_hook(name: str, kind: Any, converter: Converter) -> _Hook:
 
 
 def _no_hook(kind: Any, _converter: Converter) -> NoReturn:
-    raise AssertionError(f"no reader for {kind}")  # cattrs would read it in its lenient way
+    raise AssertionError(f"no reader for {kind}")  # cattrs would coerce it
 
 
 def _configured() -> Converter:

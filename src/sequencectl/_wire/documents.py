@@ -1,13 +1,13 @@
-"""Bytes ⇄ plain JSON trees: one document is one JSON object with its schema number.
+"""Turn plain JSON trees into bytes and back: a document is a JSON object with its schema number.
 
-Theory of operation. A *document* is ``{"<kind>": <tree>, "schema": <number>}`` and nothing else. It
-is written in one way: keys in the order of their code points, no spaces, UTF-8 without escapes that
-JSON does not demand. It is read from any JSON text in UTF-8 that says the same, unless two readers
-could understand it differently: a key twice in an object, a byte order mark.
+A *document* is ``{"<kind>": <tree>, "schema": <number>}`` and nothing else. It is written in one
+way: keys in the order of their code points, no spaces, UTF-8, no escapes that JSON does not demand.
+The reader accepts any JSON text in UTF-8 with the same meaning. It refuses a key that occurs twice
+in an object and a byte order mark, since another reader could take these differently.
 
-Between two schemas stands a `SchemaStep`, which changes trees and knows no values. A reader takes
-an old document up step by step to its own schema; a writer that is told an older one takes its tree
-down. A newer document is refused before anything else in it is looked at.
+Between two schemas stands an `Upgrade`, which changes trees and knows no values. A reader takes an
+old document up, one schema after the other, to its own. A writer that was asked for an older schema
+takes its tree down. A document of a newer schema is refused before the rest of it is looked at.
 """
 
 from __future__ import annotations
@@ -25,62 +25,62 @@ Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | Non
 """A plain JSON tree."""
 
 Bytes: TypeAlias = bytes | bytearray | memoryview
-"""What documents are read from: databases hand out all three."""
+"""What documents are read from; databases return all three."""
 
 
 Convert: TypeAlias = Callable[[str, Json], Json]
 """Returns the tree of a ``record``, ``header``, ``event`` or ``command`` in another schema.
 
-It may change the tree it is given. A snapshot and a list of events are handed over part by part.
+It may change the tree it is given. It gets the parts of a snapshot and of a list one by one.
 """
 
 
 @final
 @attrs.frozen
-class SchemaStep:
-    """What lies between one schema and the next: `up` for readers, `down` for writers.
+class Upgrade:
+    """The way from one schema to the next and back: readers use `up`, writers `down`.
 
-    `up` meets trees that nobody has checked; whatever it raises is a `DecodeError`. `down` raises
-    `InvalidValue` for what the older schema cannot say.
+    `up` gets trees that nobody has checked; whatever it raises becomes a `DecodeError`. `down`
+    raises `InvalidValue` for what the older schema has no form for.
     """
 
     up: Convert
     down: Convert
 
 
-STEPS: Final[tuple[SchemaStep, ...]] = ()
-"""The steps from schema 1 on; the first leads to schema 2."""
+UPGRADES: Final[tuple[Upgrade, ...]] = ()
+"""All upgrades in order; the first leads from schema 1 to schema 2."""
 
-SCHEMA: Final = 1 + len(STEPS)
-"""The schema that is written unless told otherwise, and the newest that is read."""
+SCHEMA: Final = 1 + len(UPGRADES)
+"""The schema that is written by default, and the newest that can be read."""
 
 
-def write(kind: str, text: str, *, schema: int, steps: Sequence[SchemaStep] = STEPS) -> bytes:
-    """Return the document in `schema` of this canonical text; `InvalidValue` for an unknown one."""
-    newest = 1 + len(steps)
+def write(kind: str, text: str, *, schema: int, upgrades: Sequence[Upgrade] = UPGRADES) -> bytes:
+    """Return a canonical text as a document; raise `InvalidValue` for an unknown schema."""
+    newest = 1 + len(upgrades)
     if type(schema) is not int or not 1 <= schema <= newest:
         raise InvalidValue("schema", schema, f"must be an int from 1 to {newest}")
     if schema < newest:
         tree = json.loads(text)
-        for step in reversed(steps[schema - 1 :]):
-            tree = _converted(kind, tree, step.down)
+        for upgrade in reversed(upgrades[schema - 1 :]):
+            tree = _converted(kind, tree, upgrade.down)
         text = canonical(tree)
     return f'{{"{kind}":{text},"schema":{schema}}}'.encode()
 
 
 def canonical(tree: Json) -> str:
-    """Return the one text that a tree is written as."""
+    """Return the canonical JSON text of a tree."""
     return json.dumps(
         tree, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
     )
 
 
-def read(kind: str, data: Bytes, *, limit: int, steps: Sequence[SchemaStep] = STEPS) -> Json:
-    """Return the tree of a document of this kind as the newest schema has it.
+def read(kind: str, data: Bytes, *, limit: int, upgrades: Sequence[Upgrade] = UPGRADES) -> Json:
+    """Return the tree of a document of this kind, taken up to the newest schema.
 
-    Raises `DecodeError` for anything else, `SchemaTooNew` if only a newer reader knows it.
+    Raises `DecodeError` for anything else, `SchemaTooNew` for a document of a newer schema.
     """
-    document, newest = _parsed(data, limit), 1 + len(steps)
+    document, newest = _parsed(data, limit), 1 + len(upgrades)
     if type(document) is not dict:
         raise DecodeError("document", document, "must be an object")
     schema = document.get("schema")
@@ -91,10 +91,10 @@ def read(kind: str, data: Bytes, *, limit: int, steps: Sequence[SchemaStep] = ST
     if document.keys() != {kind, "schema"}:
         raise DecodeError("document", sorted(document), f"must have the keys '{kind}' and 'schema'")
     tree = document[kind]
-    for number, step in enumerate(steps[schema - 1 :], start=schema):
+    for number, upgrade in enumerate(upgrades[schema - 1 :], start=schema):
         try:
-            tree = _converted(kind, tree, step.up)
-        except Exception as error:  # it meets whatever tree the bytes hold
+            tree = _converted(kind, tree, upgrade.up)
+        except Exception as error:  # the tree may be anything
             problem = f"must be of schema {number}, which it is not: {type(error).__name__}"
             raise DecodeError(kind, tree, problem) from error
     return tree
@@ -111,7 +111,7 @@ def _converted(kind: str, tree: Json, convert: Convert) -> Json:
                 tree = {**tree, "header": convert("header", header), "records": rows}
             return tree
         case "events" | "project", _:
-            return tree  # its type will say that it is not what it should be
+            return tree  # the reader of its type refuses it
         case _:
             return convert(kind, tree)
 
@@ -132,14 +132,14 @@ def _parsed(data: Bytes, limit: int) -> Json:
     except json.JSONDecodeError as error:
         near = error.doc[max(error.pos - 20, 0) : error.pos + 20]
         raise DecodeError("document", near, f"must be JSON: {error.msg} at {error.pos}") from None
-    except ValueError:  # of int(): Python reads no longer ones
+    except ValueError:  # int() refuses texts of more than 4 300 digits
         raise DecodeError("document", raw[:40], "must hold shorter integers") from None
     except RecursionError:
         raise DecodeError("document", raw[:40], "must nest less deep") from None
 
 
 class _KeyTwice(Exception):
-    """A key stands twice in one object: two readers could take different values."""
+    """A key occurs twice in one object: readers could take either value."""
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -1,18 +1,13 @@
-"""Values → canonical JSON text, in one way only: equal values give equal texts, in every process.
+"""Turn values into canonical JSON text: equal values give equal texts, in every process.
 
-cattrs goes through the classes by their types. What it is told here: an instant is RFC 3339 in UTC
-with microseconds and ``Z``; a duration is a number of microseconds; a set is an array in order; an
-enum is its value; a class is an object of all its fields, and where one of several classes may
-stand it says which as ``type``.
+cattrs walks through the classes by their types (`grammar`). A *writer* is what cattrs calls an
+unstructure hook, but it returns text instead of a tree. The keys of our classes are known, so they
+are sorted and quoted once, when a writer is made; a value is written by filling in a template.
+``tests/wire/plain.py`` does the same the long way, with trees that ``json`` writes, and the tests
+compare the two.
 
-Theory of operation. A *writer* is what cattrs calls an unstructure hook, but it returns text where
-others return trees: the keys of our classes are known, so they are sorted and quoted once, when a
-writer is made, and a value is written by filling in a template. ``tests/wire/plain.py`` says the
-same the long way round, as trees that ``json`` writes; the tests compare the two.
-
-Much is written again and again: a definition with each record and its acceptance, a task in flight
-with each report, a subject with each event, a payload with both. Such values never change, and a
-text says nothing but its value, so short texts are kept, few of them: `_kept` says how.
+Many values are written again and again: a definition with its record and its acceptance, a task in
+flight with each report, a subject with each event. Values never change: `kept` keeps short texts.
 """
 
 from __future__ import annotations
@@ -38,20 +33,20 @@ T = TypeVar("T")
 Write: TypeAlias = Callable[[Any], str]
 
 _MICROSECOND: Final = timedelta(microseconds=1)
-_DIGITS: Final = 10**21  # from here on ECMAScript, too, writes integral numbers with an exponent
+_DIGITS: Final = 10**21  # ECMAScript writes larger integral numbers with an exponent
 _OFTEN: Final = frozenset({Subject, SequenceDefinition, TaskTriggered})
-KEPT: Final = 256  # so many texts of each of them
-LONGEST: Final = 4_096  # of so many characters at most
+KEPT: Final = 256  # texts of each class
+LONGEST: Final = 4_096  # characters of one of them
 
 
 def writer_of(kind: Any) -> Write:
-    """Return what writes values of type `kind` as canonical JSON text."""
+    """Return the function that writes values of type `kind` as canonical JSON text."""
     write: Write = _CONVERTER.get_unstructure_hook(kind)
     return write
 
 
 def instant_text(instant: datetime) -> str:
-    """Return an instant as RFC 3339 in UTC, with microseconds and ``Z``."""
+    """Return an instant in RFC 3339: UTC, microseconds, ``Z``."""
     if instant.tzinfo is not UTC:
         instant = instant.astimezone(UTC)
     return f"{instant.isoformat(timespec='microseconds')[:-6]}Z"
@@ -60,7 +55,7 @@ def instant_text(instant: datetime) -> str:
 # ---------------------------------------------------------------- single values
 
 
-@lru_cache(maxsize=KEPT)  # most instants of a decision are one; equal ones have one text
+@lru_cache(maxsize=KEPT)  # most events of a decision have the same instant
 def _instant(instant: datetime) -> str:
     return f'"{instant_text(instant)}"'
 
@@ -74,7 +69,7 @@ def _truth(value: object) -> str:
 
 
 def _enum(member: Enum) -> str:
-    return f'"{member._value_}"'  # without the detour of `value`; no value of ours needs escapes
+    return f'"{member._value_}"'  # faster than `value`; none of our values needs escapes
 
 
 def _array(texts: Iterable[str]) -> str:
@@ -108,7 +103,7 @@ def _payload(value: FrozenJson) -> str:
 
 
 def _number(value: float) -> float:
-    """Return the one number that stands for all that are equal to it: 1 for 1.0, 0 for -0.0."""
+    """Return the number to write for all that are equal: 1 for 1.0, 0 for -0.0."""
     if abs(value) < _DIGITS:
         return int(value) if value == int(value) else value
     try:
@@ -124,11 +119,10 @@ def _number(value: float) -> float:
 def kept(
     make: Callable[[Any], T], key_of: Callable[[Any], object], size_of: Callable[[Any, T], int]
 ) -> Callable[..., T]:
-    """Return a function that keeps what `make` made, and returns it again for the same key.
+    """Return `make` with a memory: for a key it has seen it returns the same result again.
 
-    It holds on to what it was given as well, so that an id stays that of the same object. Nothing
-    larger than `LONGEST` is kept, and all is let go when there is more than `KEPT`: that is a few
-    megabytes at most.
+    It keeps each argument as well, so that no other object can get its id. It never keeps a result
+    larger than `LONGEST`, and drops all when there are `KEPT`: a few megabytes at most.
     """
     found: dict[object, tuple[object, T]] = {}
 
@@ -152,9 +146,9 @@ def _kept(write: Write) -> Write:
 
 
 def _object_writer(cls: type[attrs.AttrsInstance], converter: Converter, called: str = "") -> Write:
-    """Return the writer of a class: its fields in the order of their names, a tag among them.
+    """Return the writer of a class, which writes its fields in order and the tag among them.
 
-    It is made as a function of one template, as attrs and cattrs make theirs.
+    It is compiled from a template, as attrs and cattrs compile theirs.
     """
     parts = {grammar.TYPE: f'"{called}"'} if called else {}
     scope: dict[str, Any] = {}
@@ -167,13 +161,7 @@ def _object_writer(cls: type[attrs.AttrsInstance], converter: Converter, called:
         parts[name] = f"{{{unless}write_{name}(value.{name})}}"
     template = ",".join(f'"{key}":{parts[key]}' for key in sorted(parts))
     exec(f"def write(value):\n    return f'{{{{{template}}}}}'", scope)  # noqa: S102 - of names alone
-    write: Write = scope["write"]
-    return write
-
-
-def _class_writer(cls: type[attrs.AttrsInstance], converter: Converter) -> Write:
-    write = _object_writer(cls, converter)
-    return _kept(write) if cls in _OFTEN else write
+    return _kept(scope["write"]) if cls in _OFTEN and not called else scope["write"]
 
 
 def _tagged_writer(kind: Any, converter: Converter) -> Write:
@@ -202,7 +190,7 @@ def _configured() -> Converter:
     converter.register_unstructure_hook(Enum, _enum)
     converter.register_unstructure_hook(frozenset, _sources)
     converter.register_unstructure_hook(FrozenMap, _kept(_payload))
-    converter.register_unstructure_hook_factory(attrs.has, _class_writer)
+    converter.register_unstructure_hook_factory(attrs.has, _object_writer)
     converter.register_unstructure_hook_factory(grammar.made_with(tuple), _array_writer)
     converter.register_unstructure_hook_func(grammar.is_selector, _selector)
     converter.register_unstructure_hook_factory(grammar.made_with(Mapping), _mapping_writer)

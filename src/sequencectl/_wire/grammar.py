@@ -1,11 +1,11 @@
-"""What is stored, as JSON: the documents, their parts, and what must hold in and between them.
+"""What is stored as JSON: the documents, their parts, and what must hold in and between them.
 
 The classes themselves are the grammar. The type of a field says which JSON types it may have, and
-the rule that the type carries (`_scalars`) says what a text or a number in it must obey. Writers
-(`encoding`) and readers (`decoding`) are made from this, by the same tests of types.
+the rule that the type carries (`_scalars`) says what a text or a number in it must obey. The
+writers in `encoding` and the readers in `decoding` are made from this.
 
-A `Fault` is something that cannot be although every field is well. It would make the fold, an index
-or a decision stumble later. A state in the middle of a decision has no faults either, since an
+A `Fault` is a contradiction between fields that are all well by themselves. It would break the
+fold, an index or a decision later. A state in the middle of a decision has no faults, since an
 event store may take its snapshot there.
 """
 
@@ -31,7 +31,7 @@ from sequencectl.state import ContextRecord, Freeze, Ledger, Remembered
 @final
 @attrs.frozen
 class Header:
-    """Everything of a project that belongs to no single sequence; it stays small (R33)."""
+    """The part of a project that belongs to no single sequence; it stays small (R33)."""
 
     project: Id
     ledger: Ledger
@@ -42,14 +42,14 @@ class Header:
 @final
 @attrs.frozen
 class ForgottenSequence:
-    """The id of a sequence that was forgotten, and what is remembered of it (R8, R33)."""
+    """A forgotten sequence: its id and what is remembered of it (R8, R33)."""
 
     sequence_id: Id
     remembered: Remembered
 
 
 StoredRecord = SequenceRecord | ForgottenSequence
-"""What a store keeps in one row: a sequence, or what is remembered of a forgotten one."""
+"""What a store keeps in one row: a sequence, or the memory of a forgotten one."""
 
 
 @final
@@ -76,7 +76,6 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
 
 TYPE: Final = "type"
 """The key of a tag, which says which of several classes an object is."""
-
 SELECTOR: Final = tuple[tuple[str, str], ...]
 """The type of a selector, which is an object as in the shipyard."""
 
@@ -91,17 +90,17 @@ _JSON_TYPES: Final[Mapping[Any, type]] = {
 
 
 def tag(cls: type) -> str:
-    """Return what a class is called where several may stand."""
+    """Return the tag of a class, for where one of several classes may stand."""
     return _TAGS.get(cls, cls.__name__)
 
 
 def fields_of(cls: type[attrs.AttrsInstance]) -> dict[str, Any]:
-    """Return the types of the fields of a class by name; these names are the keys of its object."""
+    """Return the types of the fields of a class; their names are the keys of its object."""
     return {field.name: field.type for field in attrs.fields(attrs.resolve_types(cls))}
 
 
 def made_with(origin: object) -> Callable[[Any], bool]:
-    """Return what says of a type whether it is a tuple, a mapping, or whatever else `origin` is."""
+    """Return a function that tells whether a type is made with `origin`, such as tuple."""
     return lambda kind: get_origin(kind) is origin
 
 
@@ -116,7 +115,7 @@ def is_selector(kind: Any) -> bool:
 
 
 def is_union(kind: Any) -> bool:
-    """Return True where values of several types may stand."""
+    """Return True for a union."""
     return len(alternatives(kind)) > 1
 
 
@@ -126,7 +125,7 @@ def is_tagged(kind: Any) -> bool:
 
 
 def json_type(kind: Any) -> type:
-    """Return the type of the tree that values of a type have; the type must be no union."""
+    """Return the JSON type of the values of a type that is no union."""
     if is_enum(kind):
         return str
     rule, made_with = rule_of(kind), get_origin(kind)
@@ -138,7 +137,7 @@ def json_type(kind: Any) -> type:
 
 
 class Fault(NamedTuple):
-    """Something that cannot be: where, what is there, and what would have to be."""
+    """A contradiction: its path, the value there, and what would be right."""
 
     where: str
     value: object
@@ -270,14 +269,14 @@ FAULTS: Final[Mapping[type, Callable[[Any], _Faults]]] = {
     Ledger: _of_ledger,
     ContextRecord: _of_context,
 }
-"""What finds the faults of a value of a type; types that are not named have none."""
+"""Finds the faults of a value by its type; other types have none."""
 
 
 # ---------------------------------------------------------------- the parts together
 
 
 def faults_between(header: Header, records: Iterable[StoredRecord]) -> _Faults:
-    """Find what cannot be in a project although each part of it is well."""
+    """Find contradictions between the parts of a project."""
     serial = header.ledger.serial
     if serial == 0 and (header.contexts or header.freezes):
         yield Fault("header", serial, "must have no pause and no freeze before the first event")
@@ -302,7 +301,7 @@ def faults_between(header: Header, records: Iterable[StoredRecord]) -> _Faults:
 
 
 def _unique_in(record: StoredRecord) -> Iterator[tuple[str, object]]:
-    """Find what no other record of the project may have as well."""
+    """Yield what no other record of the project may have."""
     yield "sequence_id", record.sequence_id
     if isinstance(record, ForgottenSequence):
         yield "remembered.number", record.remembered.number

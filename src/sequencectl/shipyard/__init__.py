@@ -18,7 +18,7 @@ import attrs
 
 from sequencectl._scalars import TEXT
 from sequencectl.errors import DefinitionError, PolicyError
-from sequencectl.payload import step
+from sequencectl.payload import path_to
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.shipyard.definitions import (
     SequenceDefinition,
@@ -264,7 +264,7 @@ class Shipyard:
                     counted[address] = Counter(task.name for task in self._sequences[address].tasks)
                 for key, _ in trigger.match:
                     task = key.rpartition(".")[0]
-                    here = step(f"{path}.selector.match", key)
+                    here = path_to(f"{path}.selector.match", key)
                     if task and not counted[address][task]:
                         near = did_you_mean(task, counted[address])
                         said = f"{awaited} and its task {task}, but that has no such task{near}"

@@ -18,7 +18,7 @@ from sequencectl._scalars import ID, ID_WORDS, NAME_PATTERN, Id, Name, Priority,
 from sequencectl.durations import parse_duration
 from sequencectl.errors import DefinitionError, DurationError, PayloadError, required
 from sequencectl.outcomes import Result
-from sequencectl.payload import EMPTY, FrozenMap, freeze, step
+from sequencectl.payload import EMPTY, FrozenMap, freeze, path_to
 from sequencectl.policies import LONGEST_TIMEOUT, SequenceTimeouts, TaskTimeouts
 
 _SELECTOR_KEY: Final = re.compile(rf"({NAME_PATTERN}\.)?result")
@@ -103,11 +103,11 @@ def _read_match(
     match: dict[str, str] = {}
     for key, wanted in pairs:
         if not isinstance(key, str) or not _SELECTOR_KEY.fullmatch(key):
-            raise DefinitionError(step("match", key), key, "must be 'result' or '<task>.result'")
+            raise DefinitionError(path_to("match", key), key, "must be 'result' or '<task>.result'")
         if not isinstance(wanted, str) or wanted not in _RESULTS:
-            raise DefinitionError(step("match", key), wanted, "must be pass, warning or fail")
+            raise DefinitionError(path_to("match", key), wanted, "must be pass, warning or fail")
         if key in match:
-            raise DefinitionError(step("match", key), wanted, "must not occur twice")
+            raise DefinitionError(path_to("match", key), wanted, "must not occur twice")
         match[key] = _RESULTS[wanted]
     return tuple(sorted(match.items()))
 

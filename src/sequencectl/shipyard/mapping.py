@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from sequencectl._scalars import NAME_PATTERN
 from sequencectl.errors import DefinitionError, PolicyError
-from sequencectl.payload import step
+from sequencectl.payload import path_to
 from sequencectl.policies import SequenceTimeouts, TaskTimeouts
 from sequencectl.shipyard.definitions import (
     SequenceDefinition,
@@ -60,9 +60,9 @@ def read_plain(value: object) -> tuple[StageDefinition, ...]:
     """Return the stages of the short form of ``Shipyard.of``; raises `DefinitionError`."""
     stages = []
     for stage, sequences in _mapping(value, "").items():
-        path = step("", stage)
+        path = path_to("", stage)
         definitions = [
-            _plain_sequence(entry, step(path, name), name)
+            _plain_sequence(entry, path_to(path, name), name)
             for name, entry in _mapping({} if sequences is None else sequences, path).items()
         ]
         with _below(path):
@@ -171,7 +171,9 @@ def _fields(
         if key in required or key in optional or (isinstance(key, str) and key.startswith("x-")):
             continue
         known = ", ".join(required + optional)
-        raise DefinitionError(step(path, key), entry, f"is an unknown key; permitted are {known}")
+        raise DefinitionError(
+            path_to(path, key), entry, f"is an unknown key; permitted are {known}"
+        )
     for key in required:
         if key not in fields:
             raise DefinitionError(path or "shipyard", value, f"must have the key {key!r}")

@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn, final
 import attrs
 
 from sequencectl.errors import DefinitionError
-from sequencectl.payload import step
+from sequencectl.payload import path_to
 
 try:
     from ruamel.yaml import YAML
@@ -159,7 +159,7 @@ class _Reader:
             if isinstance(event, CollectionStartEvent):
                 _refuse(event, path, "a list or a mapping", "must have scalars for keys")
             key = self._node(event, path, depth)
-            here = step(path, key)
+            here = path_to(path, key)
             if event.value == "<<" and event.implicit[0]:
                 _refuse(event, path, "<<", "must not use merge keys")
             if key in entries:
