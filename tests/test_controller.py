@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from threading import Barrier, Semaphore, Thread
+from typing import Any, Final
 
 import pytest
 
@@ -24,6 +28,7 @@ from sequencectl import (
     PauseSequence,
     Phase,
     ProjectState,
+    ReentrantCall,
     SequenceController,
     Shipyard,
     TimeoutPolicy,
@@ -36,6 +41,8 @@ from sequencectl.testing import InMemoryStore, ManualClock, RecordingSink
 
 PLANE = ControlPlane(Shipyard.of({"dev": {"delivery": ["deploy", "test"]}}))
 MINUTE = timedelta(minutes=1)
+PATIENCE: Final = 30.0
+"""Seconds after which a thread that should have ended never will."""
 
 
 def trigger(sequence_id: str) -> TriggerSequence:
@@ -104,6 +111,39 @@ class SpySink:
         self.inner.emit(project, events)
 
 
+class AsyncPorts:
+    """The spies for hosts that await."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def load(self, project: str, *, known: ProjectState | None = None) -> Any:
+        """Load, and let the other tasks go on."""
+        state = self.world.store.load(project, known=known)
+        await asyncio.sleep(0)
+        return state
+
+    async def commit(self, decision: Decision) -> None:
+        """Commit."""
+        self.world.store.commit(decision)
+
+    async def pending(self, project: str, *, limit: int) -> Sequence[Event]:
+        """Read the outbox."""
+        return self.world.store.pending(project, limit=limit)
+
+    async def acknowledge(self, project: str, *, through: int) -> None:
+        """Acknowledge."""
+        self.world.store.acknowledge(project, through=through)
+
+    async def agenda(self, *, limit: int) -> Sequence[Appointment]:
+        """Read the agenda."""
+        return self.world.store.agenda(limit=limit)
+
+    async def emit(self, project: str, events: Sequence[Event]) -> None:
+        """Emit."""
+        self.world.sink.emit(project, events)
+
+
 class World:
     """A store, a sink and a clock, and controllers over them."""
 
@@ -118,6 +158,10 @@ class World:
         """A controller that has just been started over the same store, sink and clock."""
         ports: Any = {"store": self.store, "clock": self.clock, "sink": self.sink}
         return SequenceController(planes, **ports, **options)
+
+    def awaiting(self, ports: AsyncPorts, **options: Any) -> AsyncSequenceController:
+        """A controller for hosts that await, over async ports and the same clock."""
+        return AsyncSequenceController(PLANE, store=ports, clock=self.clock, sink=ports, **options)
 
     def published(self) -> list[int]:
         """The serials that were published, repeats included."""
@@ -257,7 +301,10 @@ def test_conflicts_without_end_are_contention() -> None:
 
 
 def test_an_ambiguous_commit_is_made_safe_by_ids() -> None:
-    """The commit took effect and its answer was lost: the same command again is a duplicate."""
+    """The commit took effect and its answer was lost: the same command again is a duplicate.
+
+    Its events are unsent, so the host must come back soon.
+    """
     world = World()
 
     def lose_the_answer() -> None:
@@ -272,6 +319,7 @@ def test_an_ambiguous_commit_is_made_safe_by_ids() -> None:
     world.controller.relay()
 
     assert () == handled.decision.events
+    assert world.clock.now() + timedelta(seconds=5) == handled.arm
     assert [1, 2, 3] == world.published()
 
 
@@ -322,6 +370,99 @@ def test_a_sink_that_is_down_does_not_undo_a_command() -> None:
     )
     assert (3, {}, [1, 2, 3]) == (relayed.emitted, relayed.unsent, world.published())
     assert world.clock.now() + 3 * MINUTE == relayed.arm
+
+
+def test_a_host_that_arms_what_it_was_told_last_loses_no_timer() -> None:
+    """The answer to a command of one project names the deadline of another that comes before."""
+    world = World()
+    controller = world.another(settle="10m")
+    controller.handle("p", trigger("a"))
+    world.clock.advance(MINUTE)
+
+    handled = controller.handle("q", trigger("a"))
+
+    assert world.clock.now() + 2 * MINUTE == handled.arm
+
+
+def test_a_host_comes_back_after_settle_whatever_it_was_told() -> None:
+    """Before the first check nobody knows what else is in the store."""
+    world = World()
+    patient = ControlPlane(PLANE.shipyard, timeouts=TimeoutPolicy(reaction="24h"))
+
+    handled = world.another(patient, settle="3m").handle("p", trigger("a"))
+
+    assert world.clock.now() + 3 * MINUTE == handled.arm
+
+
+def test_a_check_begins_anew() -> None:
+    """What was due is done, and the next instant is read from the agenda, for all projects."""
+    world = World()
+    controller = world.another(settle="0s")
+    for project in "pq":
+        controller.handle(project, trigger("a"))
+        world.clock.advance(MINUTE)
+    world.clock.advance(MINUTE)
+
+    checked = controller.check_deadlines()
+    handled = controller.handle("r", trigger("a"))
+
+    assert ("p",) == checked.projects
+    assert world.clock.now() + MINUTE == checked.arm == handled.arm
+
+
+def test_what_is_committed_while_a_check_reads_the_agenda_is_not_lost() -> None:
+    """Another thread commits when the agenda has just been read: its deadline is armed, too."""
+    world = World()
+    controller = world.another(settle="0s")
+    agenda = world.store.inner.agenda
+
+    def overtaken(*, limit: int) -> Sequence[Appointment]:
+        entries = agenda(limit=limit)
+        if not controller.state("q").serial:
+            thread = Thread(target=controller.handle, args=("q", trigger("a")))
+            thread.start()
+            thread.join(PATIENCE)
+        return entries
+
+    controller.check_deadlines()
+    world.store.inner.agenda = overtaken  # type: ignore[method-assign]
+    relayed = controller.relay()
+
+    assert world.clock.now() + 3 * MINUTE == relayed.arm
+
+
+def test_an_agenda_that_cannot_be_read_takes_no_timer_back() -> None:
+    """A relay fails at its end; the next answer still names the deadline of another project."""
+    world = World()
+    controller = world.another(settle="10m")
+    controller.handle("p", trigger("a"))
+    world.clock.advance(MINUTE)
+    reads = iter([()])
+
+    def agenda(*, limit: int) -> Sequence[Appointment]:
+        for entries in reads:
+            return entries
+        raise ConnectionError(limit)
+
+    world.store.agenda = agenda  # type: ignore[method-assign]
+    with pytest.raises(ConnectionError):
+        controller.relay()
+
+    assert world.clock.now() + 2 * MINUTE == controller.handle("q", trigger("a")).arm
+
+
+def test_what_another_host_is_about_to_publish_is_looked_after() -> None:
+    """It may crash before it has: a check that sees unsent events comes back a little later."""
+    world = World()
+    controller = world.another(settle="0s")
+    controller.handle("p", trigger("a"))
+    unsent = [Appointment("p", None), Appointment("p", world.clock.now() + 3 * MINUTE)]
+    reads = iter([(), ()])
+    world.store.agenda = lambda **_limit: next(reads, unsent)  # type: ignore[method-assign]
+
+    checked = controller.check_deadlines()
+
+    assert world.clock.now() + timedelta(seconds=5) == checked.arm
 
 
 def test_a_deadline_that_is_sooner_than_the_next_try_is_armed() -> None:
@@ -511,11 +652,14 @@ def test_an_agenda_that_lags_behind_does_not_spin() -> None:
 
 
 def test_questions_are_answered_from_the_store() -> None:
-    """`explain` and `state` read the newest state; unknown ids are typed errors (R32)."""
+    """They are asked about the newest state; unknown ids are typed errors (R32)."""
     world = World()
     world.controller.handle("p", trigger("a"))
+    state = world.controller.state("p")
 
     assert Phase.RUNNING is world.controller.explain("p", "a").phase
+    assert PLANE.delivery(state, "a") == world.controller.delivery("p", "a")
+    assert PLANE.open_tasks(state) == world.controller.open_tasks("p")
     assert 0 == world.controller.state("never").serial
     with pytest.raises(UnknownSequence):
         world.controller.explain("p", "x")
@@ -525,46 +669,363 @@ def test_questions_are_answered_from_the_store() -> None:
     "options",
     [
         {"settle": timedelta(seconds=-1)},
+        {"settle": "-1s"},
+        {"settle": "soon"},
+        {"settle": 180},
+        {"settle": timedelta.max},
         {"attempts": 0},
+        {"attempts": "10"},
         {"known": -1},
+        {"known": 1.5},
         {"retry_after": timedelta(0)},
+        {"retry_after": None},
+        {"planes": "PLANE"},
+        {"planes": None},
+        {"clock": None},
+        {"store": "sqlite:///file.db"},
+        {"sink": print},
     ],
+    ids=repr,
 )
 def test_options_are_checked(options: dict[str, Any]) -> None:
-    """An option that makes no sense is refused by name."""
-    with pytest.raises(InvalidValue, match=next(iter(options))):
-        World().another(**options)
+    """An argument that makes no sense is refused by name, and shown."""
+    ((name, value),) = options.items()
+    world = World()
+    given = {"planes": PLANE, "store": world.store, "clock": world.clock, "sink": world.sink}
+
+    with pytest.raises(InvalidValue, match=f"^{name}: .*, got {re.escape(repr(value))}"):
+        SequenceController(**given | options)
 
 
-class AsyncPorts:
-    """The spies for hosts that await."""
+@pytest.mark.parametrize("ask", ["handle", "state", "explain", "delivery", "open_tasks"])
+def test_a_project_has_a_name(ask: str) -> None:
+    """Whatever else is taken for one is refused before any port is asked."""
+    world = World()
+    more = {"handle": [trigger("a")], "explain": ["a"], "delivery": ["a"]}.get(ask, [])
+
+    with pytest.raises(InvalidValue, match=r"^project: must be .*, got 3"):
+        getattr(world.controller, ask)(3, *more)
+
+    assert [] == world.log
+
+
+def test_a_command_is_a_command() -> None:
+    """Anything else is refused by name, and nothing is committed."""
+    world = World()
+
+    with pytest.raises(InvalidValue, match=r"^command: must be one of .*, got 'pause'"):
+        world.controller.handle("p", "pause")  # type: ignore[arg-type]
+
+    assert ["load"] == world.log
+
+
+def test_durations_may_be_texts() -> None:
+    """In Go's notation, as everywhere."""
+    world = World()
+    world.sink.down.add("p")
+
+    handled = world.another(settle="1h30m", retry_after="90s").handle("p", trigger("a"))
+
+    assert world.clock.now() + timedelta(seconds=90) == handled.arm
+
+
+def test_a_function_of_the_project_returns_a_plane() -> None:
+    """None, as from the `get` of a mapping, is an error that says so."""
+    controller = World().another({"p": PLANE}.get)
+
+    with pytest.raises(InvalidValue, match=r"^planes: must return a ControlPlane .*, got None"):
+        controller.handle("q", trigger("a"))
+
+
+@pytest.mark.parametrize("now", ["09:00", datetime(2026, 1, 1)])  # noqa: DTZ001 - the mistake
+def test_a_clock_says_an_aware_instant(now: Any) -> None:
+    """A clock that does not is refused when the controller is made, and whenever it is asked."""
+    world = World()
+    world.clock.turn_to(now)
+
+    with pytest.raises(InvalidValue, match=r"^now: must be "):
+        world.another()
+    with pytest.raises(InvalidValue, match=r"^now: must be "):
+        world.controller.check_deadlines()
+
+
+def test_the_controllers_take_ports_of_their_kind() -> None:
+    """What is async goes to the one that awaits, and what is not to the other; a clock never is."""
+    world = World()
+    spies: Any = {"store": world.store, "clock": world.clock, "sink": world.sink}
+    ports: Any = AsyncPorts(world)
+
+    class AsyncClock:
+        async def now(self) -> datetime:
+            return world.clock.now()
+
+    wrong: list[tuple[Any, str, Any]] = [
+        (SequenceController, "store", ports),
+        (SequenceController, "sink", ports),
+        (SequenceController, "clock", AsyncClock()),
+        (AsyncSequenceController, "store", world.store),
+        (AsyncSequenceController, "sink", world.sink),
+        (AsyncSequenceController, "clock", AsyncClock()),
+    ]
+    for kind, name, port in wrong:
+        given = spies if kind is SequenceController else spies | {"store": ports, "sink": ports}
+        other = "async" if kind is SequenceController or name == "clock" else "not async"
+        with pytest.raises(InvalidValue, match=f"^{name}: must have a method .*async") as refused:
+            kind(PLANE, **given | {name: port})
+        assert (other == "async") == ("not async" in str(refused.value))
+
+
+class Later:
+    """Something to await that is no coroutine."""
+
+    def __await__(self) -> Generator[None]:
+        yield
+
+
+@pytest.mark.parametrize("kind", ["coroutine", "other"])
+def test_an_awaitable_from_a_sync_sink_is_an_error(kind: str) -> None:
+    """Nobody would await it: the events are not acknowledged, and the next relay publishes them."""
+    world = World()
+    own = world.sink.emit
+
+    async def emit(project: str, events: Sequence[Event]) -> None:
+        own(project, events)
+
+    world.sink.emit = lambda *given: emit(*given) if kind == "coroutine" else Later()  # type: ignore
+    handled = world.controller.handle("p", trigger("a"))
+    world.sink.emit = own  # type: ignore[method-assign]
+    before = world.published()
+    world.controller.relay()
+
+    assert isinstance(handled.unsent, InvalidValue)
+    assert str(handled.unsent).startswith("sink: must not return what is still to be awaited, got ")
+    assert ([], [1, 2, 3]) == (before, world.published())
+
+
+def test_an_awaitable_from_a_sync_store_is_an_error() -> None:
+    """Nobody would await it: nothing is committed, and the command can be sent again."""
+    world = World()
+    own = world.store.commit
+
+    async def commit(decision: Decision) -> None:
+        own(decision)
+
+    world.store.commit = partial(commit)  # type: ignore[assignment]
+    with pytest.raises(InvalidValue, match=r"^store: must not return what is still to be awaited"):
+        world.controller.handle("p", trigger("a"))
+    world.store.commit = own  # type: ignore[method-assign]
+
+    assert 0 == world.controller.state("p").serial
+    assert 3 == world.controller.handle("p", trigger("a")).decision.state.serial
+
+
+def test_an_awaitable_from_an_async_port_is_an_error() -> None:
+    """Its author forgot an ``await``: nothing was published."""
+    world = World()
+
+    class Forgetful(AsyncPorts):
+        async def emit(self, project: str, events: Sequence[Event]) -> Any:
+            return super().emit(project, events)
+
+    handled = asyncio.run(world.awaiting(Forgetful(world)).handle("p", trigger("a")))
+
+    assert isinstance(handled.unsent, InvalidValue)
+    assert [] == world.published()
+
+
+# ------------------------------------------------------------------ turns
+
+
+def test_many_threads_never_meet_a_conflict() -> None:
+    """They take the project's commands in turn, so that one attempt is enough for each (duty 9)."""
+    world = World()
+    controller = world.another(attempts=1)
+    start, ask, answer = Barrier(30), Semaphore(0), Semaphore(0)
+    is_over: list[bool] = []
+
+    def hand_over() -> None:
+        ask.release()
+        answer.acquire()
+
+    def other_side() -> None:
+        while ask.acquire() and not is_over:
+            answer.release()
+
+    other = Thread(target=other_side)
+    other.start()
+    world.store.before_commit = hand_over
+
+    def work(number: int) -> None:
+        start.wait(PATIENCE)
+        controller.handle("p", trigger(f"c{number}"))
+
+    with ThreadPoolExecutor(30) as pool:
+        answers = [pool.submit(work, number) for number in range(30)]
+    is_over.append(True)
+    ask.release()
+    other.join(PATIENCE)
+
+    assert [] == [error for each in answers if (error := each.exception()) is not None]
+    assert list(range(1, 33)) == world.published()
+
+
+def test_many_tasks_never_meet_a_conflict() -> None:
+    """The same, however often the store hands over to the other tasks."""
+    world = World()
+    controller = world.awaiting(AsyncPorts(world), attempts=1)
+
+    async def main() -> None:
+        await asyncio.gather(*(controller.handle("p", trigger(f"c{n}")) for n in range(30)))
+
+    asyncio.run(main())
+
+    assert list(range(1, 33)) == world.published()
+
+
+async def others_go_on() -> None:
+    """Let every other task go on until all of them wait for something."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
+class BusySink(AsyncPorts):
+    """Async ports that publish when they are let go on."""
 
     def __init__(self, world: World) -> None:
-        self.world = world
-
-    async def load(self, project: str, *, known: ProjectState | None = None) -> Any:
-        """Load."""
-        return self.world.store.load(project, known=known)
-
-    async def commit(self, decision: Decision) -> None:
-        """Commit."""
-        self.world.store.commit(decision)
-
-    async def pending(self, project: str, *, limit: int) -> Sequence[Event]:
-        """Read the outbox."""
-        return self.world.store.pending(project, limit=limit)
-
-    async def acknowledge(self, project: str, *, through: int) -> None:
-        """Acknowledge."""
-        self.world.store.acknowledge(project, through=through)
-
-    async def agenda(self, *, limit: int) -> Sequence[Appointment]:
-        """Read the agenda."""
-        return self.world.store.agenda(limit=limit)
+        super().__init__(world)
+        self.may_go_on = asyncio.Event()
 
     async def emit(self, project: str, events: Sequence[Event]) -> None:
-        """Emit."""
-        self.world.sink.emit(project, events)
+        await self.may_go_on.wait()
+        await super().emit(project, events)
+
+
+def test_a_turn_lasts_until_all_is_published() -> None:
+    """Nobody begins with a project while another still publishes; other projects go on."""
+    world = World()
+    ports = BusySink(world)
+    controller = world.awaiting(ports)
+
+    async def main() -> list[list[str]]:
+        first = asyncio.create_task(controller.handle("p", trigger("a")))
+        await others_go_on()
+        waiting = [
+            asyncio.create_task(work)
+            for work in (controller.handle("p", trigger("b")), controller.relay())
+        ]
+        await others_go_on()
+        before = list(world.log)
+        await controller.handle("q", CheckDeadlines())
+        ports.may_go_on.set()
+        await asyncio.gather(first, *waiting)
+        return [before, world.log[len(before) :]]
+
+    before, after = asyncio.run(main())
+
+    assert ["load", "commit", "pending"] == before
+    assert [
+        "load",  # q
+        *("emit 1-2", "acknowledge 2", "pending", "emit 3-3", "acknowledge 3"),
+        *("load", "commit", "pending", "emit 4-4", "acknowledge 4"),
+        "pending",  # the relay's: nothing is left
+    ] == after
+
+
+def test_a_check_takes_the_turn_of_each_project() -> None:
+    """It waits for the command that is being decided, and finds nothing left to do after it."""
+    world = World()
+    ports = BusySink(world)
+    controller = world.awaiting(ports, settle="0s")
+    ports.may_go_on.set()
+
+    async def main() -> Any:
+        await controller.handle("p", trigger("a"))
+        world.clock.advance(3 * MINUTE)
+        ports.may_go_on.clear()
+        abort = asyncio.create_task(controller.handle("p", CheckDeadlines()))
+        await others_go_on()
+        check = asyncio.create_task(controller.check_deadlines())
+        await others_go_on()
+        before = world.log.count("load")
+        ports.may_go_on.set()
+        await abort
+        return before, await check
+
+    before, checked = asyncio.run(main())
+
+    assert (2, ()) == (before, checked.projects)
+    assert [1, 2, 3, 4, 5] == world.published()
+
+
+def test_a_cancelled_task_gives_its_turn_back() -> None:
+    """The next one goes on; what is unsent is published by it, or soon by a check."""
+    world = World()
+    ports = BusySink(world)
+    controller = world.awaiting(ports, settle="1h")
+
+    async def main() -> Any:
+        first = asyncio.create_task(controller.handle("p", trigger("a")))
+        await others_go_on()
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        again = asyncio.create_task(controller.handle("p", trigger("a")))
+        await others_go_on()
+        return first.cancelled(), again.done() and again.result()
+
+    was_cancelled, handled = asyncio.run(main())
+
+    assert was_cancelled
+    assert () == handled.decision.events
+    assert world.clock.now() + timedelta(seconds=5) == handled.arm
+
+
+@pytest.mark.parametrize("inner", ["handle", "check_deadlines", "relay"])
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_port_does_not_call_its_controller(kind: str, inner: str) -> None:
+    """It would wait for the turn that it has itself: a typed error, and nothing is lost."""
+    world = World()
+    arguments = ("p", trigger("b")) if inner == "handle" else ()
+
+    class Sink(AsyncPorts):
+        async def emit(self, *_: object) -> None:
+            await getattr(controller, inner)(*arguments)
+
+    if kind == "sync":
+        world.sink.emit = lambda *_: getattr(world.controller, inner)(*arguments)  # type: ignore[method-assign]
+        handled = world.controller.handle("p", trigger("a"))
+    else:
+        controller = world.awaiting(Sink(world))
+        handled = asyncio.run(controller.handle("p", trigger("a")))
+
+    assert isinstance(handled.unsent, ReentrantCall)
+    assert 3 == handled.decision.state.serial
+    assert 3 == len(world.store.inner.pending("p", limit=10))
+
+
+def test_a_port_may_ask_its_controller() -> None:
+    """Questions take no turn: a sink may say more of what it publishes."""
+    world = World()
+    seen: list[object] = []
+    world.sink.emit = lambda *_: seen.append(  # type: ignore[method-assign]
+        world.controller.explain("p", "a").phase
+    )
+
+    world.controller.handle("p", trigger("a"))
+
+    assert {Phase.RUNNING} == {*seen}
+
+
+def test_nothing_is_kept_of_turns_that_are_over() -> None:
+    """After many projects a controller has what it had before the first."""
+    world = World()
+    controller = world.another(known=0)
+    for number in range(100):
+        controller.handle(f"p{number}", FreezeStage("dev"))
+    controller.relay()
+
+    turns = controller._hosting.turns
+
+    assert (0, 0) == (len(turns._lines), len(turns._owners))
 
 
 def test_the_async_controller_holds_the_same_conversation() -> None:
@@ -574,9 +1035,7 @@ def test_the_async_controller_holds_the_same_conversation() -> None:
     commands: list[Command] = [trigger("a"), trigger("a"), PauseSequence("a"), CheckDeadlines()]
 
     async def drive() -> list[object]:
-        controller = AsyncSequenceController(
-            PLANE, store=ports, clock=other.clock, sink=ports, settle=timedelta(0)
-        )
+        controller = other.awaiting(ports, settle=timedelta(0))
         said: list[object] = [
             (await controller.handle("p", command)).decision.outcome for command in commands
         ]
@@ -589,6 +1048,8 @@ def test_the_async_controller_holds_the_same_conversation() -> None:
         other.sink.down.clear()
         said.append((await controller.relay()).emitted)
         said.append((await controller.explain("p", "a")).phase)
+        said.append(await controller.delivery("p", "a"))
+        said.append(await controller.open_tasks("p"))
         said.append((await controller.state("p")).serial)
         return said
 
@@ -603,6 +1064,8 @@ def test_the_async_controller_holds_the_same_conversation() -> None:
     sync.sink.down.clear()
     said.append(controller.relay().emitted)
     said.append(controller.explain("p", "a").phase)
+    said.append(controller.delivery("p", "a"))
+    said.append(controller.open_tasks("p"))
     said.append(controller.state("p").serial)
 
     assert said == asyncio.run(drive())

@@ -1,31 +1,41 @@
-"""The host protocol, written once: what is called in which order, and what follows from an answer.
+"""The host protocol, written once: which port is called when, and what follows from its answer.
 
-A conversation is a generator. It yields calls, which are values; a driver makes each of them on a
-real port and sends the reply, or throws the port's error, back in. The sync and the async
-controller are such drivers, and a simulation is a third one: every ``yield`` is a point at which a
-host may crash.
+A conversation is a generator. It yields calls, which are values. A driver makes each call on a real
+port and sends the reply back in, or throws the port's error. The sync and the async controller are
+drivers, and the simulation is a third one: a host may crash at every ``yield``.
 
-The order is the point of it: load, decide, commit; only then is the command accepted and its
-message may be acknowledged; only then are events published, always from the head of the outbox and
-never the decision's own, so that what is published is what was committed, in order, whoever
-committed it.
+The order matters. First load, decide and commit. Then the command is accepted, and the host may
+acknowledge its message. Then publish, always from the head of the outbox and never the decision's
+own events: so events are published in the order of their commits, whoever committed them. All of
+that happens in one turn of the project, so that two threads or tasks never do it at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Final, TypeVar, final
 
 import attrs
 
+from sequencectl._sequence.draft import checked_instant, checked_project
+from sequencectl._turns import Turn, Turns
 from sequencectl.commands import CheckDeadlines, Command
 from sequencectl.control_plane import ControlPlane, Decision
 from sequencectl.errors import Conflict, Contention, UnknownProject
 from sequencectl.events import Event
 from sequencectl.ports import Appointment
 from sequencectl.state import ProjectState
+
+
+@final
+@attrs.frozen
+class TakeTurn:
+    """Wait for the turn of a project. The reply is a `Turn`, which ends with its ``with`` block."""
+
+    project: str
 
 
 @final
@@ -37,7 +47,7 @@ class Now:
 @final
 @attrs.frozen
 class Load:
-    """Load a project, with what is known of it."""
+    """Load a project; `known` is the newest state this controller has seen of it."""
 
     project: str
     known: ProjectState | None
@@ -81,16 +91,16 @@ class Acknowledge:
 @final
 @attrs.frozen
 class ReadAgenda:
-    """Ask which projects need somebody."""
+    """Ask which projects have unsent events or a deadline."""
 
     limit: int
 
 
-Call = Now | Load | Commit | Pending | Emit | Acknowledge | ReadAgenda
-"""A call of a port, as a value."""
+Call = TakeTurn | Now | Load | Commit | Pending | Emit | Acknowledge | ReadAgenda
+"""What a conversation asks of its driver: a turn, or a call of a port."""
 
-Reply = datetime | ProjectState | Sequence[Event] | Sequence[Appointment] | None
-"""What a port returned."""
+Reply = Turn | datetime | ProjectState | Sequence[Event] | Sequence[Appointment] | None
+"""A turn, or what the port returned."""
 
 T = TypeVar("T")
 Conversation = Generator[Call, Reply, T]
@@ -102,11 +112,12 @@ _BATCH: Final = 500
 @final
 @attrs.frozen
 class Handled:
-    """What became of a command: the decision, and the instant to have a timer armed for (or None).
+    """The decision on a command, and when to come back.
 
-    `unsent` is what kept committed events from being published; they are in the outbox, and the
-    next relay sends them, for which `arm` is soon. The command itself is done: acknowledge its
-    message.
+    Set one timer to `arm` in place of the one before, whichever project the command was for, and
+    call `check_deadlines` when it rings. None: no project has a deadline. `unsent` is the error
+    that kept committed events from being published. They are in the outbox, the next relay or check
+    publishes them, and `arm` is soon. The command itself is done: acknowledge its message.
     """
 
     decision: Decision
@@ -117,9 +128,9 @@ class Handled:
 @final
 @attrs.frozen
 class Relayed:
-    """How many events were published, what failed in which project, and the instant to come back.
+    """How many events a relay published, and when to come back, as in `Handled`.
 
-    `arm` is None where nothing will ever have to be done by itself.
+    `unsent` has the error of each project whose events could not be published.
     """
 
     emitted: int
@@ -130,10 +141,11 @@ class Relayed:
 @final
 @attrs.frozen
 class Checked:
-    """Which projects were checked, and the instant to come back (or None).
+    """The projects whose deadlines were checked, and when to come back, as in `Handled`.
 
-    `skipped` were due and could not be checked: their events could not be published, so nobody can
-    be blamed for silence; or the host has no plane for them; or others kept committing first.
+    `skipped` has the error of each project that needs another check. Its events could not be
+    published, and then silence is nobody's fault; the host has no plane for it; or other hosts
+    kept committing first.
     """
 
     projects: tuple[str, ...]
@@ -145,40 +157,92 @@ class Checked:
 class KnownStates:
     """The newest state seen of each project, the `most` most recently used of them."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, lock: AbstractContextManager[object]) -> None:
         self._most = most
+        self._lock = lock
         self._states: dict[str, ProjectState] = {}
 
     def get(self, project: str) -> ProjectState | None:
-        """Return what is known of a project."""
+        """Return the newest state seen of a project, or None."""
         return self._states.get(project)
 
     def keep(self, state: ProjectState) -> None:
-        """Remember a state as the newest of its project, and forget the one unused for longest."""
-        self._states.pop(state.project, None)
-        self._states[state.project] = state
-        while len(self._states) > self._most:
-            del self._states[next(iter(self._states))]
+        """Remember a state as the newest of its project; forget the one unused for longest."""
+        with self._lock:
+            self._states.pop(state.project, None)
+            self._states[state.project] = state
+            while len(self._states) > self._most:
+                del self._states[next(iter(self._states))]
 
     def drop(self, project: str) -> None:
-        """Forget a project: what is stored is unknown."""
-        self._states.pop(project, None)
+        """Forget a project whose stored state is uncertain."""
+        with self._lock:
+            self._states.pop(project, None)
+
+
+@final
+class Timer:
+    """When a controller must come back for any of its projects: one instant, never too late.
+
+    It may be too early, for a task that is over takes no deadline back. A check reads the agenda
+    and begins anew.
+    """
+
+    def __init__(self, at: datetime, lock: AbstractContextManager[object]) -> None:
+        self._lock = lock
+        self._at: datetime | None = at
+
+    def ring_by(self, at: datetime | None) -> datetime | None:
+        """Take an instant in (None is none); return the earliest since the last `clear`."""
+        with self._lock:
+            if at is not None and (self._at is None or at < self._at):
+                self._at = at
+            return self._at
+
+    def clear(self) -> datetime | None:
+        """Return the earliest instant and forget it."""
+        with self._lock:
+            at, self._at = self._at, None
+            return at
 
 
 @final
 @attrs.frozen
 class Hosting:
-    """How a controller works: its planes, how it retries and waits, and what it has seen."""
+    """How a controller works and what it keeps.
+
+    `attempts` bounds the commits of one command. No deadline is checked before `settled_at` (R31).
+    Where something failed, the host must come back after `retry_after`. Threads share the rest:
+    whose turn it is, the states that were seen, and when to come back.
+    """
 
     plane_of: Callable[[str], ControlPlane]
-    known: KnownStates
     attempts: int
-    settle: timedelta
+    settled_at: datetime
     retry_after: timedelta
+    turns: Turns
+    known: KnownStates
+    timer: Timer
+
+    @classmethod
+    def of(
+        cls,
+        plane_of: Callable[[str], ControlPlane],
+        *,
+        attempts: int,
+        settled_at: datetime,
+        retry_after: timedelta,
+        known: int,
+    ) -> Hosting:
+        """Return the hosting of a controller that has seen nothing yet."""
+        turns = Turns()
+        memory = KnownStates(known, turns.lock), Timer(settled_at, turns.lock)
+        return cls(plane_of, attempts, settled_at, retry_after, turns, *memory)
 
 
 def load(hosting: Hosting, project: str) -> Conversation[ProjectState]:
-    """Return the newest state of a project, an initial one if there never was any."""
+    """Return the newest state of a project, an initial one if nothing was ever committed."""
+    checked_project(project)
     plane = hosting.plane_of(project)
     reply = yield Load(project, hosting.known.get(project))
     if reply is None:
@@ -189,24 +253,27 @@ def load(hosting: Hosting, project: str) -> Conversation[ProjectState]:
 
 
 def handle(hosting: Hosting, project: str, command: Command) -> Conversation[Handled]:
-    """Decide a command and commit what it leads to; then publish what waits (duties 1 to 6).
+    """Decide a command, commit the decision, then publish what is unsent (duties 1 to 6).
 
-    Raises `CommandRejected` if it was refused and `Contention` if others kept being faster. Any
-    error of the store leaves it unknown whether the command took effect: send it again, ids make it
-    safe.
+    Raises `CommandRejected` if the command was refused, and `Contention` if other hosts kept
+    committing first. After any error of the store nobody knows whether the command took effect:
+    send it again, its ids make that safe.
     """
-    decision = yield from _decided(hosting, project, command)
-    decision.raise_if_rejected()
-    arm = decision.next_deadline
+    checked_project(project)
     unsent: Exception | None = None
-    if decision.events:
-        try:
-            yield from _relay_project(project, through=decision.state.serial)
-        except Exception as error:  # noqa: BLE001 - the command is done, whatever the sink says
-            unsent = error
-            retry_at = (yield from _now()) + hosting.retry_after
-            arm = retry_at if arm is None else min(arm, retry_at)
-    return Handled(decision, arm, unsent)
+    with (yield from _turn(project)):
+        decision, retry_at = yield from _decided(hosting, project, command)
+        decision.raise_if_rejected()
+        hosting.timer.ring_by(decision.next_deadline)
+        if decision.events:
+            try:
+                yield from _relay_project(project, through=decision.state.serial)
+            except BaseException as error:
+                hosting.timer.ring_by(retry_at)
+                if not isinstance(error, Exception):
+                    raise
+                unsent = error  # the command is done, whatever the sink says
+    return Handled(decision, hosting.timer.ring_by(None), unsent)
 
 
 def relay(hosting: Hosting) -> Conversation[Relayed]:
@@ -215,16 +282,15 @@ def relay(hosting: Hosting) -> Conversation[Relayed]:
     return Relayed(emitted, unsent, (yield from _arm(hosting, unsent)))
 
 
-def check_deadlines(hosting: Hosting, started_at: datetime) -> Conversation[Checked]:
-    """Publish what is unsent, then act on everything that is due (duties 7 and 8, R31).
+def check_deadlines(hosting: Hosting) -> Conversation[Checked]:
+    """Publish what is unsent, then act on every deadline that has passed (duties 7 and 8, R31).
 
-    Nothing is checked before `settle` has passed since `started_at`, so that what waits on the bus
-    is heard before anything is ended for silence.
+    Nothing is checked before the host has settled, so that it first hears the reports that wait on
+    the bus, and ends nothing for a silence of its own.
     """
     _, skipped = yield from _relay_all()
-    settled_at = started_at + hosting.settle
-    if (yield from _now()) < settled_at:
-        return Checked((), skipped, (yield from _arm(hosting, skipped, not_before=settled_at)))
+    if (yield from _now()) < hosting.settled_at:
+        return Checked((), skipped, (yield from _arm(hosting, skipped)))
     checked: dict[str, None] = {}
     idle: set[str] = set()
     while due := (yield from _due(idle | skipped.keys())):
@@ -238,33 +304,45 @@ def check_deadlines(hosting: Hosting, started_at: datetime) -> Conversation[Chec
             if handled.unsent is not None:
                 skipped[project] = handled.unsent  # as above: come back a little later
             if not handled.decision.events:
-                idle.add(project)  # somebody else was faster, or the store's agenda lags behind
+                idle.add(project)  # another host was faster, or the store's agenda lags behind
     return Checked(tuple(checked), skipped, (yield from _arm(hosting, idle | skipped.keys())))
 
 
-def _decided(hosting: Hosting, project: str, command: Command) -> Conversation[Decision]:
+def _turn(project: str) -> Conversation[Turn]:
+    reply = yield TakeTurn(project)
+    assert isinstance(reply, Turn)
+    return reply
+
+
+def _decided(
+    hosting: Hosting, project: str, command: Command
+) -> Conversation[tuple[Decision, datetime]]:
+    """Return the decision on a command, committed, and when to retry what follows if that fails."""
     plane = hosting.plane_of(project)
     for _ in range(hosting.attempts):
         state = yield from load(hosting, project)
-        decision = plane.decide(state, command, (yield from _now()))
+        now = yield from _now()
+        decision = plane.decide(state, command, now)
+        retry_at = now + hosting.retry_after
         if not decision.events:
-            return decision
+            return decision, retry_at
         try:
             yield Commit(decision)
         except Conflict:
             continue  # nothing was written: what is known is still true, and can be caught up
         except BaseException:
             hosting.known.drop(project)
+            hosting.timer.ring_by(retry_at)  # if it was written, its events are unsent
             raise
         hosting.known.keep(decision.state)
-        return decision
+        return decision, retry_at
     raise Contention(project, hosting.attempts)
 
 
 def _relay_project(project: str, *, through: int | None = None) -> Conversation[int]:
     """Publish a project's outbox from its head until it is empty, or `through` is published.
 
-    Without that bound one host could go on for ever with what others keep adding.
+    Without that bound one host could go on for ever, while other hosts keep adding events.
     """
     emitted, last = 0, 0
     while through is None or last < through:
@@ -281,7 +359,7 @@ def _relay_project(project: str, *, through: int | None = None) -> Conversation[
 
 
 def _relay_all() -> Conversation[tuple[int, dict[str, Exception]]]:
-    """Publish every outbox; return how many events were, and what failed in which project."""
+    """Publish every outbox; return how many events that were, and the error of each project."""
     emitted = 0
     failed: dict[str, Exception] = {}
     while True:
@@ -291,10 +369,11 @@ def _relay_all() -> Conversation[tuple[int, dict[str, Exception]]]:
         if not projects:
             return emitted, failed
         for project in projects:
-            try:
-                emitted += yield from _relay_project(project)
-            except Exception as error:  # noqa: BLE001 - one project's trouble is not another's
-                failed[project] = error
+            with (yield from _turn(project)):
+                try:
+                    emitted += yield from _relay_project(project)
+                except Exception as error:  # noqa: BLE001 - the other projects are published
+                    failed[project] = error
 
 
 def _due(without: AbstractSet[str]) -> Conversation[list[str]]:
@@ -306,27 +385,30 @@ def _due(without: AbstractSet[str]) -> Conversation[list[str]]:
 
 
 def _agenda(passed_over: int) -> Conversation[tuple[Appointment, ...]]:
-    """Read the agenda so far that something is left if so many projects are passed over."""
+    """Read enough of the agenda to find an entry after skipping `passed_over` projects."""
     reply = yield ReadAgenda(_BATCH + 2 * passed_over)  # a project may be listed twice
     assert isinstance(reply, Sequence)
     return tuple(each for each in reply if isinstance(each, Appointment))
 
 
 def _now() -> Conversation[datetime]:
-    reply = yield Now()
-    assert isinstance(reply, datetime)
-    return reply
+    return checked_instant((yield Now()))
 
 
-def _arm(
-    hosting: Hosting, troubled: Collection[str], *, not_before: datetime | None = None
-) -> Conversation[datetime | None]:
-    """Return when to come back: at the next deadline, a little later where there was trouble."""
-    entries = yield from _agenda(len(troubled))
-    now = yield from _now()
-    instants = [each.at for each in entries if each.at is not None and each.project not in troubled]
-    if not_before is not None:
-        instants = [max(at, not_before) for at in instants]
-    if troubled:
+def _arm(hosting: Hosting, troubled: Collection[str]) -> Conversation[datetime | None]:
+    """Return when to come back: at the next deadline, a little later if something is left to do.
+
+    The timer is cleared before the agenda is read: what others commit meanwhile is in one of them.
+    """
+    before = hosting.timer.clear()
+    try:
+        entries = yield from _agenda(len(troubled))
+        now = yield from _now()
+    except BaseException:
+        hosting.timer.ring_by(before)
+        raise
+    left = [each.at for each in entries if each.project not in troubled]
+    instants = [max(at, hosting.settled_at) for at in left if at is not None]
+    if troubled or None in left:
         instants.append(now + hosting.retry_after)
-    return min(instants, default=None)
+    return hosting.timer.ring_by(min(instants, default=None))

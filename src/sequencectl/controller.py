@@ -1,15 +1,16 @@
-"""The controllers: thin drivers of the host protocol over a host's ports, sync and async.
+"""The controllers: they hold the host protocol over a host's ports, one for sync, one for async.
 
-A controller is what a host embeds when it does not want to write the loop itself. It keeps nothing
-but a bounded number of states it has seen, so any number of replicas may work on one store. It is
-not made for several threads at once: give each its own, or take turns; commands of one project are
-best taken in turn anyway (duty 9).
+A host embeds a controller if it does not want to write the loop itself. A controller keeps a
+bounded number of states it has seen, and the instant to come back at; all else is in the store. So
+any number of processes may work on one store, each with a controller of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import closing
 from datetime import timedelta
+from inspect import isawaitable, iscoroutine, iscoroutinefunction
 from typing import Final, TypeVar, assert_never, final
 
 from sequencectl import _protocol
@@ -22,39 +23,51 @@ from sequencectl._protocol import (
     Emit,
     Handled,
     Hosting,
-    KnownStates,
     Load,
     Now,
     Pending,
     ReadAgenda,
     Relayed,
     Reply,
+    TakeTurn,
 )
+from sequencectl._sequence.draft import checked_instant
+from sequencectl._turns import Turn
 from sequencectl.commands import Command
 from sequencectl.control_plane import ControlPlane
-from sequencectl.errors import InvalidValue
+from sequencectl.durations import parse_duration
+from sequencectl.errors import DurationError, InvalidValue
+from sequencectl.policies import LONGEST_TIMEOUT
 from sequencectl.ports import AsyncEventSink, AsyncStore, Clock, EventSink, Store
 from sequencectl.state import ProjectState
-from sequencectl.views import Explanation
+from sequencectl.views import DeliveryView, Explanation, OpenTask
 
 T = TypeVar("T")
-
-_SETTLE: Final = timedelta(minutes=3)
-_RETRY: Final = timedelta(seconds=5)
 
 Planes = ControlPlane | Callable[[str], ControlPlane]
 """One plane for all projects, or a function of the project that raises `UnknownProject`."""
 
+_OF_A_STORE: Final = ("load", "commit", "pending", "acknowledge", "agenda")
+
 
 @final
 class SequenceController:
-    """Drives decisions over a store, a clock and a sink.
+    """Decides commands, commits and publishes what they lead to, and acts on deadlines.
 
-    `planes` is one `ControlPlane` or a function of the project. `settle` is how long after the
-    start nothing is checked (R31). `attempts` bounds how often a conflict is retried before
-    `Contention`, `known` how many projects' states are kept, `retry_after` when to come back where
-    something failed. Each of `handle`, `check_deadlines` and `relay` returns in `arm` the instant
-    to come back at.
+    `planes` is one `ControlPlane`, or a function of the project. No deadline is checked before
+    `settle` has passed since the start (R31). `attempts` bounds how often a command is decided anew
+    after a conflict, before `Contention`. `known` is how many projects' states are kept.
+    `retry_after` is how soon to come back where something failed. Durations are a `timedelta` or a
+    text such as ``"3m"``. Raises `InvalidValue` for an argument that is wrong, a store or sink with
+    async methods among them.
+
+    `handle`, `check_deadlines` and `relay` return in `arm` when to come back, for all projects
+    together: set one timer to it, in place of the one before, and call `check_deadlines` when it
+    rings. To come too early does no harm.
+
+    Several threads may use one controller, if its ports permit that. They work on a project one at
+    a time, in the order in which they came, from the decision until its events are published. A
+    port that calls one of these three methods again gets `ReentrantCall`; questions are permitted.
     """
 
     def __init__(
@@ -64,19 +77,18 @@ class SequenceController:
         store: Store,
         clock: Clock,
         sink: EventSink,
-        settle: timedelta = _SETTLE,
+        settle: timedelta | str = "3m",
         attempts: int = 10,
         known: int = 1_000,
-        retry_after: timedelta = _RETRY,
+        retry_after: timedelta | str = "5s",
     ) -> None:
-        self._store = store
-        self._clock = clock
-        self._sink = sink
-        self._hosting = _hosting(planes, settle, attempts, known, retry_after)
-        self._started_at = clock.now()
+        self._hosting = _hosting(
+            planes, clock, settle=settle, attempts=attempts, known=known, retry_after=retry_after
+        )
+        self._ports = _Ports(store, clock, sink, self._hosting.turns.take, are_async=False)
 
     def handle(self, project: str, command: Command) -> Handled:
-        """Decide a command, commit what it leads to, publish what waits.
+        """Decide a command, commit the decision, and publish what is unsent.
 
         Acknowledge the inbound message when this returns, or when it raises `CommandRejected`.
         Raises `Contention`, `UnknownProject`, or the store's own error: then send the command
@@ -85,11 +97,11 @@ class SequenceController:
         return self._drive(_protocol.handle(self._hosting, project, command))
 
     def check_deadlines(self) -> Checked:
-        """Publish what is unsent, then act on all that is due, in every project (R29, R31)."""
-        return self._drive(_protocol.check_deadlines(self._hosting, self._started_at))
+        """Publish what is unsent, then act on every deadline that has passed, in every project."""
+        return self._drive(_protocol.check_deadlines(self._hosting))
 
     def relay(self) -> Relayed:
-        """Publish everything that is committed and unsent."""
+        """Publish everything that is committed and unsent, in every project."""
         return self._drive(_protocol.relay(self._hosting))
 
     def state(self, project: str) -> ProjectState:
@@ -100,44 +112,37 @@ class SequenceController:
         """Return how a sequence stands and why; raise `UnknownSequence` (R32)."""
         return self._hosting.plane_of(project).explain(self.state(project), sequence_id)
 
-    def _drive(self, conversation: Conversation[T]) -> T:
-        try:
-            call = next(conversation)
-            while True:
-                try:
-                    reply = self._made(call)
-                except BaseException as error:  # noqa: BLE001 - the conversation decides about it
-                    call = conversation.throw(error)
-                else:
-                    call = conversation.send(reply)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+    def delivery(self, project: str, context: str) -> DeliveryView:
+        """Return how a delivery stands across stages; raise `UnknownContext` (R32)."""
+        return self._hosting.plane_of(project).delivery(self.state(project), context)
 
-    def _made(self, call: Call) -> Reply:
-        match call:
-            case Now():
-                return self._clock.now()
-            case Load():
-                return self._store.load(call.project, known=call.known)
-            case Commit():
-                self._store.commit(call.decision)
-            case Pending():
-                return self._store.pending(call.project, limit=call.limit)
-            case Emit():
-                self._sink.emit(call.project, call.events)
-            case Acknowledge():
-                self._store.acknowledge(call.project, through=call.through)
-            case ReadAgenda():
-                return self._store.agenda(limit=call.limit)
-            case _:
-                assert_never(call)
-        return None
+    def open_tasks(self, project: str) -> tuple[OpenTask, ...]:
+        """Return the tasks in flight, by trigger, for executors that poll."""
+        return self._hosting.plane_of(project).open_tasks(self.state(project))
+
+    def _drive(self, conversation: Conversation[T]) -> T:
+        with closing(conversation):
+            try:
+                call = next(conversation)
+                while True:
+                    try:
+                        reply = _checked_reply(call, self._ports.make(call))
+                    except BaseException as error:  # noqa: BLE001 - the conversation decides about it
+                        call = conversation.throw(error)
+                    else:
+                        call = conversation.send(reply)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
 
 
 @final
 class AsyncSequenceController:
-    """`SequenceController` for hosts that await: the same protocol, arguments and answers."""
+    """`SequenceController` for hosts that await: the same protocol, arguments and answers.
+
+    It is made for one asyncio loop. The methods of its store and sink are ``async def``; that of
+    its clock is not. Tasks take turns as threads do, and a cancelled task gives its turn back.
+    """
 
     def __init__(
         self,
@@ -146,27 +151,26 @@ class AsyncSequenceController:
         store: AsyncStore,
         clock: Clock,
         sink: AsyncEventSink,
-        settle: timedelta = _SETTLE,
+        settle: timedelta | str = "3m",
         attempts: int = 10,
         known: int = 1_000,
-        retry_after: timedelta = _RETRY,
+        retry_after: timedelta | str = "5s",
     ) -> None:
-        self._store = store
-        self._clock = clock
-        self._sink = sink
-        self._hosting = _hosting(planes, settle, attempts, known, retry_after)
-        self._started_at = clock.now()
+        self._hosting = _hosting(
+            planes, clock, settle=settle, attempts=attempts, known=known, retry_after=retry_after
+        )
+        self._ports = _Ports(store, clock, sink, self._hosting.turns.take_awaiting, are_async=True)
 
     async def handle(self, project: str, command: Command) -> Handled:
-        """Decide a command, commit what it leads to, publish what waits."""
+        """Decide a command, commit the decision, and publish what is unsent."""
         return await self._drive(_protocol.handle(self._hosting, project, command))
 
     async def check_deadlines(self) -> Checked:
-        """Publish what is unsent, then act on all that is due, in every project (R29, R31)."""
-        return await self._drive(_protocol.check_deadlines(self._hosting, self._started_at))
+        """Publish what is unsent, then act on every deadline that has passed, in every project."""
+        return await self._drive(_protocol.check_deadlines(self._hosting))
 
     async def relay(self) -> Relayed:
-        """Publish everything that is committed and unsent."""
+        """Publish everything that is committed and unsent, in every project."""
         return await self._drive(_protocol.relay(self._hosting))
 
     async def state(self, project: str) -> ProjectState:
@@ -177,51 +181,149 @@ class AsyncSequenceController:
         """Return how a sequence stands and why; raise `UnknownSequence` (R32)."""
         return self._hosting.plane_of(project).explain(await self.state(project), sequence_id)
 
-    async def _drive(self, conversation: Conversation[T]) -> T:
-        try:
-            call = next(conversation)
-            while True:
-                try:
-                    reply = await self._made(call)
-                except BaseException as error:  # noqa: BLE001 - the conversation decides about it
-                    call = conversation.throw(error)
-                else:
-                    call = conversation.send(reply)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+    async def delivery(self, project: str, context: str) -> DeliveryView:
+        """Return how a delivery stands across stages; raise `UnknownContext` (R32)."""
+        return self._hosting.plane_of(project).delivery(await self.state(project), context)
 
-    async def _made(self, call: Call) -> Reply:
+    async def open_tasks(self, project: str) -> tuple[OpenTask, ...]:
+        """Return the tasks in flight, by trigger, for executors that poll."""
+        return self._hosting.plane_of(project).open_tasks(await self.state(project))
+
+    async def _drive(self, conversation: Conversation[T]) -> T:
+        with closing(conversation):
+            try:
+                call = next(conversation)
+                while True:
+                    try:
+                        made = self._ports.make(call)
+                        reply = _checked_reply(call, await made if isawaitable(made) else made)
+                    except BaseException as error:  # noqa: BLE001 - the conversation decides about it
+                        call = conversation.throw(error)
+                    else:
+                        call = conversation.send(reply)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+
+
+@final
+class _Ports:
+    """What a controller calls: its ports, and whatever waits for a turn."""
+
+    def __init__(
+        self,
+        store: Store | AsyncStore,
+        clock: Clock,
+        sink: EventSink | AsyncEventSink,
+        take_turn: Callable[[str], Turn | Awaitable[Turn]],
+        *,
+        are_async: bool,
+    ) -> None:
+        _check_port("store", store, _OF_A_STORE, is_async=are_async)
+        _check_port("sink", sink, ("emit",), is_async=are_async)
+        self._store = store
+        self._clock = clock
+        self._sink = sink
+        self._take_turn = take_turn
+
+    def make(self, call: Call) -> Reply | Awaitable[Reply]:
+        """Make a call and return what the port returns."""
         match call:
+            case TakeTurn():
+                return self._take_turn(call.project)
             case Now():
                 return self._clock.now()
             case Load():
-                return await self._store.load(call.project, known=call.known)
+                return self._store.load(call.project, known=call.known)
             case Commit():
-                await self._store.commit(call.decision)
+                return self._store.commit(call.decision)
             case Pending():
-                return await self._store.pending(call.project, limit=call.limit)
+                return self._store.pending(call.project, limit=call.limit)
             case Emit():
-                await self._sink.emit(call.project, call.events)
+                return self._sink.emit(call.project, call.events)
             case Acknowledge():
-                await self._store.acknowledge(call.project, through=call.through)
+                return self._store.acknowledge(call.project, through=call.through)
             case ReadAgenda():
-                return await self._store.agenda(limit=call.limit)
+                return self._store.agenda(limit=call.limit)
             case _:
                 assert_never(call)
-        return None
+
+
+def _checked_reply(call: Call, reply: Reply | Awaitable[Reply]) -> Reply:
+    """Return a reply; raise `InvalidValue` if somebody must still await it, for nobody will."""
+    if reply is None or not isawaitable(reply):
+        return reply
+    if iscoroutine(reply):
+        reply.close()
+    where = {Now: "clock", Emit: "sink"}.get(type(call), "store")
+    raise InvalidValue(where, reply, "must not return what is still to be awaited")
+
+
+def _check_port(where: str, port: object, methods: tuple[str, ...], *, is_async: bool) -> None:
+    for name in methods:
+        method = getattr(port, name, None)
+        if not callable(method):
+            raise InvalidValue(where, port, f"must have a method {name}")
+        if iscoroutinefunction(method) is not is_async:
+            kind, other = ("async", "") if is_async else ("not async", "Async")
+            problem = f"must have a method {name} that is {kind} (see {other}SequenceController)"
+            raise InvalidValue(where, port, problem)
 
 
 def _hosting(
-    planes: Planes, settle: timedelta, attempts: int, known: int, retry_after: timedelta
+    planes: Planes,
+    clock: Clock,
+    *,
+    settle: timedelta | str,
+    attempts: int,
+    known: int,
+    retry_after: timedelta | str,
 ) -> Hosting:
-    if settle < timedelta(0):
-        raise InvalidValue("settle", settle, "must not be negative")
-    if attempts < 1:
-        raise InvalidValue("attempts", attempts, "must be at least 1")
-    if known < 0:
-        raise InvalidValue("known", known, "must not be negative")
-    if retry_after <= timedelta(0):
-        raise InvalidValue("retry_after", retry_after, "must be positive")
-    plane_of = (lambda _project: planes) if isinstance(planes, ControlPlane) else planes
-    return Hosting(plane_of, KnownStates(known), attempts, settle, retry_after)
+    _check_port("clock", clock, ("now",), is_async=False)
+    settle = _duration("settle", settle)
+    retry_after = _duration("retry_after", retry_after)
+    if not retry_after:
+        raise InvalidValue("retry_after", retry_after, "must be more than zero")
+    return Hosting.of(
+        _plane_of(planes),
+        attempts=_whole("attempts", attempts, at_least=1),
+        settled_at=checked_instant(clock.now()) + settle,
+        retry_after=retry_after,
+        known=_whole("known", known, at_least=0),
+    )
+
+
+def _plane_of(planes: Planes) -> Callable[[str], ControlPlane]:
+    if isinstance(planes, ControlPlane):
+        return lambda _project: planes
+    if not callable(planes):
+        raise InvalidValue("planes", planes, "must be a ControlPlane or a function of the project")
+
+    def plane_of(project: str) -> ControlPlane:
+        plane = planes(project)
+        if not isinstance(plane, ControlPlane):
+            raise InvalidValue(
+                "planes", plane, "must return a ControlPlane or raise UnknownProject"
+            )
+        return plane
+
+    return plane_of
+
+
+def _duration(where: str, value: timedelta | str) -> timedelta:
+    try:
+        duration: object = parse_duration(value) if isinstance(value, str) else value
+    except DurationError as error:
+        raise InvalidValue(where, value, error.problem) from None
+    if not isinstance(duration, timedelta):
+        raise InvalidValue(where, value, "must be a timedelta or a text such as '3m'")
+    if not timedelta(0) <= duration <= LONGEST_TIMEOUT:
+        problem = f"must be from zero to {LONGEST_TIMEOUT.days} days"
+        raise InvalidValue(where, value, problem)
+    return duration
+
+
+def _whole(where: str, value: int, *, at_least: int) -> int:
+    if type(value) is not int or value < at_least:
+        raise InvalidValue(where, value, f"must be an int of at least {at_least}")
+    return value

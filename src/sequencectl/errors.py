@@ -17,7 +17,8 @@ One base class, one class for each kind of mistake::
     │   └── UnknownContext                  the same for a context
     ├── UnknownProject (also a LookupError) a project the host has no plane for
     ├── Conflict                            a commit on a version that is not the newest
-    └── Contention                          conflicts did not cease: send the command again
+    ├── Contention                          conflicts did not cease: send the command again
+    └── ReentrantCall                       a port calls the controller that is calling it
 
 A race is never an exception: ``decide`` answers it with an outcome.
 """
@@ -189,3 +190,17 @@ class Contention(SequencectlError):
         super().__init__(f"project {shown(project)} was busy: {attempts} commits met a conflict")
         self.project = project
         self.attempts = attempts
+
+
+class ReentrantCall(SequencectlError):
+    """A port called the controller that is calling it: nothing was done.
+
+    The call would wait for the turn of a project, and the turn that its own thread or task has
+    would never end. Call the controller after the port has returned.
+    """
+
+    def __init__(self, project: str) -> None:
+        super().__init__(
+            f"project {shown(project)}: a port must return before its controller is called again"
+        )
+        self.project = project

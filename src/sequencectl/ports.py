@@ -1,7 +1,8 @@
-"""What a host gives to a controller: the contracts of clock, store and event sink.
+"""What a host gives to a controller: a clock, a store and an event sink.
 
-An adapter is right if it passes ``sequencectl.testing``'s checks. Every method may raise anything
-of its own where it cannot do its work; what the controller makes of that is said at each.
+The docstrings here are the contracts. An adapter that passes the checks of ``sequencectl.testing``
+keeps them. A method that cannot do its work raises whatever it likes; each docstring says what the
+controller concludes. A method of a sync port returns when its work is done, and never an awaitable.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sequencectl.state import ProjectState
 @final
 @attrs.frozen
 class Appointment:
-    """When a project needs somebody: at an instant, or now, for it has unsent events (None)."""
+    """When a host must work on a project: at its next deadline, or now (None), to publish."""
 
     project: str
     at: datetime | None
@@ -30,62 +31,65 @@ class Clock(Protocol):
     """The host's clock."""
 
     def now(self) -> datetime:
-        """Return the present as an aware instant in UTC; it may go back (R29)."""
+        """Return the present as an aware datetime, best in UTC. It may go back (R29)."""
         ...
 
 
 class EventSink(Protocol):
-    """Where events go: a bus, a topic, a table."""
+    """Where events are published: a bus, a topic, a table."""
 
     def emit(self, project: str, events: Sequence[Event]) -> None:
         """Publish `events` in this order and return when they are durable there.
 
-        Their serials ascend without a gap. The same events may come again, after a crash or an
-        error: receivers tell repeats by project and serial. An error means that none, some or all
-        of them were published; they will come again.
+        Their serials ascend without a gap. After a crash or an error the same events come again, so
+        receivers must tell repeats, by project and serial. An error means that none, some or all of
+        them were published: the controller will send them again.
         """
         ...
 
 
 class Store(Protocol):
-    """Where states and unsent events are kept; the one place that decides who was first."""
+    """Where states and unsent events are kept. It alone decides which of two commits was first."""
 
     def load(self, project: str, *, known: ProjectState | None = None) -> ProjectState | None:
-        """Return the newest state of `project`; None if there never was one.
+        """Return the newest state of `project`; None if nothing was ever committed.
 
-        `known` is a state of this project the caller has committed or loaded: it may be returned as
-        it is if it is the newest, or caught up; a store may also ignore it. What comes back is one
-        whole committed state, as new as what had been committed when the call began.
+        `known` is a state of this project that the caller has committed or loaded. A store may
+        return it if it is still the newest, bring it up to date, or ignore it. The answer is one
+        whole committed state, and contains every commit that was over when the call began.
         """
         ...
 
     def commit(self, decision: Decision) -> None:
         """Write the decision's state and put its events into the outbox, all or nothing.
 
-        Only if the stored serial is ``decision.base`` (0 for a project that never was), otherwise
-        raise `Conflict` and write nothing. It returns when the write is durable. Any other error
-        leaves it unknown whether it took effect.
+        Do so only if the stored serial is ``decision.base`` (0 for a new project); otherwise write
+        nothing and raise `Conflict`. Return when the write is durable. After any other error the
+        controller takes it that the write may have happened or not.
         """
         ...
 
     def pending(self, project: str, *, limit: int) -> Sequence[Event]:
-        """Return the oldest committed events nobody acknowledged, `limit` at most, by serial."""
+        """Return the oldest committed events that are not acknowledged, `limit` at most, by serial.
+
+        These events are the project's outbox.
+        """
         ...
 
     def acknowledge(self, project: str, *, through: int) -> None:
-        """Drop the pending events up to and with serial `through`; doing so again is no error.
+        """Drop the pending events up to and including serial `through`.
 
-        A lower serial brings nothing back, and one that is not reached yet drops nothing that is
-        committed later.
+        To repeat it is no error. A lower serial brings nothing back. A serial that is not reached
+        yet drops nothing that is committed later.
         """
         ...
 
     def agenda(self, *, limit: int) -> Sequence[Appointment]:
-        """Return which projects need somebody and when, the most urgent first, `limit` at most.
+        """Return which projects must be worked on and when, most urgent first, `limit` at most.
 
-        First those with pending events (``at=None``), in any order; then those with a deadline, by
-        instant. The first that lies in the future is the timer to arm. A project with both may be
-        listed twice.
+        First come the projects with pending events (``at=None``), in any order; then those with a
+        deadline, by instant. A project with both may be listed twice. A commit that is over is
+        seen here.
         """
         ...
 
@@ -106,7 +110,7 @@ class AsyncStore(Protocol):
     """
 
     async def load(self, project: str, *, known: ProjectState | None = None) -> ProjectState | None:
-        """Return the newest state of `project`; None if there never was one."""
+        """Return the newest state of `project`; None if nothing was ever committed."""
         ...
 
     async def commit(self, decision: Decision) -> None:
@@ -114,13 +118,13 @@ class AsyncStore(Protocol):
         ...
 
     async def pending(self, project: str, *, limit: int) -> Sequence[Event]:
-        """Return the oldest committed events nobody acknowledged, by serial."""
+        """Return the oldest committed events that are not acknowledged, by serial."""
         ...
 
     async def acknowledge(self, project: str, *, through: int) -> None:
-        """Drop the pending events up to and with this serial."""
+        """Drop the pending events up to and including serial `through`."""
         ...
 
     async def agenda(self, *, limit: int) -> Sequence[Appointment]:
-        """Return which projects need somebody and when, the most urgent first."""
+        """Return which projects must be worked on and when, the most urgent first."""
         ...

@@ -115,6 +115,21 @@ def test_a_crash_after_a_call_that_fails_loses_the_error() -> None:
     assert [A] == [message.command for message in world.waiting()]
 
 
+def test_a_timer_that_rings_too_late_is_found() -> None:
+    """What a replica was answered of one project counts when it is answered of another."""
+    world, replica = world_of()
+    handle(world, A)
+    replica.hosting.timer.clear()
+    world.now += SECOND
+    world.send("q", A)
+    world.take(replica, world.waiting()[0])
+
+    with pytest.raises(
+        Violation, match=r"the timer rings at .* 01:03:00.* deadline is at .* 01:02:59"
+    ):
+        finish(world)
+
+
 def test_a_crashed_replica_is_told_by_its_calls() -> None:
     """A call prints as one row."""
     world, replica = world_of()

@@ -12,6 +12,7 @@ from sequencectl._protocol import Call, Hosting, Reply
 from sequencectl.commands import Command
 from sequencectl.testing._walk import START
 from sequencectl.testing.simulation.faults import Fault
+from sequencectl.testing.simulation.witness import Violation
 
 
 @final
@@ -50,8 +51,8 @@ class Replica:
         self.hosting = hosting
         self.is_down = True
         self.skew = timedelta(0)
-        self.started_at = START
         self.arm: datetime | None = None
+        self.due: datetime | None = None
         self.conversation: Generator[Call, Reply, Any] | None = None
         self.call: Call | None = None
         self.message: Message | None = None
@@ -67,6 +68,12 @@ class Replica:
         is_idle = self.conversation is None and not self.is_down
         return self.arm if is_idle else None
 
-    def arm_at(self, at: datetime) -> None:
-        """Let its timer ring at an instant, unless it rings before."""
-        self.arm = at if self.arm is None else min(at, self.arm)
+    def answered(self, deadline: datetime | None) -> None:
+        """Hear of the next deadline of a project; raise `Violation` if the timer rings too late.
+
+        `due` is the earliest such deadline since the last check, of all projects.
+        """
+        instants = [at for at in (self.due, deadline) if at is not None]
+        self.due = min(instants, default=None)
+        if self.due is not None and (self.arm is None or self.arm > self.due):
+            raise Violation(f"the timer rings at {self.arm}, and a deadline is at {self.due}")

@@ -31,12 +31,12 @@ from sequencectl._protocol import (
     Emit,
     Handled,
     Hosting,
-    KnownStates,
     Load,
     Now,
     Pending,
     ReadAgenda,
     Reply,
+    TakeTurn,
 )
 from sequencectl.commands import Command, CommandRejected
 from sequencectl.control_plane import ControlPlane, Decision
@@ -102,7 +102,7 @@ class World:
         self._coming: list[tuple[datetime, int, Callable[[], None]]] = []
         self._heard: set[tuple[str, str]] = set()
         self._seen: set[int] = set()
-        self.replicas = [Replica(number, self._hosting()) for number in range(replicas)]
+        self.replicas = [Replica(number, self._hosting(START)) for number in range(replicas)]
 
     # ------------------------------------------------------------------ outside of the replicas
 
@@ -135,8 +135,8 @@ class World:
     def start(self, replica: Replica) -> None:
         """Start a replica; first of all it relays (duty 8)."""
         replica.is_down = False
-        replica.started_at = self._clock(replica)
-        replica.has_settled = False
+        replica.hosting = self._hosting(self._clock(replica))
+        replica.has_settled, replica.due = False, None
         self.ring(replica)
 
     def is_rung(self, replica: Replica) -> bool:
@@ -147,7 +147,7 @@ class World:
     def ring(self, replica: Replica) -> None:
         """Let a replica begin to check deadlines."""
         replica.arm = None
-        self._begin(replica, _protocol.check_deadlines(replica.hosting, replica.started_at))
+        self._begin(replica, _protocol.check_deadlines(replica.hosting))
 
     def take(self, replica: Replica, message: Message, *, leaves_copy: bool = False) -> None:
         """Let a replica begin to handle a message; a copy of it may stay on the bus."""
@@ -162,7 +162,7 @@ class World:
         if replica.conversation is not None:
             replica.conversation.close()
         self._end(replica)
-        replica.hosting, replica.arm, replica.is_down = self._hosting(), None, True
+        replica.arm, replica.is_down = None, True
         replica.is_back = True
 
     def make_call(self, replica: Replica, fault: Fault | None = None) -> None:
@@ -210,9 +210,14 @@ class World:
 
     # ------------------------------------------------------------------ conversations
 
-    def _hosting(self) -> Hosting:
-        known = KnownStates(10)
-        return Hosting(lambda _: self.plane, known, self._attempts, self._settle, _RETRY)
+    def _hosting(self, started_at: datetime) -> Hosting:
+        return Hosting.of(
+            lambda _: self.plane,
+            attempts=self._attempts,
+            settled_at=started_at + self._settle,
+            retry_after=_RETRY,
+            known=10,
+        )
 
     def _clock(self, replica: Replica) -> datetime:
         return self.now + replica.skew
@@ -226,7 +231,11 @@ class World:
     def _go_on(self, replica: Replica, resume: Callable[[], Call]) -> None:
         replica.commits_seen = self.witness.commits
         try:
-            replica.call = resume()
+            call = resume()
+            while isinstance(call, TakeTurn):  # a replica does one thing at a time: nobody waits
+                assert replica.conversation is not None
+                call = replica.conversation.send(self._made(replica, call))
+            replica.call = call
         except StopIteration as stop:
             self._finished(replica, stop.value)
         except CommandRejected:
@@ -235,17 +244,19 @@ class World:
         except (Trouble, Contention) as error:
             if isinstance(error, Contention):
                 self.hits[Mishap.CONTENTION, ""] += 1
-            replica.arm_at(self._clock(replica) + _RETRY)
+            at = self._clock(replica) + _RETRY
+            replica.arm = at if replica.arm is None else min(at, replica.arm)
             self._end(replica)
 
     def _finished(self, replica: Replica, result: Handled | Checked) -> None:
+        replica.arm = result.arm
         if isinstance(result, Handled):
             self.witness.acknowledged(result.decision)
             self._acknowledge(replica)
+            replica.answered(result.decision.next_deadline)
         else:
             self._end(replica)
-        if result.arm is not None:
-            replica.arm_at(result.arm)
+            replica.due = None
 
     def _acknowledge(self, replica: Replica) -> None:
         message = replica.message
@@ -277,9 +288,11 @@ class World:
 
     def _made(self, replica: Replica, call: Call) -> Reply:
         match call:
+            case TakeTurn():
+                return replica.hosting.turns.take(call.project)
             case Now():
                 replica.decided_at = now = self._clock(replica)
-                replica.has_settled |= now >= replica.started_at + self._settle
+                replica.has_settled |= now >= replica.hosting.settled_at
                 return now
             case Load():
                 return self._load(call)
