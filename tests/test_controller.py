@@ -660,6 +660,7 @@ def test_questions_are_answered_from_the_store() -> None:
     assert Phase.RUNNING is world.controller.explain("p", "a").phase
     assert PLANE.delivery(state, "a") == world.controller.delivery("p", "a")
     assert PLANE.open_tasks(state) == world.controller.open_tasks("p")
+    assert PLANE.permitted(state, "a") == world.controller.permitted("p", "a", actor="ann")
     assert 0 == world.controller.state("never").serial
     with pytest.raises(UnknownSequence):
         world.controller.explain("p", "x")
@@ -697,11 +698,13 @@ def test_options_are_checked(options: dict[str, Any]) -> None:
         SequenceController(**given | options)
 
 
-@pytest.mark.parametrize("ask", ["handle", "state", "explain", "delivery", "open_tasks"])
+@pytest.mark.parametrize(
+    "ask", ["handle", "state", "explain", "delivery", "open_tasks", "permitted"]
+)
 def test_a_project_has_a_name(ask: str) -> None:
     """Whatever else is taken for one is refused before any port is asked."""
     world = World()
-    more = {"handle": [trigger("a")], "explain": ["a"], "delivery": ["a"]}.get(ask, [])
+    more = {"handle": [trigger("a")], "open_tasks": [], "state": []}.get(ask, ["a"])
 
     with pytest.raises(InvalidValue, match=r"^project: must be .*, got 3"):
         getattr(world.controller, ask)(3, *more)
@@ -1050,6 +1053,7 @@ def test_the_async_controller_holds_the_same_conversation() -> None:
         said.append((await controller.explain("p", "a")).phase)
         said.append(await controller.delivery("p", "a"))
         said.append(await controller.open_tasks("p"))
+        said.append(await controller.permitted("p", "a", actor="ann"))
         said.append((await controller.state("p")).serial)
         return said
 
@@ -1066,6 +1070,7 @@ def test_the_async_controller_holds_the_same_conversation() -> None:
     said.append(controller.explain("p", "a").phase)
     said.append(controller.delivery("p", "a"))
     said.append(controller.open_tasks("p"))
+    said.append(controller.permitted("p", "a", actor="ann"))
     said.append(controller.state("p").serial)
 
     assert said == asyncio.run(drive())

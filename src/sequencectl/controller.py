@@ -7,7 +7,7 @@ any number of processes may work on one store, each with a controller of its own
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
 from datetime import timedelta
 from inspect import isawaitable, iscoroutine, iscoroutinefunction
@@ -37,6 +37,7 @@ from sequencectl.commands import Command
 from sequencectl.control_plane import ControlPlane
 from sequencectl.durations import parse_duration
 from sequencectl.errors import DurationError, InvalidValue
+from sequencectl.outcomes import Outcome
 from sequencectl.policies import LONGEST_TIMEOUT
 from sequencectl.ports import AsyncEventSink, AsyncStore, Clock, EventSink, Store
 from sequencectl.state import ProjectState
@@ -120,6 +121,13 @@ class SequenceController:
         """Return the tasks in flight, by trigger, for executors that poll."""
         return self._hosting.plane_of(project).open_tasks(self.state(project))
 
+    def permitted(
+        self, project: str, sequence_id: str, *, actor: str = ""
+    ) -> Mapping[str, Outcome]:
+        """Return what each control of a sequence would get now; see `ControlPlane.permitted`."""
+        plane = self._hosting.plane_of(project)
+        return plane.permitted(self.state(project), sequence_id, actor=actor)
+
     def _drive(self, conversation: Conversation[T]) -> T:
         with closing(conversation):
             try:
@@ -188,6 +196,13 @@ class AsyncSequenceController:
     async def open_tasks(self, project: str) -> tuple[OpenTask, ...]:
         """Return the tasks in flight, by trigger, for executors that poll."""
         return self._hosting.plane_of(project).open_tasks(await self.state(project))
+
+    async def permitted(
+        self, project: str, sequence_id: str, *, actor: str = ""
+    ) -> Mapping[str, Outcome]:
+        """Return what each control of a sequence would get now; see `ControlPlane.permitted`."""
+        plane = self._hosting.plane_of(project)
+        return plane.permitted(await self.state(project), sequence_id, actor=actor)
 
     async def _drive(self, conversation: Conversation[T]) -> T:
         with closing(conversation):
