@@ -2,7 +2,8 @@
 
 Shows: the nine duties with `SequenceController` in an asyncio program. Commands are taken in turn
 by a thread that owns the store, so that no request waits on another's disk in the event loop; the
-timer is armed for the earliest instant the controller asks for and costs nothing until then.
+timer is set to the instant that the newest answer of the controller names, for all projects
+together, and costs nothing until then.
 Leaves out: several processes on one folder (the stores permit it, the stream does not tell).
 """
 
@@ -200,13 +201,13 @@ class Host:
     # ------------------------------------------------------------------ the timer
 
     def _arm(self, at: datetime | None) -> None:
-        """Ring at an instant, unless the timer rings before."""
-        if at is None or (self._armed_at is not None and self._armed_at <= at):
-            return
+        """Ring at an instant, in place of the one before; None: nothing will be due."""
         if self._timer is not None:
             self._timer.cancel()
-        delay = max((at - self._clock.now()).total_seconds(), 0.0)
-        self._armed_at, self._timer = at, self._loop.call_later(delay, self._ring)
+        self._armed_at, self._timer = at, None
+        if at is not None:
+            delay = max((at - self._clock.now()).total_seconds(), 0.0)
+            self._timer = self._loop.call_later(delay, self._ring)
 
     def _ring(self) -> None:
         self._timer = self._armed_at = None
