@@ -126,7 +126,7 @@ def test_one_turn_of_a_task_within_another_is_refused() -> None:
 def test_a_task_that_is_cancelled_gives_its_turn_back(when: str) -> None:
     """Wherever it is cancelled, the next one has its turn."""
 
-    async def main() -> tuple[bool, bool]:
+    async def main() -> bool:
         turns = Turns()
         with await turns.take_awaiting("p"):
             waits, next_one = (asyncio.create_task(turns.take_awaiting("p")) for _ in range(2))
@@ -138,12 +138,12 @@ def test_a_task_that_is_cancelled_gives_its_turn_back(when: str) -> None:
         with pytest.raises(asyncio.CancelledError):
             await waits
         await asyncio.sleep(0)
-        is_done = next_one.done()
+        assert next_one.done()
         with await next_one:
             pass
-        return is_done, is_empty(turns)
+        return is_empty(turns)
 
-    assert (True, True) == asyncio.run(main())
+    assert asyncio.run(main())
 
 
 def test_a_thread_that_is_interrupted_leaves_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,8 +161,9 @@ def test_a_thread_that_is_interrupted_leaves_the_line(monkeypatch: pytest.Monkey
     other.join(PATIENCE)
     monkeypatch.setattr(_turns, "Lock", Interrupted)
 
-    with pytest.raises(KeyboardInterrupt):
-        turns.take("p")
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            turns.take("p")
     with others[0]:
         pass
 

@@ -262,17 +262,18 @@ def handle(hosting: Hosting, project: str, command: Command) -> Conversation[Han
     checked_project(project)
     unsent: Exception | None = None
     with (yield from _turn(project)):
-        decision, retry_at = yield from _decided(hosting, project, command)
+        decision = yield from _decided(hosting, project, command)
         decision.raise_if_rejected()
         hosting.timer.ring_by(decision.next_deadline)
         if decision.events:
             try:
                 yield from _relay_project(project, through=decision.state.serial)
-            except BaseException as error:
-                hosting.timer.ring_by(retry_at)
-                if not isinstance(error, Exception):
-                    raise
-                unsent = error  # the command is done, whatever the sink says
+            except Exception as error:  # noqa: BLE001 - the command is done, whatever the sink says
+                unsent = error
+                hosting.timer.ring_by((yield from _now()) + hosting.retry_after)
+            except BaseException:  # this task is cancelled: a check publishes what it has not
+                hosting.timer.ring_by(decision.events[-1].at)
+                raise
     return Handled(decision, hosting.timer.ring_by(None), unsent)
 
 
@@ -314,28 +315,25 @@ def _turn(project: str) -> Conversation[Turn]:
     return reply
 
 
-def _decided(
-    hosting: Hosting, project: str, command: Command
-) -> Conversation[tuple[Decision, datetime]]:
-    """Return the decision on a command, committed, and when to retry what follows if that fails."""
+def _decided(hosting: Hosting, project: str, command: Command) -> Conversation[Decision]:
+    """Return the decision on a command, committed if it changes anything."""
     plane = hosting.plane_of(project)
     for _ in range(hosting.attempts):
         state = yield from load(hosting, project)
         now = yield from _now()
         decision = plane.decide(state, command, now)
-        retry_at = now + hosting.retry_after
         if not decision.events:
-            return decision, retry_at
+            return decision
         try:
             yield Commit(decision)
         except Conflict:
             continue  # nothing was written: what is known is still true, and can be caught up
         except BaseException:
             hosting.known.drop(project)
-            hosting.timer.ring_by(retry_at)  # if it was written, its events are unsent
+            hosting.timer.ring_by(now + hosting.retry_after)  # if it was written, it is unsent
             raise
         hosting.known.keep(decision.state)
-        return decision, retry_at
+        return decision
     raise Contention(project, hosting.attempts)
 
 
