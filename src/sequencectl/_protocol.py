@@ -182,10 +182,10 @@ class KnownStates:
 
 @final
 class Timer:
-    """When a controller must come back for any of its projects: one instant, never too late.
+    """When a controller must come back, for all its projects together: one instant, never too late.
 
-    It may be too early, for a task that is over takes no deadline back. A check reads the agenda
-    and begins anew.
+    It may be too early: the deadline of a task that is over stays. That does no harm, for a check
+    reads the agenda and begins anew.
     """
 
     def __init__(self, at: datetime, lock: AbstractContextManager[object]) -> None:
@@ -193,7 +193,7 @@ class Timer:
         self._at: datetime | None = at
 
     def ring_by(self, at: datetime | None) -> datetime | None:
-        """Take an instant in (None is none); return the earliest since the last `clear`."""
+        """Keep `at` if it is earlier than what is kept; return the earliest since `clear`."""
         with self._lock:
             if at is not None and (self._at is None or at < self._at):
                 self._at = at
@@ -394,9 +394,10 @@ def _now() -> Conversation[datetime]:
 
 
 def _arm(hosting: Hosting, troubled: Collection[str]) -> Conversation[datetime | None]:
-    """Return when to come back: at the next deadline, a little later if something is left to do.
+    """Return when to come back: at the next deadline, or a little later if something is left to do.
 
-    The timer is cleared before the agenda is read: what others commit meanwhile is in one of them.
+    The timer is cleared before the agenda is read. What another thread commits meanwhile is in the
+    agenda, or in the timer.
     """
     before = hosting.timer.clear()
     try:
