@@ -9,11 +9,12 @@ import attrs
 import pytest
 
 from sequencectl import PauseSequence, ResumeSequence, TaskTriggered
+from sequencectl._protocol import Checked
 from sequencectl.testing import InMemoryStore
 from sequencectl.testing.simulation.faults import Fault
 from sequencectl.testing.simulation.replica import Replica
 from sequencectl.testing.simulation.witness import Violation
-from sequencectl.testing.simulation.world import World
+from sequencectl.testing.simulation.world import Trouble, World
 from tests.simulation.small_worlds import PLANE, A
 
 SECOND = timedelta(seconds=1)
@@ -124,10 +125,16 @@ def test_a_timer_that_rings_too_late_is_found() -> None:
     world.send("q", A)
     world.take(replica, world.waiting()[0])
 
-    with pytest.raises(
-        Violation, match=r"the timer rings at .* 01:03:00.* deadline is at .* 01:02:59"
-    ):
+    with pytest.raises(Violation, match=r"the timer rings at .* 01:03:00.* ring by .* 01:02:59"):
         finish(world)
+
+
+def test_what_is_left_to_do_needs_a_timer() -> None:
+    """A check that could not publish says when to come back."""
+    world, replica = world_of()
+
+    with pytest.raises(Violation, match="something is left to do, and no timer rings"):
+        world._finished(replica, Checked((), {"p": Trouble()}, None))
 
 
 def test_a_crashed_replica_is_told_by_its_calls() -> None:

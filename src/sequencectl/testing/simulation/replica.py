@@ -68,12 +68,12 @@ class Replica:
         is_idle = self.conversation is None and not self.is_down
         return self.arm if is_idle else None
 
-    def answered(self, deadline: datetime | None) -> None:
-        """Hear of the next deadline of a project; raise `Violation` if the timer rings too late.
+    def answered(self, at: datetime | None) -> None:
+        """Hear when a project must be worked on; raise `Violation` if the timer rings later.
 
-        `due` is the earliest such deadline since the last check, of all projects.
+        `due` is the earliest such instant since the last check, of all projects.
         """
-        instants = [at for at in (self.due, deadline) if at is not None]
+        instants = [each for each in (self.due, at) if each is not None]
         self.due = min(instants, default=None)
         if self.due is not None and (self.arm is None or self.arm > self.due):
-            raise Violation(f"the timer rings at {self.arm}, and a deadline is at {self.due}")
+            raise Violation(f"the timer rings at {self.arm}, and must ring by {self.due}")

@@ -257,6 +257,8 @@ class World:
         else:
             self._end(replica)
             replica.due = None
+            if result.skipped and result.arm is None:
+                raise Violation(f"something is left to do, and no timer rings: {result}")
 
     def _acknowledge(self, replica: Replica) -> None:
         message = replica.message
