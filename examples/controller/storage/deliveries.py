@@ -65,7 +65,7 @@ def tell(document: Document, event: e.Event) -> None:
         case e.ContextResumed():
             _tell_resume(document, event)
         case e.FollowUpRefused():
-            refused = f"{event.stage}.{event.sequence} was not triggered: {event.depth} in a line"
+            refused = f"{event.stage}.{event.sequence} was not triggered: {event.depth} in a chain"
             sequence = _of(document, event)
             sequence["message"] = " ".join(filter(None, (sequence["message"], refused)))
         case _ if isinstance(event, e.Ending):
