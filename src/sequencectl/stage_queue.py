@@ -120,7 +120,7 @@ class StageQueue:
         """Return the queue in which a ticket has gone from one part to another; None is outside.
 
         A project knows from its records that the ticket is there, so it does without the check of
-        the public methods, which costs 2 % of a delivery.
+        the public methods, which would cost 1 % of a delivery.
         """
         parts = [self._waiting, self._held, self._holding]
         if was is not None:
