@@ -110,7 +110,7 @@ class Explanation:
         forced = "; force ends it at once" if self.can_force else ""
         return (
             f"The lane is held by {holders}." if holders else "",
-            f"Paused{_by(self.pause.control)}." if self.pause is not None else "",
+            self._pause_reason(),
             f"The stage is frozen{_by(self.freeze.control)}." if self.freeze is not None else "",
             f"The abort{_by(self.control)} waits for task {self.waits_for}{forced}."
             if self.control is not None and self.waits_for
@@ -120,6 +120,14 @@ class Explanation:
             else "",
             self.message,
         )
+
+    def _pause_reason(self) -> str:
+        if self.pause is None:
+            return ""
+        by = _by(self.pause.control)
+        if self.phase is Phase.PAUSING:
+            return f"The pause{by} waits for task {self.task}."
+        return f"Paused{by}."
 
 
 @final
