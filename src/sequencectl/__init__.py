@@ -4,12 +4,33 @@ effects.
 Begin with `ControlPlane`; ``docs/rules.md`` says what it decides.
 """
 
-from sequencectl._project.fold import evolve
+__version__ = "0.1.0"
+
+# What should happen
+from sequencectl.shipyard import Finding, FindingCode, Shipyard
+from sequencectl.shipyard.definitions import (
+    SequenceDefinition,
+    StageDefinition,
+    TaskDefinition,
+    TriggeredOn,
+)
+
+# How long it may take, who goes first, how much is kept
+from sequencectl.policies import (
+    Bounds,
+    LaneScope,
+    QueueMode,
+    QueuePolicy,
+    SequenceTimeouts,
+    TaskTimeouts,
+    TimeoutPolicy,
+)
+
+# What a host asks for
 from sequencectl.commands import (
     AbortSequence,
     CheckDeadlines,
     Command,
-    CommandRejected,
     FreezeStage,
     PauseSequence,
     ReportTaskFinished,
@@ -19,9 +40,42 @@ from sequencectl.commands import (
     TriggerSequence,
     UnfreezeStage,
 )
+
+# What is answered, and what happens then; the single events are in sequencectl.events
+from sequencectl.outcomes import (
+    Applied,
+    Outcome,
+    Rejected,
+    RejectedCode,
+    Result,
+    Status,
+    Unchanged,
+    UnchangedCode,
+)
+from sequencectl.events import Ending, Event, Subject, TaskTriggered
+
+# The three levels: one lane's queue, one sequence, one project
+from sequencectl.stage_queue import StageQueue, Ticket
+from sequencectl.machine import SequenceDecision, SequenceStateMachine
 from sequencectl.control_plane import ControlPlane, Decision, combine
+from sequencectl._project.fold import evolve
+
+# Their states, and questions to them
+from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
+from sequencectl.state import ProjectState, restore
+from sequencectl.views import DeliveryView, Explanation, OpenTask, SequenceStatus
+
+# The loop around them, for hosts that want it, and the ports that it needs
 from sequencectl.controller import AsyncSequenceController, SequenceController
+from sequencectl._protocol import Checked, Handled, Relayed
+from sequencectl.ports import Appointment, AsyncEventSink, AsyncStore, Clock, EventSink, Store
+
+# Data and durations
+from sequencectl.payload import FrozenMap, freeze, thaw
 from sequencectl.durations import format_duration, parse_duration
+
+# What can go wrong
+from sequencectl.commands import CommandRejected
 from sequencectl.errors import (
     Conflict,
     Contention,
@@ -40,46 +94,18 @@ from sequencectl.errors import (
     UnknownProject,
     UnknownSequence,
 )
-from sequencectl.events import Ending, Event, Subject, TaskTriggered
-from sequencectl.machine import SequenceDecision, SequenceStateMachine
-from sequencectl.outcomes import (
-    Applied,
-    Outcome,
-    Rejected,
-    RejectedCode,
-    Result,
-    Status,
-    Unchanged,
-    UnchangedCode,
-)
-from sequencectl.payload import FrozenMap, freeze, thaw
-from sequencectl.policies import (
-    Bounds,
-    LaneScope,
-    QueueMode,
-    QueuePolicy,
-    SequenceTimeouts,
-    TaskTimeouts,
-    TimeoutPolicy,
-)
-from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
-from sequencectl.shipyard import Shipyard
-from sequencectl.shipyard.definitions import (
-    SequenceDefinition,
-    StageDefinition,
-    TaskDefinition,
-    TriggeredOn,
-)
-from sequencectl.stage_queue import StageQueue, Ticket
-from sequencectl.state import ProjectState
-from sequencectl.views import DeliveryView, Explanation, OpenTask
 
 __all__ = [
     "AbortSequence",
     "Applied",
+    "Appointment",
+    "AsyncEventSink",
     "AsyncSequenceController",
+    "AsyncStore",
     "Bounds",
     "CheckDeadlines",
+    "Checked",
+    "Clock",
     "Command",
     "CommandRejected",
     "Conflict",
@@ -93,9 +119,13 @@ __all__ = [
     "EndedSequence",
     "Ending",
     "Event",
+    "EventSink",
     "Explanation",
+    "Finding",
+    "FindingCode",
     "FreezeStage",
     "FrozenMap",
+    "Handled",
     "IllegalTransition",
     "InvalidValue",
     "LaneScope",
@@ -112,6 +142,7 @@ __all__ = [
     "ReentrantCall",
     "Rejected",
     "RejectedCode",
+    "Relayed",
     "ReplayError",
     "ReportTaskFinished",
     "ReportTaskStarted",
@@ -124,12 +155,14 @@ __all__ = [
     "SequenceDefinition",
     "SequenceRecord",
     "SequenceStateMachine",
+    "SequenceStatus",
     "SequenceTimeouts",
     "SequencectlError",
     "Shipyard",
     "StageDefinition",
     "StageQueue",
     "Status",
+    "Store",
     "Subject",
     "TaskDefinition",
     "TaskTimeouts",
@@ -144,10 +177,12 @@ __all__ = [
     "UnknownContext",
     "UnknownProject",
     "UnknownSequence",
+    "__version__",
     "combine",
     "evolve",
     "format_duration",
     "freeze",
     "parse_duration",
+    "restore",
     "thaw",
 ]

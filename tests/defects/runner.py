@@ -20,7 +20,7 @@ import attrs
 
 COPIED = (
     "src", "tests", "examples", "docs", "requirements",
-    "pyproject.toml", "README.md", "CHANGELOG.md", "dev.py",
+    "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "dev.py",
 )  # fmt: skip
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "_build", ".*")
 NAIVE_MODEL = "tests/properties/test_naive_model.py"
