@@ -43,7 +43,7 @@ USAGE = """usage: python3 dev.py VERB [-- ARGUMENTS]
   cli [ARGUMENTS]      the command line of the reference controller
   test [-- ARGUMENTS]  all tests with branch coverage, or pytest with these arguments
   lint                 style, format and import contracts
-  types                mypy, strict
+  types                mypy and basedpyright, strict
   docs                 build the documentation, warnings are errors
   bench [ARGUMENTS]    measure; with --write, renew docs/performance.md
   load [ARGUMENTS]     the reference controller under load: writers, and clients of its stream
@@ -113,7 +113,8 @@ def lint(_arguments):
 def types(_arguments):
     trees = ["src", "docs", "examples"]
     trees += ["tests/" + name for name in ("defects", "docs", "e2e", "typing")]
-    return [module("mypy", *[tree for tree in trees if os.path.isdir(os.path.join(ROOT, tree))])]
+    trees = [tree for tree in trees if os.path.isdir(os.path.join(ROOT, tree))]
+    return [module("mypy", *trees), module("tests.typing")]
 
 
 def docs(_arguments):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, TypeVar, final
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
 import attrs
 
@@ -52,6 +52,14 @@ def _context_or_own_id(value: str | None, command: Any) -> str:
     return own_id if value is None else value
 
 
+if TYPE_CHECKING:  # type checkers read plain functions only
+
+    def _context(value: str | None) -> str: ...
+
+else:
+    _context = attrs.Converter(_context_or_own_id, takes_self=True)
+
+
 @final
 @attrs.frozen(field_transformer=_checked)
 class TriggerSequence:
@@ -66,12 +74,7 @@ class TriggerSequence:
     stage: Name = attrs.field(kw_only=True)
     sequence: Name = attrs.field(kw_only=True)
     service: Text = attrs.field(default="", kw_only=True)
-    context: Id = attrs.field(
-        default=None,
-        # mypy's plugin for attrs reads named functions only
-        converter=attrs.Converter(_context_or_own_id, takes_self=True),  # type: ignore[misc]
-        kw_only=True,
-    )
+    context: Id = attrs.field(default=None, kw_only=True, converter=_context)
     data: FrozenMap = attrs.field(default=None, kw_only=True, converter=_data)
     priority: Priority | None = attrs.field(default=None, kw_only=True)
     revision: Text | None = attrs.field(default=None, kw_only=True)

@@ -157,7 +157,8 @@ class UnknownContext(UnknownSequence):
             self, f"project {shown(project)} knows no context {shown(context)}"
         )
         self.project = project
-        self.sequence_id = self.context = context
+        self.sequence_id = context
+        self.context = context
 
 
 class UnknownProject(SequencectlError, LookupError):

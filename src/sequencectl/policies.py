@@ -53,8 +53,8 @@ def _limit(value: object) -> timedelta:
     return limit
 
 
-def _read(value: _GivenTimeout) -> _GivenTimeout:
-    """Read a limit; None, and what is none, is left to the validator, which knows the argument."""
+def _read(value: _GivenTimeout) -> Any:
+    """Read a limit; what is none is left to the validator, which knows the argument."""
     try:
         return _limit(value)
     except DurationError:
@@ -69,7 +69,7 @@ def _check(_policy: object, field: attrs.Attribute[Any], value: object) -> None:
         raise PolicyError(field.name, value, error.problem) from None
 
 
-def _read_own(value: _GivenTimeout | Inherit) -> _GivenTimeout | Inherit:
+def _read_own(value: _GivenTimeout | Inherit) -> Any:
     return value if isinstance(value, Inherit) else _read(value)
 
 

@@ -7,6 +7,7 @@ events. Both answer to `sequence_id`, `context`, `stage`, `name`, `service`, `pl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import final
@@ -42,7 +43,8 @@ class Phase(Enum):
     SUPERSEDED = "superseded"
     EXPIRED = "expired"
 
-    __hash__ = object.__hash__  # members are singletons; Enum's own hashes the name each time
+    # Members are singletons, and Enum's own hashes the name each time; mypy wants a method.
+    __hash__: Callable[[Phase], int] = object.__hash__  # type: ignore[assignment]
 
     @property
     def is_in_line(self) -> bool:

@@ -106,9 +106,9 @@ LAYERS: Final = (
     ),
     Layer(
         "types",
-        "mypy, strict; what the public face promises to type checkers",
+        "mypy and basedpyright, strict; what the public face promises to type checkers",
         tests=("tests/typing",),
-        commands=(("-m", "mypy", *MYPY),),
+        commands=(("-m", "mypy", *MYPY), ("-m", "tests.typing")),
     ),
     Layer(
         "imports",

@@ -1,4 +1,4 @@
-"""What the public face promises to type checkers; mypy reads it, and it runs as a test."""
+"""What the public face promises to type checkers; both read it, and it runs as a test."""
 
 from __future__ import annotations
 

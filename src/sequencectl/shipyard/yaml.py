@@ -28,10 +28,10 @@ try:
         SequenceEndEvent,
         StreamEndEvent,
     )
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
-        "sequencectl.shipyard.yaml needs ruamel.yaml: install 'sequencectl[yaml]'", name=error.name
-    ) from error
+        "sequencectl.shipyard.yaml needs ruamel.yaml: install 'sequencectl[yaml]'", name=_error.name
+    ) from _error
 
 MAX_BYTES: Final = 1_048_576
 """No text is longer, counted in UTF-8."""
