@@ -179,8 +179,8 @@ def test_holders_and_those_of_overlapping_lanes_use_the_limit(
         (lambda queue: queue.enter("b"), "ticket: must be a Ticket, got 'b'"),
         (lambda queue: queue.start((0, 2, "b")), "ticket: must be waiting"),
         (lambda queue: queue.leave(None), "ticket: must be in the queue, got None"),
-        (lambda queue: queue.admissible(limit="2"), "limit, elsewhere: must be ints"),
-        (lambda queue: queue.has_free_place(elsewhere=None), "limit, elsewhere: must be ints"),
+        (lambda queue: queue.admissible(limit="2"), "limit: must be an int"),
+        (lambda queue: queue.has_free_place(elsewhere=None), "elsewhere: must be an int"),
         (lambda _: Ticket.of(7, place=1), "sequence_id: must be a text, got 7"),  # type: ignore[arg-type]
         (lambda _: Ticket.of("a", place="1"), "place: must be an int, got '1'"),  # type: ignore[arg-type]
         (lambda _: Ticket.of("a", place=1, priority=True), "priority: must be an int, got True"),

@@ -17,7 +17,7 @@ from sequencectl._project.draft import Draft
 from sequencectl._project.follow_ups import close_step
 from sequencectl._sequence import life, tasks
 from sequencectl._sequence.draft import checked_project
-from sequencectl.errors import InvalidValue, UnknownSequence, required
+from sequencectl.errors import InvalidValue, UnknownSequence, check_type, required
 from sequencectl.events import Event, SequencesForgotten
 from sequencectl.outcomes import APPLIED, Applied, Outcome, Rejected, Unchanged, UnchangedCode
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
@@ -97,6 +97,8 @@ def combine(*decisions: Decision) -> Decision:
     """
     if not decisions:
         raise InvalidValue("decisions", decisions, "must be at least one")
+    for decision in decisions:
+        check_type("decisions", decision, Decision)
     for earlier, later in pairwise(decisions):
         if later.before is not earlier.state and later.before != earlier.state:
             given = (earlier.state.serial, later.base)
@@ -186,16 +188,19 @@ class ControlPlane:
 
     def delivery(self, state: ProjectState, context: str) -> DeliveryView:
         """Return how a delivery stands across stages; raise `UnknownContext` (R32)."""
+        check_type("state", state, ProjectState)
+        check_type("context", context, str)
         return delivery(state, context)
 
     def open_tasks(self, state: ProjectState) -> tuple[OpenTask, ...]:
         """Return the tasks in flight, by trigger, for executors that poll."""
+        check_type("state", state, ProjectState)
         return open_tasks(state)
 
 
 def _known(state: ProjectState, sequence_id: str) -> SequenceRecord:
-    if not isinstance(state, ProjectState):
-        raise InvalidValue("state", state, "must be a ProjectState")
+    check_type("state", state, ProjectState)
+    check_type("sequence_id", sequence_id, str)
     record = state.sequence(sequence_id)
     if record is None:
         raise UnknownSequence(state.project, sequence_id)

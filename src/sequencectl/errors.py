@@ -44,6 +44,12 @@ def shown(value: object) -> str:
     return f"{text[:_SHOWN_CHARACTERS]}… ({len(text)} characters)"
 
 
+def check_type(where: str, value: object, kind: type) -> None:
+    """Raise `InvalidValue` unless `value`, given as the argument `where`, is of this type."""
+    if not isinstance(value, kind):
+        raise InvalidValue(where, value, f"must be a {kind.__name__}")
+
+
 def required(
     kind: type, error: type[InvalidValue] | None = None
 ) -> Callable[[object, attrs.Attribute[Any], object], None]:

@@ -17,7 +17,7 @@ from math import isfinite
 from typing import Any, Final, NoReturn, TypeAlias, final
 
 from sequencectl._scalars import NAME
-from sequencectl.errors import PayloadError, shown
+from sequencectl.errors import PayloadError, check_type, shown
 
 HARD_DEPTH: Final = 200
 """No payload nests deeper, whatever the configuration, so that no recursion runs out of stack."""
@@ -120,6 +120,7 @@ def freeze(value: Mapping[str, object] | None, *, where: str = "data") -> Frozen
         return EMPTY
     if type(value) is FrozenMap:
         return value
+    check_type("where", where, str)
     if not isinstance(value, Mapping):
         raise PayloadError(where, value, "must be an object (a mapping)")
     return _Freezer(where).mapping(value, None, 1)
@@ -127,6 +128,7 @@ def freeze(value: Mapping[str, object] | None, *, where: str = "data") -> Frozen
 
 def thaw(frozen: FrozenMap) -> dict[str, Any]:
     """Return `frozen` as plain dicts and lists, fresh ones each time and free to change."""
+    check_type("frozen", frozen, FrozenMap)
     thawed: dict[str, Any] = _thawed(frozen)
     return thawed
 

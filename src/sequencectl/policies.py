@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias, TypeVar, final
 import attrs
 
 from sequencectl.durations import parse_duration
-from sequencectl.errors import DurationError, PolicyError
+from sequencectl.errors import DurationError, InvalidValue, PolicyError, check_type
 
 LONGEST_TIMEOUT: Final = timedelta(days=36_500)
 """No limit is longer, so that a deadline is always an instant a datetime can hold."""
@@ -88,11 +88,16 @@ def _read_skew(value: timedelta | str) -> timedelta:
     return skew
 
 
+def _check_flag(_policy: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, bool):
+        raise PolicyError(field.name, value, "must be True or False")
+
+
 def _pairs(value: object, where: str, kind: type[_ValueT]) -> tuple[tuple[str, _ValueT], ...]:
     """Return a mapping of names to values of one type as pairs sorted by name."""
-    pairs = value.items() if isinstance(value, Mapping) else value
-    if not isinstance(pairs, Iterable):
+    if not isinstance(value, Mapping | tuple):
         raise PolicyError(where, value, f"must map names to {kind.__name__}")
+    pairs: Iterable[object] = value.items() if isinstance(value, Mapping) else value
     read: dict[str, _ValueT] = {}
     for pair in pairs:
         match pair:
@@ -128,6 +133,7 @@ class TaskTimeouts:
 
     def over(self, outer: TaskTimeouts) -> TaskTimeouts:
         """Return these limits with `outer` in the places that inherit."""
+        check_type("outer", outer, TaskTimeouts)
         return TaskTimeouts(
             outer.reaction if self.reaction is INHERIT else self.reaction,
             outer.completion if self.completion is INHERIT else self.completion,
@@ -160,9 +166,11 @@ class ResolvedTimeouts:
     completion: Timeout
 
 
-def _read_tasks(
-    value: Mapping[str, TaskTimeouts] | tuple[tuple[str, TaskTimeouts], ...],
-) -> tuple[tuple[str, TaskTimeouts], ...]:
+_GivenTasks: TypeAlias = Mapping[str, TaskTimeouts] | tuple[tuple[str, TaskTimeouts], ...]
+_CLOCK_SKEW: Final = timedelta(minutes=5)
+
+
+def _read_tasks(value: _GivenTasks) -> tuple[tuple[str, TaskTimeouts], ...]:
     return _pairs(value, "tasks", TaskTimeouts)
 
 
@@ -188,9 +196,9 @@ class TimeoutPolicy:
     total: Timeout = attrs.field(default=None, converter=_read, validator=_check)
     waiting: Timeout = attrs.field(default=None, converter=_read, validator=_check)
     abort_grace: Timeout = attrs.field(default=None, converter=_read, validator=_check)
-    clock_skew: timedelta = attrs.field(default=timedelta(minutes=5), converter=_read_skew)
+    clock_skew: timedelta = attrs.field(default=_CLOCK_SKEW, converter=_read_skew)
     tasks: tuple[tuple[str, TaskTimeouts], ...] = attrs.field(default=(), converter=_read_tasks)
-    is_unbounded: bool = False
+    is_unbounded: bool = attrs.field(default=False, validator=_check_flag)
     _by_name: dict[str, TaskTimeouts] = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -200,12 +208,31 @@ class TimeoutPolicy:
             self.for_task(name)
 
     @classmethod
-    def unbounded(cls, **overrides: Any) -> TimeoutPolicy:
-        """Return a policy that limits nothing but what `overrides` says, arguments as usual.
+    def unbounded(
+        cls,
+        *,
+        reaction: _GivenTimeout = None,
+        completion: _GivenTimeout = None,
+        total: _GivenTimeout = None,
+        waiting: _GivenTimeout = None,
+        abort_grace: _GivenTimeout = None,
+        clock_skew: timedelta | str = _CLOCK_SKEW,
+        tasks: _GivenTasks = (),
+    ) -> TimeoutPolicy:
+        """Return a policy that limits nothing but what is given.
 
         A task whose executor dies then stays in flight, and holds its lane, until it is aborted.
         """
-        return cls(**{"reaction": None, "completion": None, **overrides, "is_unbounded": True})
+        return cls(
+            reaction=reaction,
+            completion=completion,
+            total=total,
+            waiting=waiting,
+            abort_grace=abort_grace,
+            clock_skew=clock_skew,
+            tasks=tasks,
+            is_unbounded=True,
+        )
 
     def for_task(self, name: str, own: TaskTimeouts | None = None) -> ResolvedTimeouts:
         """Return the limits of a task: its `own`, else those for its `name`, else the default.
@@ -213,8 +240,13 @@ class TimeoutPolicy:
         Raises `PolicyError` if that leaves the task without a completion limit and the policy is
         not `unbounded`.
         """
-        outer = self._by_name.get(name, _INHERITED)
-        limits = outer if own is None else own.over(outer)
+        if not isinstance(name, str):
+            raise InvalidValue("name", name, "must be a str")
+        limits = self._by_name.get(name, _INHERITED)
+        if own is not None:
+            if not isinstance(own, TaskTimeouts):
+                raise InvalidValue("own", own, "must be a TaskTimeouts")
+            limits = own.over(limits)
         reaction = self.reaction if limits.reaction is INHERIT else limits.reaction
         completion = self.completion if limits.completion is INHERIT else limits.completion
         if completion is None and not self.is_unbounded:
@@ -227,10 +259,12 @@ class TimeoutPolicy:
 
     def total_for(self, own: SequenceTimeouts) -> Timeout:
         """Return how long a sequence with these limits of its own may run."""
+        check_type("own", own, SequenceTimeouts)
         return self.total if own.total is INHERIT else own.total
 
     def waiting_for(self, own: SequenceTimeouts) -> Timeout:
         """Return how long a sequence with these limits of its own may wait for its lane."""
+        check_type("own", own, SequenceTimeouts)
         return self.waiting if own.waiting is INHERIT else own.waiting
 
 
@@ -309,11 +343,17 @@ class QueuePolicy:
 
     def for_stage(self, name: str) -> QueuePolicy:
         """Return the policy that holds in a stage: its own, else this one."""
+        if not isinstance(name, str):
+            raise InvalidValue("name", name, "must be a str")
         return self._by_stage.get(name, self)
 
     def lane(self, stage: str, service: str) -> str:
         """Return the name of the lane of a service in a stage: ``stage`` or ``stage/service``."""
-        is_shared = self.for_stage(stage).scope is LaneScope.STAGE
+        if not isinstance(service, str):
+            raise InvalidValue("service", service, "must be a str")
+        if not isinstance(stage, str):
+            raise InvalidValue("stage", stage, "must be a str")
+        is_shared = self._by_stage.get(stage, self).scope is LaneScope.STAGE
         return stage if is_shared else f"{stage}/{service}"
 
 

@@ -144,10 +144,11 @@ class StageQueue:
 
         `elsewhere` is the number of holders of lanes that overlap this one: they count as well.
         """
-        try:
-            return len(self._holding) + elsewhere < limit
-        except TypeError:
-            raise InvalidValue("limit, elsewhere", (limit, elsewhere), "must be ints") from None
+        if not isinstance(limit, int):
+            raise InvalidValue("limit", limit, "must be an int")
+        if not isinstance(elsewhere, int):
+            raise InvalidValue("elsewhere", elsewhere, "must be an int")
+        return len(self._holding) + elsewhere < limit
 
     def admissible(self, *, limit: int = 1, elsewhere: int = 0) -> Ticket | None:
         """Return the ticket that starts next if the lane has a free place, else None (R1–R3)."""

@@ -16,6 +16,7 @@ import attrs
 from sequencectl._index import Index, index_of
 from sequencectl._persistent import Map, OrderedSet
 from sequencectl._scalars import Count, Id, Name, Text
+from sequencectl.errors import InvalidValue, check_type
 from sequencectl.events import Control
 from sequencectl.sequence import LiveSequence, SequenceRecord
 
@@ -135,50 +136,63 @@ class ProjectState:
 
     def sequence(self, sequence_id: str) -> SequenceRecord | None:
         """Return the record of a sequence; None if it was never seen or is forgotten."""
+        if not isinstance(sequence_id, str):
+            raise InvalidValue("sequence_id", sequence_id, "must be a str")
         return self._records.get(sequence_id)
 
     def live(self, sequence_id: str) -> LiveSequence | None:
         """Return the record of a live sequence; None if there is none."""
+        if not isinstance(sequence_id, str):
+            raise InvalidValue("sequence_id", sequence_id, "must be a str")
         record = self._records.get(sequence_id)
         return record if isinstance(record, LiveSequence) else None
 
     def of_context(self, context: str) -> tuple[SequenceRecord, ...]:
         """Return the sequences of a context in the order of their acceptance."""
+        check_type("context", context, str)
         members = self.index.members(context)
         entries = sorted((*members.live, *members.ended))
         return tuple(self._records[sequence_id] for _, sequence_id in entries)
 
     def live_of_context(self, context: str) -> tuple[LiveSequence, ...]:
         """Return the live sequences of a context in the order of their acceptance."""
+        check_type("context", context, str)
         found = (self.live(sequence_id) for _, sequence_id in self.index.members(context).live)
         return tuple(record for record in found if record is not None)
 
     def context(self, context: str) -> ContextRecord:
         """Return the pauses of a context; an empty record for an unknown one."""
+        check_type("context", context, str)
         return self._contexts.get(context, _NO_CONTEXT)
 
     def pause_of(self, context: str, stage: str) -> Pause | None:
         """Return the pause that covers a context in a stage (R18)."""
+        check_type("stage", stage, str)
         return self.context(context).pause_over(stage)
 
     def freeze_of(self, stage: str) -> Freeze | None:
         """Return the freeze of a stage (R7)."""
+        check_type("stage", stage, str)
         return self._freezes.get(stage)
 
     def lanes(self, stage: str) -> tuple[str, ...]:
         """Return the lanes of a stage that have a waiting or running sequence, by name (R1)."""
+        check_type("stage", stage, str)
         return tuple(self.index.lanes_of(stage).lanes)
 
     def line(self, lane: str) -> tuple[str, ...]:
         """Return the ids in line for a lane, in order, held ones at their place (R2)."""
+        check_type("lane", lane, str)
         return tuple(ticket.sequence_id for ticket in self.index.queue(lane))
 
     def holders(self, lane: str) -> tuple[str, ...]:
         """Return the ids of the holders of a lane (R5)."""
+        check_type("lane", lane, str)
         return tuple(ticket.sequence_id for ticket in self.index.queue(lane).holders)
 
     def remembered(self, sequence_id: str) -> Remembered | None:
         """Return what stays of a forgotten sequence (R8)."""
+        check_type("sequence_id", sequence_id, str)
         return self._remembered.get(sequence_id)
 
     @property
@@ -188,6 +202,7 @@ class ProjectState:
 
     def oldest_remembered(self, count: int) -> tuple[str, ...]:
         """Return the ids that were remembered first, `count` of them at most."""
+        check_type("count", count, int)
         order = iter(self._remembered_order)
         return tuple(entry[1] for _, entry in zip(range(count), order, strict=False))
 
@@ -226,13 +241,23 @@ def restore(
     remembered: Mapping[str, Remembered] | None = None,
 ) -> ProjectState:
     """Return the state these records make up, with its indexes; the inverse of reading them."""
-    kept, known = tuple(records), remembered or {}
+    check_type("project", project, str)
+    check_type("ledger", ledger, Ledger)
+    check_type("records", records, Iterable)
+    contexts, freezes, known = contexts or {}, freezes or {}, remembered or {}
+    check_type("contexts", contexts, Mapping)
+    check_type("freezes", freezes, Mapping)
+    check_type("remembered", known, Mapping)
+    kept = tuple(records)
+    for record in kept:
+        if not isinstance(record, SequenceRecord):
+            raise InvalidValue("records", record, "must be records of sequences")
     return ProjectState(
         project,
         ledger,
         Map((record.sequence_id, record) for record in kept),
-        Map(contexts or {}),
-        Map(freezes or {}),
+        Map(contexts),
+        Map(freezes),
         Map(known),
         index_of(kept),
         OrderedSet((each.number, sequence_id) for sequence_id, each in known.items()),

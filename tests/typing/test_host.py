@@ -84,6 +84,7 @@ from sequencectl import (
     TaskDefinition,
     TaskTimeouts,
     TaskTriggered,
+    Ticket,
     TimeoutPolicy,
     TriggeredOn,
     TriggerSequence,
@@ -355,7 +356,8 @@ async def looped_async(store: AsyncStore, clock: Clock, sink: AsyncEventSink) ->
 
 def lane() -> StageQueue:
     """Keep a line alone."""
-    return StageQueue().enter("c1", place=1).enter("c2", place=2, priority=5)
+    first, urgent = Ticket.of("c1", place=1), Ticket.of("c2", place=2, priority=5)
+    return StageQueue().enter(first).enter(urgent)
 
 
 def one_sequence() -> SequenceDecision:
@@ -416,7 +418,7 @@ def test_the_levels_below_fit() -> None:
     """A queue and a sequence are decided without a project."""
     decision = one_sequence()
 
-    assert ("c2", "c1") == lane().line
+    assert ["c2", "c1"] == [ticket.sequence_id for ticket in lane()]
     assert ["SequenceStarted", "TaskTriggered"] == [type(each).__name__ for each in decision.events]
 
 

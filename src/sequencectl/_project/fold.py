@@ -13,7 +13,7 @@ import sequencectl.events as e
 from sequencectl._persistent import Map
 from sequencectl._scratch import scratch_of
 from sequencectl._sequence.fold import fold
-from sequencectl.errors import InvalidValue, ReplayError
+from sequencectl.errors import InvalidValue, ReplayError, check_type
 from sequencectl.sequence import EndedSequence, SequenceRecord
 from sequencectl.state import ContextRecord, Freeze, Ledger, Pause, ProjectState, Remembered
 
@@ -30,6 +30,7 @@ def evolve(state: ProjectState, event: e.Event) -> ProjectState:
 
     Raises `ReplayError` or `IllegalTransition` if it does not follow `state`; then nothing changed.
     """
+    check_type("state", state, ProjectState)
     if not isinstance(event, e.Event):
         raise InvalidValue("event", event, "must be one of the events of sequencectl")
     if event.subject.project != state.project or event.serial != state.serial + 1:

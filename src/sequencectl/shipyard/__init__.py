@@ -9,15 +9,17 @@ has path and value. What is legal but looks like a mistake is told by `Shipyard.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 import attrs
 
 from sequencectl._scalars import TEXT
-from sequencectl.errors import DefinitionError, PolicyError
+from sequencectl.errors import DefinitionError, PolicyError, check_type
+from sequencectl.outcomes import Result
 from sequencectl.payload import path_to
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.shipyard.definitions import (
@@ -28,11 +30,6 @@ from sequencectl.shipyard.definitions import (
     check_each,
 )
 from sequencectl.shipyard.mapping import read_keptn, read_plain
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from sequencectl.outcomes import Result
 
 __all__ = ["Finding", "FindingCode", "FollowUp", "Shipyard"]
 
@@ -180,6 +177,7 @@ class Shipyard:
 
     def stage(self, name: str) -> StageDefinition | None:
         """Return the stage of this name, or None."""
+        check_type("name", name, str)
         return self._stages.get(name)
 
     def sequence(self, stage: str, name: str) -> SequenceDefinition | None:
@@ -187,10 +185,14 @@ class Shipyard:
 
         Every stage that defines no ``evaluation`` has a built-in one, with one task of that name.
         """
+        check_type("stage", stage, str)
+        check_type("name", name, str)
         return self._sequences.get((stage, name))
 
     def follow_ups(self, stage: str, sequence: str) -> tuple[FollowUp, ...]:
         """Return what the end of this sequence may trigger, in shipyard order (R15)."""
+        check_type("stage", stage, str)
+        check_type("sequence", sequence, str)
         return self._follow_ups.get((stage, sequence), ())
 
     def check(self, timeouts: TimeoutPolicy, bounds: Bounds) -> None:
@@ -199,6 +201,8 @@ class Shipyard:
         That is one with more tasks or expected sources than the bounds allow, or a task that would
         be left without a completion limit (R26, R33).
         """
+        check_type("timeouts", timeouts, TimeoutPolicy)
+        check_type("bounds", bounds, Bounds)
         for stage in self.stages:
             for sequence in stage.sequences:
                 where = f"{stage.name}.{sequence.name}"
@@ -217,6 +221,10 @@ class Shipyard:
         With policies, the stages and tasks that they name and the shipyard does not have come last:
         first those of `queueing`, then those of `timeouts`.
         """
+        if queueing is not None:
+            check_type("queueing", queueing, QueuePolicy)
+        if timeouts is not None:
+            check_type("timeouts", timeouts, TimeoutPolicy)
         return (
             *self._trigger_findings(),
             *self._loop_findings(),

@@ -16,7 +16,7 @@ import attrs
 
 from sequencectl._scalars import ID, ID_WORDS, NAME_PATTERN, Id, Name, Priority, checked
 from sequencectl.durations import parse_duration
-from sequencectl.errors import DefinitionError, DurationError, PayloadError, required
+from sequencectl.errors import DefinitionError, DurationError, PayloadError, check_type, required
 from sequencectl.outcomes import Result
 from sequencectl.payload import EMPTY, FrozenMap, freeze, path_to
 from sequencectl.policies import LONGEST_TIMEOUT, SequenceTimeouts, TaskTimeouts
@@ -156,6 +156,8 @@ class TriggeredOn:
         `task_results` has the result of the last run of each task that ran. Without a selector,
         pass and warning trigger; a task that never ran matches nothing.
         """
+        check_type("result", result, Result)
+        check_type("task_results", task_results, Mapping)
         if not self.match:
             return result is not Result.FAIL
         for key, wanted in self.match:
