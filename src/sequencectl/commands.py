@@ -164,7 +164,7 @@ class AbortSequence(_Control):
 @final
 @attrs.frozen(field_transformer=_checked)
 class FreezeStage(_Control):
-    """Admit nobody to a stage; what runs there goes on to its end (R7)."""
+    """Let no sequence start in a stage; those that have started go on to their end (R7)."""
 
     stage: Name
 
@@ -172,7 +172,7 @@ class FreezeStage(_Control):
 @final
 @attrs.frozen(field_transformer=_checked)
 class UnfreezeStage(_Control):
-    """Admit to a stage again, at once (R7)."""
+    """Let sequences start in a stage again, at once (R7)."""
 
     stage: Name
 

@@ -13,11 +13,11 @@ One base class, one class for each kind of mistake::
     ├── IllegalTransition                   the rulebook has no such row
     ├── ReplayError                         an event that does not follow the state
     ├── CommandRejected (in ``commands``)   a refused command, raised on request
-    ├── UnknownSequence (also a LookupError) a question about an id nobody knows
+    ├── UnknownSequence (also a LookupError) an id that the project does not know
     │   └── UnknownContext                  the same for a context
     ├── UnknownProject (also a LookupError) a project the host has no plane for
     ├── Conflict                            a commit on a version that is not the newest
-    ├── Contention                          conflicts did not cease: send the command again
+    ├── Contention                          others kept committing first: send it again
     └── ReentrantCall                       a port calls the controller that is calling it
 
 A race is never an exception: ``decide`` answers it with an outcome.
@@ -191,7 +191,7 @@ class Conflict(SequencectlError):
 
 
 class Contention(SequencectlError):
-    """Others kept committing first, `attempts` times: nothing was done, send the command again."""
+    """Others committed first, `attempts` times. Nothing was done: send the command again."""
 
     def __init__(self, project: str, attempts: int) -> None:
         super().__init__(f"project {shown(project)} was busy: {attempts} commits met a conflict")

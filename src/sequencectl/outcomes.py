@@ -68,7 +68,7 @@ class UnchangedCode(Enum):
     NOT_FROZEN = "not_frozen"
     """The stage is not frozen (R7)."""
     NOTHING_DUE = "nothing_due"
-    """No deadline has passed and nobody could be admitted (R29)."""
+    """No deadline has passed and no sequence could start (R29)."""
 
 
 class RejectedCode(Enum):
@@ -77,13 +77,13 @@ class RejectedCode(Enum):
     UNKNOWN_STAGE = "unknown_stage"
     """The shipyard has no such stage (R7, R8)."""
     UNKNOWN_SEQUENCE = "unknown_sequence"
-    """The stage defines no such sequence, or nobody knows this sequence id (R8)."""
+    """The stage defines no such sequence, or the project knows no such sequence id (R8)."""
     UNKNOWN_CONTEXT = "unknown_context"
     """No sequence of this context was ever seen, or all are forgotten (R19)."""
     ID_CONFLICT = "id_conflict"
     """The sequence id belongs to another sequence (R8)."""
     QUEUE_FULL = "queue_full"
-    """The lane has as many waiting as it may have (R6)."""
+    """As many sequences wait for the lane as may (R6)."""
     STAGE_BUSY = "stage_busy"
     """The lane takes a newcomer only when it can start at once (R6)."""
     PAYLOAD_TOO_LARGE = "payload_too_large"

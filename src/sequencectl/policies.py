@@ -94,7 +94,7 @@ def _check_flag(_policy: object, field: attrs.Attribute[Any], value: object) -> 
 
 
 def _pairs(value: object, where: str, kind: type[_ValueT]) -> tuple[tuple[str, _ValueT], ...]:
-    """Return a mapping of names to values of one type as pairs sorted by name."""
+    """Return a mapping of names to values of type `kind` as pairs, sorted by name."""
     if not isinstance(value, Mapping | tuple):
         raise PolicyError(where, value, f"must map names to {kind.__name__}")
     pairs: Iterable[object] = value.items() if isinstance(value, Mapping) else value
@@ -121,7 +121,7 @@ def _word(value: object, where: str, kind: type[_EnumT]) -> _EnumT:
 class TaskTimeouts:
     """The limits of one task, both counted from its `TaskTriggered` (R26, R27).
 
-    `reaction`: how long until somebody has reacted. `completion`: how long until it is over.
+    `reaction`: how long until an executor reports. `completion`: how long until the task is over.
     """
 
     reaction: Timeout | Inherit = attrs.field(
@@ -182,10 +182,10 @@ class TimeoutPolicy:
     `reaction` and `completion` hold for every task that has none of its own; `tasks` has limits by
     task name. `total` and `waiting` hold for every sequence that has none of its own. `abort_grace`
     is how long an abort waits for the task in flight (R22). `clock_skew` is how far the host's
-    clock may lag behind the last event and still be corrected (R29); zero believes it always.
+    clock may lag behind the last event and still be corrected (R29); with zero it never is.
 
-    Every task must have a completion limit: the reaction limit is spent as soon as somebody has
-    reacted, and then nothing else would end a task whose executor died (R27). Only `unbounded`
+    Every task must have a completion limit. The reaction limit ends with the first reaction, and
+    after that only the completion limit ends a task whose executor died (R27). Only `unbounded`
     makes a policy without that guarantee.
     """
 

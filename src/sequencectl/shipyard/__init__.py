@@ -76,7 +76,7 @@ class Finding:
 @final
 @attrs.frozen
 class FollowUp:
-    """A sequence that the end of another one may trigger, and the triggers that name that one."""
+    """A sequence that the end of another may trigger, and its triggers that name the other."""
 
     stage: str
     definition: SequenceDefinition

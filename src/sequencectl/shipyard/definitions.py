@@ -36,7 +36,7 @@ def check_each(
     least: int = 0,
     is_named: bool = False,
 ) -> None:
-    """Validate a tuple of values of one type: so many at least, and each name once."""
+    """Validate a tuple of values of type `kind`: at least `least`, and each name only once."""
     if not isinstance(value, tuple):
         raise DefinitionError(where, value, "must be a tuple")
     if len(value) < least:

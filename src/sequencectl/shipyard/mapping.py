@@ -195,7 +195,7 @@ def _given(**arguments: Any) -> dict[str, Any]:
 
 @contextmanager
 def _below(path: str) -> Iterator[None]:
-    """Put `path` before the path of whatever a value refuses."""
+    """Put `path` before the path of each `DefinitionError` that is raised inside."""
     try:
         yield
     except DefinitionError as error:

@@ -2,9 +2,9 @@
 
 `Shipyard.from_yaml` is the way in.
 
-YAML 1.2 with its core schema, one document, at most 1 MiB. What a shipyard does not need and what
-makes a YAML file surprising is refused: anchors and aliases, merge keys, tags, duplicate keys. Only
-ruamel.yaml's parser is used, event by event, so that nothing is built before it is checked.
+The text is YAML 1.2 with its core schema, one document of at most 1 MiB. Anchors and aliases, merge
+keys, tags and duplicate keys are refused: a shipyard does not need them. Only ruamel.yaml's parser
+is used, event by event, so that each part is checked before anything is built of it.
 """
 
 from __future__ import annotations
