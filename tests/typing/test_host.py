@@ -57,6 +57,7 @@ from sequencectl import (
     ProjectState,
     QueueMode,
     QueuePolicy,
+    ReentrantCall,
     Rejected,
     RejectedCode,
     Relayed,
@@ -232,6 +233,8 @@ def mistake_of(error: SequencectlError) -> str:
             return error.project
         case CommandRejected():
             return error.code.value
+        case ReentrantCall():
+            return "a port must not call its controller"
         case IllegalTransition() | ReplayError():
             return "a stored event does not follow"
         case _:
@@ -331,7 +334,9 @@ class PrinterAsync:
 
 def looped(store: Store, clock: Clock, sink: EventSink) -> list[datetime | None]:
     """Run the loop with a plane for all projects."""
-    controller = SequenceController(plane(), store=store, clock=clock, sink=sink)
+    controller = SequenceController(
+        plane(), store=store, clock=clock, sink=sink, settle="3m", retry_after=timedelta(seconds=5)
+    )
     handled: Handled = controller.handle(
         "shop", TriggerSequence("c1", stage="dev", sequence="delivery")
     )
