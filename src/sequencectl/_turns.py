@@ -42,7 +42,7 @@ class Turns:
     """The lines of one controller, by project. `lock` guards them, and what else threads share."""
 
     def __init__(self) -> None:
-        self.lock = Lock()
+        self.lock: Lock = Lock()
         self._lines: dict[str, deque[Turn]] = {}
         self._owners: set[Hashable] = set()
 
