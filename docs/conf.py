@@ -3,23 +3,18 @@
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any, get_type_hints
-
-import attrs
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from docs import bridge_pictures
-from sequencectl import commands, events, sequence, state
-from sequencectl._wire import grammar
-from sequencectl.shipyard import definitions
 
 project = "sequencectl"
 author = "the sequencectl authors"
 release = installed_version("sequencectl")
 version = release
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "docs.rule_links"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "docs.public_names", "docs.rule_links"]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
@@ -31,16 +26,8 @@ html_title = f"sequencectl {release}"
 default_role = "py:obj"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "undoc-members": True, "show-inheritance": True}
-
-
-# Signatures call an `Id` what it is to a caller: a str.
-stored = [*vars(commands).values(), *vars(events).values(), *vars(sequence).values()]
-stored += [*vars(definitions).values(), *vars(grammar).values(), state.Pause]
-for cls in {kind for kind in stored if isinstance(kind, type) and attrs.has(kind)}:
-    for documented in (cls, cls.__init__):
-        plain = get_type_hints(documented)
-        said = documented.__annotations__
-        documented.__annotations__ = {name: plain[name] for name in said}
+add_module_names = False
+python_maximum_signature_line_length = 90
 
 
 def setup(app: Any) -> None:
