@@ -21,7 +21,7 @@ HEAD = """\
 TABLE_HEAD = """\
 ## The table
 
-One line for each event, one column for each phase a sequence can still leave: the entry is the
+One row for each event, one column for each phase that a sequence can still leave. The entry is the
 phase after the event. Where there is none, the event cannot happen in that phase.
 """
 
