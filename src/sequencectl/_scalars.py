@@ -104,13 +104,17 @@ def checked(error: type[InvalidValue]) -> Callable[[type, _Fields], _Fields]:
     Any other value raises `error`, which names the field.
     """
 
-    def validated(field: attrs.Attribute[Any], kind: Any) -> attrs.Attribute[Any]:
-        rule, may_be_none = rule_of(kind), NoneType in alternatives(kind)
+    def validated(field: attrs.Attribute[Any], of_type: Any) -> attrs.Attribute[Any]:
+        rule, may_be_none = rule_of(of_type), NoneType in alternatives(of_type)
         if rule is None:
             return field
 
+        kind, fits = rule.kind, rule.fits
+
         def validate(_instance: object, of: attrs.Attribute[Any], value: object) -> None:
-            if not rule.permits(value) and not (may_be_none and value is None):
+            if (value is None and may_be_none) or (type(value) is kind and fits(value)):
+                return  # as nearly always
+            if not rule.permits(value):
                 raise error(of.name, value, rule.problem)
 
         return field.evolve(validator=validate)

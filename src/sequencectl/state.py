@@ -162,17 +162,20 @@ class ProjectState:
 
     def context(self, context: str) -> ContextRecord:
         """Return the pauses of a context; an empty record for an unknown one."""
-        check_type("context", context, str)
+        if type(context) is not str:
+            check_type("context", context, str)
         return self._contexts.get(context, _NO_CONTEXT)
 
     def pause_of(self, context: str, stage: str) -> Pause | None:
         """Return the pause that covers a context in a stage (R18)."""
-        check_type("stage", stage, str)
+        if type(stage) is not str:
+            check_type("stage", stage, str)
         return self.context(context).pause_over(stage)
 
     def freeze_of(self, stage: str) -> Freeze | None:
         """Return the freeze of a stage (R7)."""
-        check_type("stage", stage, str)
+        if type(stage) is not str:
+            check_type("stage", stage, str)
         return self._freezes.get(stage)
 
     def lanes(self, stage: str) -> tuple[str, ...]:

@@ -76,9 +76,9 @@ def accept(
     """Put a sequence in line, held if a pause covers it; a place of None is its serial (R19)."""
     waiting = draft.timeouts.waiting_for(definition.timeouts)
     lane = draft.queueing.lane(subject.stage, subject.service)
-    sequence = draft.trigger(
+    sequence = draft.newcomer(subject)
+    sequence.apply(
         SequenceTriggered,
-        subject,
         lane=draft.state.index.lane(subject.stage, lane),
         place=draft.next_serial if place is None else place,
         priority=priority,

@@ -26,16 +26,16 @@ P = ParamSpec("P")
 class ProjectSequence:
     """One sequence of a project in the middle of a decision; see `SequenceDraft`.
 
-    `base` is its record in the draft's state, None for one that is new; `record` is the record as
-    it is now.
+    `record` is its record as it is now, None before it is triggered, and `base` its record in the
+    draft's state.
     """
 
-    __slots__ = ("_draft", "base", "bounds", "now", "record", "timeouts")
+    __slots__ = ("_draft", "_subject", "base", "bounds", "now", "record", "timeouts")
 
-    def __init__(self, draft: Draft, base: SequenceRecord | None, record: SequenceRecord) -> None:
+    def __init__(self, draft: Draft, subject: e.Subject, record: SequenceRecord | None) -> None:
         self._draft = draft
-        self.base = base
-        self.record = record
+        self._subject = subject
+        self.base = self.record = record
         self.now = draft.now
         self.timeouts = draft.timeouts
         self.bounds = draft.bounds
@@ -53,21 +53,23 @@ class ProjectSequence:
         return record
 
     def apply(
-        self,
-        event: EventType[P, e.SequenceMove | e.Ending],
-        *fields: P.args,
-        **named: P.kwargs,
+        self, event: EventType[P, e.SequenceEvent], *fields: P.args, **named: P.kwargs
     ) -> None:
         """Make an event about this sequence, fold it in and note what it touches."""
-        draft, before = self._draft, self.live
-        made = event(draft.next_serial, self.now, before.subject, *fields, **named)
+        draft, before = self._draft, self.record
+        made = event(draft.next_serial, self.now, self._subject, *fields, **named)
         self.record = after = fold(before, made)
-        draft.note(self, made, before)
+        if before is self.base:  # the first event since the state was brought up to date
+            draft.changed.append(self)
+        draft.recorded.append(made)
+        draft.events.append(made)
+        draft.next_serial += 1
         if isinstance(after, EndedSequence):
+            assert isinstance(before, LiveSequence)
             draft.ended.append(before)
             draft.touched[before.lane] = None
-        elif isinstance(made, e.SequenceResumed) and before.phase is Phase.HELD:
-            draft.touched[before.lane] = None
+        elif before is None or (before.phase is Phase.HELD and after.phase is Phase.WAITING):
+            draft.touched[after.lane] = None
 
 
 @final
@@ -75,8 +77,8 @@ class Draft:
     """The state so far and the events so far of one decision on a project."""
 
     __slots__ = (
-        "_changed", "_recorded", "_state", "bounds", "ended", "events", "next_serial", "now",
-        "project", "queueing", "shipyard", "timeouts", "touched",
+        "_state", "bounds", "changed", "ended", "events", "next_serial", "now", "project",
+        "queueing", "recorded", "shipyard", "timeouts", "touched",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - the parts of a plane; by keyword they cost more
@@ -89,8 +91,10 @@ class Draft:
         bounds: Bounds,
     ) -> None:
         self._state = state
-        self._recorded: list[e.SequenceEvent] = []
-        self._changed: list[ProjectSequence] = []
+        self.recorded: list[e.SequenceEvent] = []
+        """The events about sequences since the state was brought up to date."""
+        self.changed: list[ProjectSequence] = []
+        """The sequences that these events are about."""
         self.project = state.project
         self.next_serial = state.ledger.serial + 1
         self.now = effective_instant(checked_instant(now), state.ledger.at, timeouts)
@@ -111,33 +115,24 @@ class Draft:
         Records are folded as events come, the rest of the state when it is asked for: most commands
         lead to several events about one sequence.
         """
-        if self._recorded:
-            changes = [(each.base, each.record) for each in self._changed]
-            self._state = advanced(self._state, self._recorded, changes)
-            for each in self._changed:
+        if self.recorded:
+            changed = self.changed
+            changes = [(each.base, each.record) for each in changed if each.record is not None]
+            self._state = advanced(self._state, self.recorded, changes)
+            for each in changed:
                 each.base = each.record
-            self._recorded, self._changed = [], []  # no circle stays for the garbage collector
+            self.recorded, self.changed = [], []  # no circle stays for the garbage collector
         return self._state
 
     def sequence(self, sequence_id: str) -> ProjectSequence:
         """Return a sequence to work with, as it is in the state so far."""
         record = self.state.sequence(sequence_id)
         assert record is not None
-        return ProjectSequence(self, record, record)
+        return ProjectSequence(self, record.subject, record)
 
-    def trigger(
-        self,
-        event: EventType[P, e.SequenceTriggered],
-        subject: e.Subject,
-        *fields: P.args,
-        **named: P.kwargs,
-    ) -> ProjectSequence:
-        """Make the event that a sequence begins with, fold it in, and return the sequence."""
-        made = event(self.next_serial, self.now, subject, *fields, **named)
-        sequence = ProjectSequence(self, None, fold(None, made))
-        self.note(sequence, made, None)
-        self.touched[made.lane] = None
-        return sequence
+    def newcomer(self, subject: e.Subject) -> ProjectSequence:
+        """Return a sequence that is not there yet: the first event must trigger it."""
+        return ProjectSequence(self, subject, None)
 
     def apply(
         self,
@@ -150,14 +145,4 @@ class Draft:
         made = event(self.next_serial, self.now, subject, *fields, **named)
         self._state = evolve(self.state, made)
         self.events.append(made)
-        self.next_serial += 1
-
-    def note(
-        self, sequence: ProjectSequence, event: e.SequenceEvent, before: SequenceRecord | None
-    ) -> None:
-        """Note an event about a sequence, which has folded it into its record."""
-        if before is sequence.base:  # the first one since the state was brought up to date
-            self._changed.append(sequence)
-        self._recorded.append(event)
-        self.events.append(event)
         self.next_serial += 1

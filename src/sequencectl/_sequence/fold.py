@@ -6,7 +6,7 @@ raises `IllegalTransition`, one that names another task or sequence `ReplayError
 
 from __future__ import annotations
 
-from typing import Final, assert_never, cast
+from typing import Final, assert_never
 
 import sequencectl.events as e
 from sequencectl._scratch import scratch_of
@@ -39,8 +39,8 @@ def fold(record: SequenceRecord | None, event: e.SequenceEvent) -> SequenceRecor
     phase = rulebook.next_phase(record.phase, type(event))
     assert isinstance(record, LiveSequence)  # no row of the rulebook leaves an ended phase
     if phase.has_ended:
-        return _ended(record, cast("e.Ending", event), phase)
-    return _gone_on(record, cast("e.SequenceMove", event), phase)
+        return _ended(record, event, phase)  # type: ignore[arg-type] # the rulebook says so
+    return _gone_on(record, event, phase)  # type: ignore[arg-type] # the rulebook says so
 
 
 def _gone_on(record: LiveSequence, event: e.SequenceMove, phase: Phase) -> LiveSequence:
