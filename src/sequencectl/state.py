@@ -142,9 +142,7 @@ class ProjectState:
 
     def live(self, sequence_id: str) -> LiveSequence | None:
         """Return the record of a live sequence; None if there is none."""
-        if not isinstance(sequence_id, str):
-            raise InvalidValue("sequence_id", sequence_id, "must be a str")
-        record = self._records.get(sequence_id)
+        record = self.sequence(sequence_id)
         return record if isinstance(record, LiveSequence) else None
 
     def of_context(self, context: str) -> tuple[SequenceRecord, ...]:

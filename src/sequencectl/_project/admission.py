@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
-from sequencectl._project.draft import Draft
+from sequencectl._project.draft import Draft, ProjectSequence
 from sequencectl._sequence import life
 from sequencectl._sequence.draft import after
 from sequencectl._sequence.tasks import labels, payload_refusal, priority_of
@@ -76,7 +76,7 @@ def accept(
     """Put a sequence in line, held if a pause covers it; a place of None is its serial (R19)."""
     waiting = draft.timeouts.waiting_for(definition.timeouts)
     lane = draft.queueing.lane(subject.stage, subject.service)
-    sequence = draft.newcomer(subject)
+    sequence = ProjectSequence(draft, subject, None)
     sequence.apply(
         SequenceTriggered,
         lane=draft.state.index.lane(subject.stage, lane),
@@ -141,21 +141,15 @@ def unknown_stage(draft: Draft, stage: str) -> Rejected:
 def _known(draft: Draft, command: TriggerSequence) -> Outcome | None:
     """Return the answer to a sequence id that was seen before; None for a new one (R8)."""
     record = draft.state.sequence(command.sequence_id)
-    remembered = draft.state.remembered(command.sequence_id)
-    if record is not None:
-        known = (record.stage, record.name, record.service, record.context)
-    elif remembered is not None:
-        known = (
-            remembered.stage, remembered.sequence, remembered.service, remembered.context,
-        )  # fmt: skip
-    else:
+    known = record.subject if record else draft.state.remembered(command.sequence_id)
+    if known is None:
         return None
-    if known == (command.stage, command.sequence, command.service, command.context):
+    about = (known.stage, known.sequence, known.service, known.context)
+    if about == (command.stage, command.sequence, command.service, command.context):
         return Unchanged(UnchangedCode.DUPLICATE)
-    stage, name, service, context = known
     message = (
-        f"Sequence id {command.sequence_id!r} belongs to {name} of {service!r} in stage {stage}, "
-        f"context {context!r}."
+        f"Sequence id {command.sequence_id!r} belongs to {known.sequence} of {known.service!r} in "
+        f"stage {known.stage}, context {known.context!r}."
     )
     return Rejected(RejectedCode.ID_CONFLICT, message)
 
@@ -240,12 +234,8 @@ def _fill(draft: Draft, lane: str) -> None:
         return
     lanes = _overlapping(draft, lane)
     while True:
-        queues = ((each, draft.state.index.queue(each)) for each in lanes)
-        heads = [
-            queue.head
-            for each, queue in queues
-            if queue.head is not None and has_free_place(draft, each)
-        ]
+        found = [(each, draft.state.index.queue(each).head) for each in lanes]
+        heads = [head for each, head in found if head is not None and has_free_place(draft, each)]
         if not heads:
             return
         life.start(draft.sequence(min(heads).sequence_id))

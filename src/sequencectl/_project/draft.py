@@ -130,10 +130,6 @@ class Draft:
         assert record is not None
         return ProjectSequence(self, record.subject, record)
 
-    def newcomer(self, subject: e.Subject) -> ProjectSequence:
-        """Return a sequence that is not there yet: the first event must trigger it."""
-        return ProjectSequence(self, subject, None)
-
     def apply(
         self,
         event: EventType[P, e.ProjectEvent],

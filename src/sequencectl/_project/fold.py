@@ -18,6 +18,7 @@ from sequencectl.sequence import EndedSequence, SequenceRecord
 from sequencectl.state import ContextRecord, Freeze, Ledger, Pause, ProjectState, Remembered
 
 _NOBODY: Final = e.Control()
+_NO_CONTEXT: Final = ContextRecord()
 _FAR_REACHING: Final = frozenset(
     {e.TaskFinished, e.TaskTimedOut, e.SequenceAbortRequested, *get_args(e.Ending)}
 )
@@ -60,7 +61,9 @@ def evolve(state: ProjectState, event: e.Event) -> ProjectState:
             _forget(new, event)
         case _:
             assert_never(event)
-    return _made(new)
+    new.__class__ = ProjectState
+    made: ProjectState = new
+    return made
 
 
 def advanced(
@@ -85,14 +88,9 @@ def advanced(
     new = _scratch(state)
     new.ledger = Ledger(events[-1].serial, events[-1].at, request_ids)
     new._records, new._contexts, new.index = records, contexts, index
-    return _made(new)
-
-
-def _made(new: Any) -> ProjectState:
-    """Return the state that a scratch copy becomes."""
     new.__class__ = ProjectState
-    state: ProjectState = new
-    return state
+    made: ProjectState = new
+    return made
 
 
 def _remembered(request_ids: tuple[str, ...], control: e.Control) -> tuple[str, ...]:
@@ -120,7 +118,7 @@ def _with_context(
     state: ProjectState, event: e.ContextPaused | e.ContextResumed, record: ContextRecord
 ) -> Map[str, ContextRecord]:
     context = event.subject.context
-    if record == ContextRecord():
+    if record == _NO_CONTEXT:
         return state._contexts.discard(context)
     return state._contexts.insert(context, record)
 
@@ -157,10 +155,8 @@ def _settled(contexts: Map[str, ContextRecord], event: e.SequenceEvent) -> Map[s
         case _:
             return contexts
     context = event.subject.context
-    record = contexts.get(context)
-    if record is None or record.resumed is None:
-        return contexts
-    if not record.resumed.covers(event.subject.stage):
+    record = contexts.get(context, _NO_CONTEXT)
+    if record.resumed is None or not record.resumed.covers(event.subject.stage):
         return contexts
     if not record.pauses:
         return contexts.remove(context)
