@@ -53,7 +53,7 @@ _DATA: Final[Mapping[str, object]] = {
     "deep": [[], {}, [{"a": [{"b": [[]]}]}]],
 }
 _MESSAGE: Final = "line one\nline two\t\x00 'quoted' \"é😀\u2028"
-_SEED: Final = 2472
+_SEED: Final = 771
 """Gives a walk that meets everything in 45 decisions and leaves live sequences at the end."""
 
 
