@@ -21,7 +21,7 @@ from sequencectl.errors import InvalidValue, UnknownSequence, check_type, requir
 from sequencectl.events import Event, SequencesForgotten
 from sequencectl.outcomes import APPLIED, Applied, Outcome, Rejected, Unchanged, UnchangedCode
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
-from sequencectl.sequence import SequenceRecord
+from sequencectl.sequence import LiveSequence, SequenceRecord
 from sequencectl.shipyard import Finding, Shipyard
 from sequencectl.state import ProjectState
 from sequencectl.state import initial as _initial
@@ -240,9 +240,10 @@ def _report(draft: Draft, command: c.Report) -> Outcome:
     sequence_id = draft.state.index.tasks.get(command.task_id)
     if sequence_id is None:
         return Unchanged(UnchangedCode.UNKNOWN_TASK)
-    if draft.state.live(sequence_id) is None:
+    sequence = draft.sequence(sequence_id)
+    if not isinstance(sequence.record, LiveSequence):
         return Unchanged(UnchangedCode.LATE)
-    return tasks.report(draft.sequence(sequence_id), command)
+    return tasks.report(sequence, command)
 
 
 def _check(draft: Draft, command: c.CheckDeadlines) -> Outcome:

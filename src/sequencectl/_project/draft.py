@@ -68,7 +68,7 @@ class ProjectSequence:
             assert isinstance(before, LiveSequence)
             draft.ended.append(before)
             draft.touched[before.lane] = None
-        elif before is None or (before.phase is Phase.HELD and after.phase is Phase.WAITING):
+        elif before is None or (isinstance(made, e.SequenceResumed) and before.phase is Phase.HELD):
             draft.touched[after.lane] = None
 
 
