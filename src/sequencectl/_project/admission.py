@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
+from sequencectl._index import Index
 from sequencectl._project.draft import Draft, ProjectSequence
 from sequencectl._sequence import life
 from sequencectl._sequence.draft import after
@@ -125,9 +126,9 @@ def _open_lanes(draft: Draft, stage: str) -> Iterator[str]:
 
 def has_free_place(draft: Draft, lane: str) -> bool:
     """Return True if the lane has a free place. Holders of overlapping lanes count (R1)."""
-    queue = draft.state.index.queue(lane)
-    limit = draft.queueing.for_stage(_stage_of(lane)).limit
-    return queue.has_free_place(limit=limit, elsewhere=_elsewhere(draft, lane))
+    index, stage = draft.state.index, _stage_of(lane)
+    limit = draft.queueing.for_stage(stage).limit
+    return index.queue(lane).has_free_place(limit=limit, elsewhere=_elsewhere(index, stage, lane))
 
 
 def unknown_stage(draft: Draft, stage: str) -> Rejected:
@@ -204,13 +205,12 @@ def _stage_of(lane: str) -> str:
     return lane.partition("/")[0]
 
 
-def _elsewhere(draft: Draft, lane: str) -> int:
+def _elsewhere(index: Index, stage: str, lane: str) -> int:
     """Return the number of holders of other lanes that count in this one (R1).
 
     A stage's own lane and those of its services overlap: a sequence that starts in a service counts
     for the stage's lane too. As long as that one has a holder, the services count for each other.
     """
-    index, stage = draft.state.index, _stage_of(lane)
     if lane == stage or index.queue(stage).holding:
         return index.lanes_of(stage).holding - index.queue(lane).holding
     return 0
@@ -234,7 +234,8 @@ def _fill(draft: Draft, lane: str) -> None:
         return
     lanes = _overlapping(draft, lane)
     while True:
-        found = [(each, draft.state.index.queue(each).head) for each in lanes]
+        queue = draft.state.index.queue
+        found = [(each, queue(each).head) for each in lanes]
         heads = [head for each, head in found if head is not None and has_free_place(draft, each)]
         if not heads:
             return

@@ -126,8 +126,7 @@ class Draft:
 
     def sequence(self, sequence_id: str) -> ProjectSequence:
         """Return a sequence to work with, as it is in the state so far."""
-        record = self.state.sequence(sequence_id)
-        assert record is not None
+        record = self.state._records[sequence_id]
         return ProjectSequence(self, record.subject, record)
 
     def apply(
