@@ -164,7 +164,7 @@ class AbortSequence(_Control):
 @final
 @attrs.frozen(field_transformer=_checked)
 class FreezeStage(_Control):
-    """Let no sequence start in a stage; those that have started go on to their end (R7)."""
+    """Let no sequence start in a stage; a running one goes on to its end (R7)."""
 
     stage: Name
 

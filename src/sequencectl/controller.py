@@ -265,7 +265,7 @@ class _Ports:
 
 
 def _checked_reply(call: Call, reply: Reply | Awaitable[Reply]) -> Reply:
-    """Return a reply; raise `InvalidValue` if somebody must still await it, for nobody will."""
+    """Return a reply; raise `InvalidValue` for an awaitable, which would never be awaited."""
     if reply is None or not isawaitable(reply):
         return reply
     if iscoroutine(reply):

@@ -3,7 +3,7 @@
 It is made in one of three ways: from a short form in plain Python (`Shipyard.of`), from Keptn's
 ``shipyard.yaml`` as a mapping or a text (`Shipyard.from_mapping`, `Shipyard.from_yaml`), or from
 the values of `definitions`. All of them refuse the same mistakes with one `DefinitionError` that
-has path and value. What is legal but looks like a mistake is told by `Shipyard.findings`.
+has path and value. `Shipyard.findings` returns what is legal but looks like a mistake.
 """
 
 from __future__ import annotations
