@@ -1,8 +1,8 @@
 """Turns: the threads or tasks of one controller work on a project one at a time, in FIFO order.
 
 A thread or task joins the line of a project, waits until it is first there, and leaves the line
-when its work is done or its wait is broken off. A line is kept only while it is not empty. No thread
-or task is in two lines, so turns cannot wait for each other in a circle.
+when its work is done or its wait is broken off. A line is kept only while it is not empty. No
+thread or task is in two lines, so turns cannot wait for each other in a circle.
 """
 
 from __future__ import annotations
