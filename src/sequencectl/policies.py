@@ -179,10 +179,11 @@ def _read_tasks(value: _GivenTasks) -> tuple[tuple[str, TaskTimeouts], ...]:
 class TimeoutPolicy:
     """How long things may take in a project (R26).
 
-    `reaction` and `completion` hold for every task that has none of its own; `tasks` has limits by
-    task name. `total` and `waiting` hold for every sequence that has none of its own. `abort_grace`
-    is how long an abort waits for the task in flight (R22). `clock_skew` is how far the host's
-    clock may lag behind the last event and still be corrected (R29); with zero it never is.
+    `reaction` and `completion` hold for every task that has none of its own; `tasks` has a
+    `TaskTimeouts` for each task name that differs. `total` and `waiting` hold for every sequence
+    that has none of its own. `abort_grace` is how long an abort waits for the task in flight (R22).
+    `clock_skew` is how far the host's clock may lag behind the last event and still be corrected
+    (R29); with zero it never is.
 
     Every task must have a completion limit. The reaction limit ends with the first reaction, and
     after that only the completion limit ends a task whose executor died (R27). Only `unbounded`

@@ -1,6 +1,7 @@
-"""Answers to "how does it stand, and why": values that print as plain sentences (R32).
+"""Answers to "how does it stand, and why", for people (R32).
 
-Each is computed from a state when somebody asks, and never stored.
+`Explanation` and `OpenTask` print as plain sentences, `DeliveryView` as its status line. Each is
+computed from a state when somebody asks, and never stored.
 """
 
 from __future__ import annotations

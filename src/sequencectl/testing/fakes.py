@@ -37,7 +37,10 @@ class ManualClock:
 
 @final
 class InMemoryStore:
-    """A store in memory, for one thread; its content lives as long as the object."""
+    """A store in memory; its content lives as long as the object.
+
+    It is for one thread, or for the threads of one controller as long as no new project comes.
+    """
 
     def __init__(self) -> None:
         self._states: dict[str, ProjectState] = {}

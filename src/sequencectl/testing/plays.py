@@ -231,8 +231,9 @@ class Play:
     def transcript(self) -> str:
         """Return the play as text: what was said, when, and below it what happened.
 
-        Instants are durations since the beginning. Payloads are left out. The same play has the
-        same transcript each time, so it can be kept in a file and compared.
+        Instants are durations since the beginning. Payloads are left out. There is no newline at
+        the end. The same play has the same transcript each time, so it can be kept in a file and
+        compared.
         """
         return str(self._transcript)
 

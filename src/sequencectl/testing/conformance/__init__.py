@@ -46,7 +46,8 @@ def check_store(make: MakeStore, capabilities: StoreCapabilities = _NOTHING_MORE
 
     `make` takes a place, a word of small letters and hyphens, and opens the store there: in a file,
     a schema or a prefix of that name. A new place must be empty. If a store has a `close`, it is
-    called after use, in the thread that opened the store.
+    called after use, in the thread that opened the store. Each store is used in that thread only.
+    A store without places is checked by ``lambda place: MyStore()``.
     """
     for check in _of_store(capabilities):
         check(StoreTrial(make, capabilities.faults, str(check)))

@@ -29,8 +29,8 @@ class StoreCapabilities:
 
     `reopens`: a place that was closed can be opened again with its content, as after a restart.
     `shares`: a place can be open twice at the same time, as in two processes. `races`: stores at
-    one place can be used in several threads at the same time. `faults`, by name: ways to make
-    commits fail.
+    one place can be used in several threads at the same time, each in the thread that opened it.
+    `faults`, by name: ways to make commits fail.
     """
 
     reopens: bool = False

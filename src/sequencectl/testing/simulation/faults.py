@@ -93,7 +93,8 @@ class Dice(Random):
 class Faults:
     """How often something goes wrong: chances from 0 to 1, nothing by default.
 
-    At each call of a port, or only at those named in `at`: `crash`, `failure`, `ambiguity` (the
+    At each call, or only at those named in `at` (``Load``, ``Commit``, ``Pending``, ``Emit``,
+    ``Acknowledge``, ``ReadAgenda``, ``Now``, ``TakeTurn``): `crash`, `failure`, `ambiguity` (the
     call is made, and an error is raised). After each call: `preemption` (another replica goes on).
     For each message: `duplicate`, `reorder`. For each event of a task: `repeat`. For each executor
     and task: `mute`, `dying`, `twice`, `slow`. For each replica: `skew` (its clock is wrong from
