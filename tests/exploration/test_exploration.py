@@ -126,7 +126,7 @@ def test_another_queue_policy_takes_over_at_any_moment(monkeypatch: pytest.Monke
 
 def test_nobody_expires_beside_a_place_that_a_raised_limit_made() -> None:
     """A check fills lanes before it acts on what is due (R3, R29)."""
-    patient = attrs.evolve(PLAIN, timeouts=TimeoutPolicy(waiting="3s"))
+    patient = attrs.evolve(PLAIN, timeouts=TimeoutPolicy(waiting="3s", reaction="6s"))
     letters = ("trigger", "check", "wait", "change")
     alphabet = attrs.evolve(
         ONE, most=2, letters=letters, then=QueuePolicy(limit=2), tick=timedelta(seconds=3)

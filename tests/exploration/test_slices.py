@@ -12,7 +12,7 @@ from sequencectl.testing.exploration import Exploration
 from tests.exploration.__main__ import FIGURES, entry, main
 from tests.exploration.slices import SLICES
 
-STATES = 300
+STATES = 150
 
 
 @pytest.mark.parametrize("name", SLICES)
