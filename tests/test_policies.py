@@ -221,10 +221,8 @@ def test_a_sequence_has_its_own_limit_or_the_policy_s(
         5,
         "test",
         ["test"],
-        {"test": "5m"},
         {1: TaskTimeouts()},
         (("test", TaskTimeouts(), 3),),
-        {"test": SequenceTimeouts()},
         None,
     ],
 )
@@ -286,7 +284,6 @@ def test_words_become_members(mode: QueueMode, scope: LaneScope) -> None:
         ("mode", None, "one of queue"),
         ("mode", [], "one of queue"),
         ("scope", "project", "one of stage, service"),
-        ("stages", {"dev": {"limit": 2}}, "map names to QueuePolicy"),
         ("stages", {1: QueuePolicy()}, "map names to QueuePolicy"),
         ("stages", 7, "map names to QueuePolicy"),
     ],
@@ -377,7 +374,7 @@ def test_a_bound_is_a_whole_number(name: str) -> None:
         (lambda: TimeoutPolicy(clock_skew=""), "clock_skew: is empty; "),
         (
             lambda: TimeoutPolicy(tasks={"test": DAY}),  # type: ignore[dict-item] # the same
-            f"tasks: must map names to TaskTimeouts, got ('test', {DAY!r})",
+            f"tasks['test']: must be a TaskTimeouts, got {DAY!r}",
         ),
         (
             lambda: TimeoutPolicy(tasks=5),  # type: ignore[arg-type] # the same
@@ -396,6 +393,10 @@ def test_a_bound_is_a_whole_number(name: str) -> None:
         (
             lambda: QueuePolicy(stages={"dev": QueuePolicy(stages={"dev": QueuePolicy(limit=7)})}),
             "stages['dev']: must not have stages of its own, got QueuePolicy(limit=1,",
+        ),
+        (
+            lambda: QueuePolicy(stages={"dev": 2}),  # type: ignore[dict-item] # the same
+            "stages['dev']: must be a QueuePolicy, got 2",
         ),
         (
             lambda: Bounds(payload_depth=101),

@@ -417,7 +417,7 @@ def test_a_mistake_is_refused_with_path_and_value(
         ({1: {}}, "[1].name", NAME),
         ({"dev": []}, "dev", "must be a mapping"),
         ({"dev": {"delivery": []}}, "dev.delivery.tasks", "must not be empty"),
-        ({"dev": {"delivery": "test"}}, "dev.delivery", "must be a mapping"),
+        ({"dev": {"delivery": "test"}}, "dev.delivery", "must be a list of tasks or a mapping"),
         ({"dev": {"delivery": {}}}, "dev.delivery", "must have the key 'tasks'"),
         ({"dev": {"a b": ["test"]}}, "dev['a b'].name", NAME),
         ({"dev": {"delivery": ["a b"]}}, "dev.delivery.tasks[0].name", NAME),

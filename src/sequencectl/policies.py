@@ -103,6 +103,8 @@ def _pairs(value: object, where: str, kind: type[_ValueT]) -> tuple[tuple[str, _
         match pair:
             case (str() as name, entry) if isinstance(entry, kind):
                 read[name] = entry
+            case (str() as name, entry):
+                raise PolicyError(f"{where}[{name!r}]", entry, f"must be a {kind.__name__}")
             case _:
                 raise PolicyError(where, pair, f"must map names to {kind.__name__}")
     return tuple(sorted(read.items()))

@@ -75,7 +75,9 @@ def _plain_sequence(value: object, path: str, name: str) -> SequenceDefinition:
         if value.name != name:
             raise DefinitionError(f"{path}.name", value.name, f"must be {name!r}, as its key is")
         return value
-    fields = {"tasks": value} if isinstance(value, list | tuple) else _mapping(value, path)
+    if isinstance(value, list | tuple):
+        value = {"tasks": value}
+    fields = _mapping(value, path, problem="must be a list of tasks or a mapping")
     if "name" in fields:
         raise DefinitionError(
             f"{path}.name", fields["name"], "is an unknown key: the name is above"
@@ -156,9 +158,9 @@ def _timeouts(
         raise DefinitionError(f"{path}.{error.where}", error.value, error.problem) from None
 
 
-def _mapping(value: object, path: str) -> Mapping[Any, Any]:
+def _mapping(value: object, path: str, *, problem: str = "must be a mapping") -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):
-        raise DefinitionError(path or "shipyard", value, "must be a mapping")
+        raise DefinitionError(path or "shipyard", value, problem)
     return value
 
 
