@@ -753,6 +753,66 @@ def test_a_clock_says_an_aware_instant(now: Any) -> None:
         world.controller.check_deadlines()
 
 
+@pytest.mark.parametrize("loaded", ["state", PLANE.initial("q")], ids=["a text", "of another"])
+def test_a_store_loads_a_state_of_the_project(loaded: Any) -> None:
+    """Anything else is refused by name, and nothing is decided on it."""
+    world = World()
+    world.store.inner.load = lambda *_, **__: loaded  # type: ignore[method-assign]
+
+    with pytest.raises(InvalidValue) as refused:
+        world.controller.handle("p", trigger("a"))
+
+    assert ("store", loaded) == (refused.value.where, refused.value.value)
+    assert "load must return the state of project 'p', or None" == refused.value.problem
+    assert ["load"] == world.log
+
+
+@pytest.mark.parametrize(
+    "pending", [None, iter(()), [(1, "event")]], ids=["None", "an iterator", "a pair"]
+)
+def test_a_store_has_pending_events(pending: Any) -> None:
+    """Anything else is refused by name and nothing is published; the command itself is done."""
+    world = World()
+    world.store.inner.pending = lambda *_, **__: pending  # type: ignore[method-assign]
+
+    error = world.controller.handle("p", trigger("a")).unsent
+
+    assert isinstance(error, InvalidValue)
+    assert ("store", pending) == (error.where, error.value)
+    assert "pending must return a sequence of events" == error.problem
+    assert ["load", "commit", "pending"] == world.log
+
+
+@pytest.mark.parametrize("agenda", [None, [("p", None)]], ids=["None", "a pair"])
+@pytest.mark.parametrize("ask", ["check_deadlines", "relay"])
+def test_a_store_has_an_agenda_of_appointments(ask: str, agenda: Any) -> None:
+    """Anything else is refused by name: what it lists would never be published nor checked."""
+    world = World()
+    world.store.inner.agenda = lambda **_: agenda  # type: ignore[method-assign]
+
+    with pytest.raises(InvalidValue) as refused:
+        getattr(world.controller, ask)()
+
+    assert ("store", agenda) == (refused.value.where, refused.value.value)
+    assert "agenda must return Appointments" == refused.value.problem
+
+
+@pytest.mark.parametrize("name", ["store", "sink", "clock"])
+@pytest.mark.parametrize("kind", [SequenceController, AsyncSequenceController])
+def test_a_port_is_an_instance(kind: Any, name: str) -> None:
+    """A class has the methods too, and the first call would miss an argument."""
+    world = World()
+    awaits = kind is AsyncSequenceController
+    ports: Any = AsyncPorts(world) if awaits else None
+    given = {"store": ports or world.store, "sink": ports or world.sink, "clock": world.clock}
+    port = type(given[name])
+
+    with pytest.raises(InvalidValue, match=f"^{name}: must be an instance, not a class") as refused:
+        kind(PLANE, **given | {name: port})
+
+    assert port is refused.value.value
+
+
 def test_the_controllers_take_ports_of_their_kind() -> None:
     """What is async goes to the one that awaits, and what is not to the other; a clock never is."""
     world = World()

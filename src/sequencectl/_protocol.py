@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Final, TypeVar, final
+from typing import Any, Final, TypeVar, final
 
 import attrs
 
@@ -24,7 +24,7 @@ from sequencectl._sequence.draft import checked_instant, checked_project
 from sequencectl._turns import Turn, Turns
 from sequencectl.commands import CheckDeadlines, Command
 from sequencectl.control_plane import ControlPlane, Decision
-from sequencectl.errors import Conflict, Contention, UnknownProject
+from sequencectl.errors import Conflict, Contention, InvalidValue, UnknownProject, shown
 from sequencectl.events import Event
 from sequencectl.ports import Appointment
 from sequencectl.state import ProjectState
@@ -247,7 +247,9 @@ def load(hosting: Hosting, project: str) -> Conversation[ProjectState]:
     reply = yield Load(project, hosting.known.get(project))
     if reply is None:
         return plane.initial(project)
-    assert isinstance(reply, ProjectState)
+    if not isinstance(reply, ProjectState) or reply.project != project:
+        problem = f"load must return the state of project {shown(project)}, or None"
+        raise InvalidValue("store", reply, problem)
     hosting.known.keep(reply)
     return reply
 
@@ -345,8 +347,7 @@ def _relay_project(project: str, *, through: int | None = None) -> Conversation[
     emitted, last = 0, 0
     while through is None or last < through:
         reply = yield Pending(project, _BATCH)
-        assert isinstance(reply, Sequence)
-        events = [event for event in reply if isinstance(event, Event)]
+        events = _listed(reply, Event, "pending must return a sequence of events")
         if not events:
             break
         last = events[-1].serial
@@ -385,8 +386,14 @@ def _due(without: AbstractSet[str]) -> Conversation[list[str]]:
 def _agenda(passed_over: int) -> Conversation[tuple[Appointment, ...]]:
     """Read enough of the agenda to find an entry after skipping `passed_over` projects."""
     reply = yield ReadAgenda(_BATCH + 2 * passed_over)  # a project may be listed twice
-    assert isinstance(reply, Sequence)
-    return tuple(each for each in reply if isinstance(each, Appointment))
+    return _listed(reply, Appointment, "agenda must return Appointments")
+
+
+def _listed(reply: Reply, kind: Any, problem: str) -> tuple[Any, ...]:
+    """Return what the store listed; raise `InvalidValue` if anything is not of this kind."""
+    if not isinstance(reply, Sequence) or not all(isinstance(each, kind) for each in reply):
+        raise InvalidValue("store", reply, problem)
+    return tuple(reply)
 
 
 def _now() -> Conversation[datetime]:

@@ -275,6 +275,8 @@ def _checked_reply(call: Call, reply: Reply | Awaitable[Reply]) -> Reply:
 
 
 def _check_port(where: str, port: object, methods: tuple[str, ...], *, is_async: bool) -> None:
+    if isinstance(port, type):
+        raise InvalidValue(where, port, "must be an instance, not a class")
     for name in methods:
         method = getattr(port, name, None)
         if not callable(method):
