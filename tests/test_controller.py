@@ -621,6 +621,59 @@ def test_a_project_without_a_plane_is_skipped() -> None:
         world.another(planes).handle("p", trigger("b"))
 
 
+@pytest.mark.parametrize(
+    "planes", [{"q": PLANE}.__getitem__, {"q": PLANE}.get], ids=["raised", "None"]
+)
+def test_an_error_of_the_planes_skips_its_project(planes: Callable[[str], Any]) -> None:
+    """A function that raises a KeyError or returns no plane does not stop the others (R31)."""
+    world = World()
+    for project in "pq":
+        world.controller.handle(project, trigger("a"))
+    world.clock.advance(60 * MINUTE)
+
+    controller = world.another(planes, settle=timedelta(0))
+    with pytest.raises((KeyError, InvalidValue)) as raised:
+        controller.handle("p", trigger("b"))
+    checked = controller.check_deadlines()
+
+    assert (("q",), {"p": raised.type}) == (checked.projects, kinds(checked.skipped))
+    assert world.clock.now() + timedelta(seconds=5) == checked.arm
+
+
+def test_a_project_that_is_taken_away_during_a_check_is_skipped() -> None:
+    """It had a plane when the check came to it, and has none when its turn comes (R31)."""
+    world = World()
+    world.controller.handle("p", trigger("a"))
+    world.clock.advance(60 * MINUTE)
+    left = [PLANE]
+
+    def planes(project: str) -> ControlPlane:
+        if not left:
+            raise UnknownProject(project)
+        return left.pop()
+
+    checked = world.another(planes, settle=timedelta(0)).check_deadlines()
+
+    assert ((), {"p": UnknownProject}) == (checked.projects, kinds(checked.skipped))
+
+
+def test_an_error_of_the_store_ends_a_check() -> None:
+    """It may concern every project, so the host hears of it instead of a list of skipped ones."""
+    world = World()
+    for project in "pq":
+        world.controller.handle(project, trigger("a"))
+    world.clock.advance(60 * MINUTE)
+
+    def fail() -> None:
+        raise TimeoutError
+
+    world.store.before_commit = fail
+    with pytest.raises(TimeoutError):
+        world.another(settle=timedelta(0)).check_deadlines()
+
+    assert 3 == world.log.count("commit")
+
+
 def test_a_project_that_others_keep_committing_to_is_skipped() -> None:
     """Contention in one project is no error of the check; it comes back a little later (R31)."""
     world = World()

@@ -144,7 +144,7 @@ class Checked:
     """The projects whose deadlines were checked, and when to come back, as in `Handled`.
 
     `skipped` has the error of each project that needs another check. Its events could not be
-    published, and then silence is nobody's fault; the host has no plane for it; or other hosts
+    published, and then silence is nobody's fault; `planes` raised an error for it; or other hosts
     kept committing first.
     """
 
@@ -298,6 +298,11 @@ def check_deadlines(hosting: Hosting) -> Conversation[Checked]:
     idle: set[str] = set()
     while due := (yield from _due(idle | skipped.keys())):
         for project in due:
+            try:
+                hosting.plane_of(project)  # asked by itself: an error of the store ends the check
+            except Exception as error:  # noqa: BLE001 - the other projects are checked
+                skipped[project] = error
+                continue
             try:
                 handled = yield from handle(hosting, project, CheckDeadlines())
             except (UnknownProject, Contention) as error:
