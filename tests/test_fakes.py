@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
+import pytest
+
+from sequencectl import InvalidValue
 from sequencectl.testing import InMemoryStore, ManualClock, RecordingSink
 from sequencectl.testing._walk import tour
 from tests.support import T0, instant
@@ -16,7 +20,7 @@ def test_a_clock_stands_until_it_is_turned() -> None:
     seen = [clock.now(), clock.now()]
     clock.advance(timedelta(seconds=5))
     seen.append(clock.now())
-    clock.advance(timedelta(seconds=-7))
+    clock.advance("-7s")
     seen.append(clock.now())
     clock.turn_to(instant(60))
     seen.append(clock.now())
@@ -28,6 +32,30 @@ def test_a_clock_starts_in_utc() -> None:
     """Without a start it shows some fixed instant, the same each time."""
     assert ManualClock().now() == ManualClock().now()
     assert timedelta(0) == ManualClock().now().utcoffset()
+
+
+@pytest.mark.parametrize("wrong", [datetime(2026, 1, 1), None, "2026-01-01", 0])  # noqa: DTZ001 - that is the mistake
+def test_a_clock_shows_aware_instants(wrong: Any) -> None:
+    """A naive one would be refused only where a command is decided, far from the mistake."""
+    with pytest.raises(InvalidValue, match=r"^start: must be an aware datetime.*, got ") as start:
+        ManualClock(wrong)
+    with pytest.raises(InvalidValue, match=r"^instant: must be an aware datetime") as turned:
+        ManualClock().turn_to(wrong)
+
+    assert [wrong, wrong] == [start.value.value, turned.value.value]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"), [(180, "must be a timedelta or a text"), ("3", "has a number without")]
+)
+def test_a_clock_goes_on_by_durations_only(wrong: Any, problem: str) -> None:
+    """A number has no unit; the clock stands where it stood."""
+    clock = ManualClock(T0)
+
+    with pytest.raises(InvalidValue, match=f"^duration: {problem}"):
+        clock.advance(wrong)
+
+    assert T0 == clock.now()
 
 
 def test_a_sink_keeps_repeats() -> None:

@@ -269,10 +269,19 @@ def test_forgotten_contexts_are_written_down() -> None:
     assert play.transcript().endswith("  sequences forgotten: contexts c1")
 
 
-@pytest.mark.parametrize("duration", ["-1s", timedelta(-1), 180, None, "3 minutes"])
-def test_a_wait_is_of_zero_or_more(duration: Any) -> None:
+@pytest.mark.parametrize(
+    ("duration", "problem"),
+    [
+        ("-1s", "must be zero or more, such as '90s'"),
+        (timedelta(-1), "must be zero or more, such as '90s'"),
+        (180, "must be a timedelta or a text such as '90s'"),
+        (None, "must be a timedelta or a text such as '90s'"),
+        ("3 minutes", "has the unknown unit ' minutes'"),
+    ],
+)
+def test_a_wait_is_of_zero_or_more(duration: Any, problem: str) -> None:
     """Time never goes back, and a number has no unit."""
-    with pytest.raises(InvalidValue, match="duration: "):
+    with pytest.raises(InvalidValue, match=f"^duration: {problem}"):
         Play(PLANE).wait(duration)
 
 

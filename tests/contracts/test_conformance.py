@@ -7,11 +7,21 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import attrs
 import pytest
 
-from sequencectl import Decision, Event, Phase, ProjectState, TaskTriggered, events, freeze
+from sequencectl import (
+    Decision,
+    Event,
+    InvalidValue,
+    Phase,
+    ProjectState,
+    TaskTriggered,
+    events,
+    freeze,
+)
 from sequencectl.errors import Conflict
 from sequencectl.ports import Clock, EventSink, Store
 from sequencectl.testing import (
@@ -23,6 +33,7 @@ from sequencectl.testing import (
     RecordingSink,
     StoreCapabilities,
     StoreContract,
+    check_async_store,
     check_clock,
     check_event_sink,
     check_store,
@@ -340,3 +351,34 @@ def test_the_tour_is_the_same_every_time() -> None:
     assert tour("p") == tour("p")
     assert [len(each.events) for each in tour("p")] == [len(each.events) for each in tour("q")]
     assert 300 == len(burst("p", 300).state.sequences)
+
+
+@pytest.mark.parametrize("make", [InMemoryStore(), InMemoryStore, None])
+def test_a_store_that_is_no_function_of_a_place_breaks_no_promise(make: Any) -> None:
+    """It is a mistake of the test: the error names the argument and shows the value."""
+    problem = "^make: must be a function that takes a place, got "
+    for tried in (
+        check_store,
+        check_async_store,
+        partial(StoreContract().test_promise, STORE_CHECKS[0]),
+    ):
+        with pytest.raises(InvalidValue, match=problem) as caught:
+            tried(make)
+
+        assert make is caught.value.value
+
+
+def test_a_sink_and_a_clock_are_made_without_an_argument() -> None:
+    """An instance, or a function of a place, is a mistake of the test."""
+    problem = "^make: must be a function that takes no argument, got "
+    for wrong in (RecordingSink(), lambda place: place):
+        with pytest.raises(InvalidValue, match=problem):
+            check_event_sink(wrong, of_project)  # type: ignore[arg-type]  # that is the mistake
+        with pytest.raises(InvalidValue, match=problem):
+            check_clock(wrong)  # type: ignore[arg-type]  # that is the mistake
+
+
+def test_a_function_in_c_may_not_tell_what_it_takes() -> None:
+    """It is called, and what it makes is judged."""
+    with pytest.raises(BrokenPromise, match="has no attribute 'now'"):
+        check_clock(dict)  # type: ignore[arg-type]  # that is the mistake

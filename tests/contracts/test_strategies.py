@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from functools import reduce
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +16,7 @@ from hypothesis.vendor.pretty import pretty
 from sequencectl import (
     ControlPlane,
     Decision,
+    InvalidValue,
     ProjectState,
     Shipyard,
     TriggerSequence,
@@ -130,3 +132,17 @@ def test_without_hypothesis_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
 
     with pytest.raises(ImportError, match=r"install sequencectl\[testing\]"):
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+@pytest.mark.parametrize("strategy", [strategies.histories, strategies.projects])
+@pytest.mark.parametrize(
+    "wrong", [{"plane": PLANE.shipyard}, {"most": 0}, {"most": True}, {"most": "9"}]
+)
+def test_a_wrong_argument_is_refused_before_anything_is_drawn(strategy: Any, wrong: Any) -> None:
+    """By its name; a history of no decision at all would test nothing."""
+    ((where, value),) = wrong.items()
+
+    with pytest.raises(InvalidValue, match=f"^{where}: must be .*, got ") as caught:
+        strategy(**wrong)
+
+    assert value is caught.value.value

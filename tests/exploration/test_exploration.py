@@ -160,6 +160,31 @@ def test_a_wrong_argument_is_named(where: str, arguments: Any) -> None:
     assert arguments[where] == caught.value.value
 
 
+@pytest.mark.parametrize(
+    ("where", "value", "problem"),
+    [
+        ("triggers", trigger("dve"), "the shipyard has no stage 'dve'; it has: dev, prod"),
+        (
+            "triggers",
+            trigger("dev", "undo"),
+            "stage 'dev' has no sequence 'undo'; it has: delivery",
+        ),
+        ("triggers", trigger("prod"), "stage 'prod' has no sequence 'delivery'; it has: none"),
+        ("stages", "dve", "the shipyard has no stage 'dve'; it has: dev, prod"),
+        ("scopes", "dve", "the shipyard has no stage 'dve'; it has: dev, prod"),
+    ],
+)
+def test_an_unknown_name_is_a_mistake_of_the_alphabet(where: str, value: Any, problem: str) -> None:
+    """It is no rule that does not hold: the error says what the shipyard has."""
+    decider = plane({"dev": {"delivery": ["deploy"]}, "prod": None})
+    letters: dict[str, Any] = {"triggers": ONE.triggers, where: [value]}
+
+    with pytest.raises(InvalidValue, match=f"^{where}: {problem}, got ") as caught:
+        explore(decider, Alphabet(**letters))
+
+    assert value is caught.value.value
+
+
 def test_a_limit_is_never_passed() -> None:
     """With room for so many states, so many are visited; with room for all, the search is whole."""
     found = [explore(PLAIN, ONE, limit=limit) for limit in (1, 50, 102, 103)]

@@ -267,6 +267,28 @@ def test_an_argument_of_a_wrong_type_is_refused_by_name(wrong: Any) -> None:
         simulate(**{"seed": 1, **wrong})
 
 
+@pytest.mark.parametrize("wrong", [3, -0.1, 1.1, float("nan"), True, "x", None])
+@pytest.mark.parametrize("where", ["crash", "outage"])
+def test_a_chance_is_from_0_to_1(where: str, wrong: Any) -> None:
+    """Anything else is refused by the name of the fault; 0 and 1 are permitted."""
+    with pytest.raises(InvalidValue, match=f"^{where}: must be a number from 0 to 1, got ") as seen:
+        Faults(**{where: wrong})
+
+    assert wrong is seen.value.value
+    for chance in (0, 1):
+        mix: dict[str, Any] = {where: chance}
+        assert chance == getattr(Faults(**mix), where)
+
+
+@pytest.mark.parametrize("wrong", [("comit",), ("Load", 3), "Commit", ("TakeTurn",), None])
+def test_faults_happen_at_calls_that_exist(wrong: Any) -> None:
+    """An unknown name would inject nothing; the error lists the permitted ones."""
+    with pytest.raises(InvalidValue, match=r"^at: must be a tuple of Now, Load, ") as caught:
+        Faults(crash=0.3, at=wrong)
+
+    assert wrong is caught.value.value
+
+
 def test_an_invariant_sees_every_commit() -> None:
     """Once each, with the state before it and after it, whatever happened to the answer."""
     seen: list[Transition] = []

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, final
 
 from sequencectl.control_plane import Decision
-from sequencectl.errors import Conflict
+from sequencectl.durations import parse_duration
+from sequencectl.errors import Conflict, InvalidValue
 from sequencectl.events import Event
 from sequencectl.ports import Appointment
 from sequencectl.state import ProjectState
@@ -17,22 +18,39 @@ START: Final = datetime(2026, 1, 1, 9, tzinfo=UTC)
 
 @final
 class ManualClock:
-    """A clock that stands still until the test sets it."""
+    """A clock that stands still until the test sets it.
+
+    Raises `InvalidValue` for an instant that is not an aware datetime.
+    """
 
     def __init__(self, start: datetime = START) -> None:
-        self._now = start
+        self._now = _aware("start", start)
 
     def now(self) -> datetime:
         """Return the instant the clock is set to."""
         return self._now
 
-    def advance(self, duration: timedelta) -> None:
-        """Move the clock on by `duration`; a negative duration moves it back."""
-        self._now += duration
+    def advance(self, duration: timedelta | str) -> None:
+        """Move the clock on by `duration`, such as ``"3m"``; a negative one moves it back."""
+        self._now += duration_of(duration)
 
     def turn_to(self, instant: datetime) -> None:
         """Set the clock to an instant."""
-        self._now = instant
+        self._now = _aware("instant", instant)
+
+
+def duration_of(value: timedelta | str) -> timedelta:
+    """Return the duration that a test gave; raise `InvalidValue` for anything else."""
+    duration: object = parse_duration(value) if isinstance(value, str) else value
+    if not isinstance(duration, timedelta):
+        raise InvalidValue("duration", value, "must be a timedelta or a text such as '90s'")
+    return duration
+
+
+def _aware(where: str, instant: object) -> datetime:
+    if not isinstance(instant, datetime) or instant.utcoffset() is None:
+        raise InvalidValue(where, instant, "must be an aware datetime, best in UTC")
+    return instant
 
 
 @final

@@ -34,14 +34,14 @@ from sequencectl.commands import (
     UnfreezeStage,
 )
 from sequencectl.control_plane import ControlPlane, Decision, combine
-from sequencectl.durations import format_duration, parse_duration
+from sequencectl.durations import format_duration
 from sequencectl.errors import InvalidValue
 from sequencectl.events import Event
 from sequencectl.outcomes import Result, Status
 from sequencectl.sequence import TaskRun
 from sequencectl.state import ProjectState
 from sequencectl.testing._transcript import Transcript
-from sequencectl.testing.fakes import START
+from sequencectl.testing.fakes import START, duration_of
 from sequencectl.views import Explanation, OpenTask
 
 
@@ -189,8 +189,8 @@ class Play:
         A deadline at the very end of the wait is checked too. Raises `InvalidValue` unless
         `duration` is a timedelta, or a text such as ``"3m"``, of zero or more.
         """
-        length: object = parse_duration(duration) if isinstance(duration, str) else duration
-        if not isinstance(length, timedelta) or length < timedelta(0):
+        length = duration_of(duration)
+        if length < timedelta(0):
             raise InvalidValue("duration", duration, "must be zero or more, such as '90s'")
         self._transcript.say(self._now, f"wait {format_duration(length)}")
         end = self._now + length

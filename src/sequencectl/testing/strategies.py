@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from sequencectl.commands import Command
 from sequencectl.control_plane import ControlPlane, Decision
+from sequencectl.errors import InvalidValue
 from sequencectl.policies import Bounds, LaneScope, QueueMode, QueuePolicy, TimeoutPolicy
 from sequencectl.shipyard import Shipyard
 from sequencectl.state import ProjectState
@@ -99,14 +100,25 @@ def commands(draw: st.DrawFn, plane: ControlPlane, state: ProjectState) -> Comma
     return next_command(plane, state, _picking(draw), lambda: draw(_PAYLOADS))
 
 
-@st.composite
 def histories(
-    draw: st.DrawFn, *, plane: ControlPlane | None = None, project: str = "sockshop", most: int = 30
-) -> tuple[Decision, ...]:
+    *, plane: ControlPlane | None = None, project: str = "sockshop", most: int = 30
+) -> st.SearchStrategy[tuple[Decision, ...]]:
     """Return decisions, each made on the state of the one before, that all changed something.
 
-    They are made by `plane`, or by one that is drawn, and there are at most `most`.
+    They are made by `plane`, or by one that is drawn, and there are at most `most`. Raises
+    `InvalidValue` for anything else than a plane, and unless `most` is at least 1.
     """
+    if plane is not None and not isinstance(plane, ControlPlane):
+        raise InvalidValue("plane", plane, "must be a ControlPlane")
+    if type(most) is not int or most < 1:
+        raise InvalidValue("most", most, "must be an int of at least 1")
+    return _histories(plane, project, most)
+
+
+@st.composite
+def _histories(
+    draw: st.DrawFn, plane: ControlPlane | None, project: str, most: int
+) -> tuple[Decision, ...]:
     decider = draw(planes()) if plane is None else plane
     state, now, pick = decider.initial(project), START, _picking(draw)
     decisions: list[Decision] = []

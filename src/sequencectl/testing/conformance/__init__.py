@@ -30,7 +30,7 @@ from sequencectl.testing.conformance.awaited import (
 from sequencectl.testing.conformance.promises import Check
 from sequencectl.testing.conformance.sink import CLOCK_CHECKS, SINK_CHECKS, SinkTrial
 from sequencectl.testing.conformance.store import STORE_CHECKS
-from sequencectl.testing.conformance.trial import StoreCapabilities, StoreTrial
+from sequencectl.testing.conformance.trial import StoreCapabilities, StoreTrial, check_make
 
 if TYPE_CHECKING:
     import pytest
@@ -61,6 +61,7 @@ def check_async_store(
     Besides, calls overlap on one store: at every await of each call another call is made. `make`
     is awaited. Each store gets an event loop of its own, so call this where no loop runs.
     """
+    check_make(make, "place")
     check_store(lambda place: cast("Store", AwaitedStore(make, place)), capabilities)
     check = Check(overlapping_calls)
     check(partial(AwaitedStore, make, str(check)))
@@ -79,6 +80,7 @@ def check_event_sink(
     This is compared with the events, or with the `form` that the sink gives each event; an event
     whose form is None is not published. While a fault is entered, the sink cannot publish.
     """
+    check_make(make)
     for check in SINK_CHECKS if faults else SINK_CHECKS[:-1]:
         sink = make()
         bound = {name: partial(fault, sink) for name, fault in (faults or {}).items()}
@@ -91,6 +93,7 @@ def _as_it_is(event: Event) -> object:
 
 def check_clock(make: Callable[[], Clock]) -> None:
     """Raise `BrokenPromise` unless the clocks that `make` returns keep every promise of `Clock`."""
+    check_make(make)
     for check in CLOCK_CHECKS:
         check(make())
 

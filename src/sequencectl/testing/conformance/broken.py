@@ -24,7 +24,7 @@ from sequencectl.events import Event
 from sequencectl.ports import Appointment, Clock
 from sequencectl.state import ProjectState, initial
 from sequencectl.testing.conformance.trial import ALL, StoreCapabilities
-from sequencectl.testing.fakes import InMemoryStore, ManualClock
+from sequencectl.testing.fakes import InMemoryStore
 
 T = TypeVar("T")
 _State = ProjectState | None
@@ -272,11 +272,23 @@ BROKEN_SINKS: Final[Mapping[str, Callable[[Topic, Sequence[Event]], None]]] = {
 }
 """Ways to emit for a `Topic`, by what is wrong with them."""
 
+
+@final
+@attrs.frozen
+class _Stopped:
+    """A clock that shows what it was given, right or wrong."""
+
+    shown: datetime
+
+    def now(self) -> datetime:
+        return self.shown
+
+
 _CET: Final = timezone(timedelta(hours=1))
 BROKEN_CLOCKS: Final[Mapping[str, Callable[[], Clock]]] = {
-    "it is naive": lambda: ManualClock(datetime(2026, 1, 1, 9)),  # noqa: DTZ001 - the flaw
-    "it shows local time": lambda: ManualClock(datetime(2026, 1, 1, 9, tzinfo=_CET)),
-    "it counts seconds": lambda: ManualClock(cast("datetime", 1_767_258_000.0)),
+    "it is naive": lambda: _Stopped(datetime(2026, 1, 1, 9)),  # noqa: DTZ001 - the flaw
+    "it shows local time": lambda: _Stopped(datetime(2026, 1, 1, 9, tzinfo=_CET)),
+    "it counts seconds": lambda: _Stopped(cast("datetime", 1_767_258_000.0)),
 }
 """Broken clocks, by what is wrong."""
 

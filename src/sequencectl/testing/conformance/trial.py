@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
-from typing import Final, final
+from inspect import signature
+from typing import Any, Final, final
 
 import attrs
 
 from sequencectl.control_plane import Decision
-from sequencectl.errors import Conflict
+from sequencectl.errors import Conflict, InvalidValue
 from sequencectl.events import Event
 from sequencectl.ports import Store
 from sequencectl.state import ProjectState
@@ -39,6 +40,16 @@ class StoreCapabilities:
     faults: Mapping[str, Fault] = attrs.field(factory=dict)
 
 
+def check_make(make: Any, *place: str) -> None:
+    """Raise `InvalidValue` unless `make` can be called, with the place if one is given."""
+    try:
+        with suppress(ValueError):  # a function in C may not tell what it takes
+            signature(make).bind(*place)
+    except TypeError:
+        takes = "a place" if place else "no argument"
+        raise InvalidValue("make", make, f"must be a function that takes {takes}") from None
+
+
 @final
 class StoreTrial:
     """The place of one check, where it can open stores."""
@@ -46,6 +57,7 @@ class StoreTrial:
     def __init__(
         self, make: Callable[[str], Store], faults: Mapping[str, Fault], name: str
     ) -> None:
+        check_make(make, name)
         self._make = make
         self._is_new = True
         self.place = name

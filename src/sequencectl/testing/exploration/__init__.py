@@ -22,6 +22,7 @@ import attrs
 
 from sequencectl.control_plane import ControlPlane
 from sequencectl.errors import InvalidValue
+from sequencectl.shipyard import Shipyard
 from sequencectl.state import ProjectState
 from sequencectl.testing.exploration.alphabet import LETTERS, PROJECT, START, Alphabet, Move
 from sequencectl.testing.exploration.ends import ANSWERED, ENDS, WAITED, Ends, way
@@ -124,9 +125,10 @@ def explore(
     `AssertionError` says so, too. `limit` is how many states are visited at most. `progress` is
     called with a `Progress` after every 100 states, and at the end.
 
-    Raises `InvalidValue` for a wrong argument, for an invariant that returns anything else, and for
-    a clock that is `behind` by more than the clock skew of the plane (R29). Nothing here depends on
-    chance or time: all runs agree on every figure.
+    Raises `InvalidValue` for a wrong argument, for a stage or sequence that the shipyard does not
+    have, for an invariant that returns anything else, and for a clock that is `behind` by more than
+    the clock skew of the plane (R29). Nothing here depends on chance or time: all runs agree on
+    every figure.
     """
     search = _Search(plane, alphabet, invariants_of(invariants), checked_limit(limit))
     watcher = checked_watcher(progress)
@@ -139,6 +141,24 @@ def explore(
         search.check_ends()
     diameter = max(node.depth for node in search.nodes)
     return Exploration(len(search.nodes), search.transitions, diameter, search.is_complete)
+
+
+def _check_names(alphabet: Alphabet, shipyard: Shipyard) -> None:
+    """Raise `InvalidValue` for a stage or sequence of the alphabet that the shipyard lacks."""
+    stages = {stage.name: [each.name for each in stage.sequences] for stage in shipyard.stages}
+    named: list[tuple[str, object, str]]
+    named = [("triggers", each, each.stage) for each in alphabet.triggers]
+    named += [("stages", each, each) for each in alphabet.stages]
+    named += [("scopes", each, each) for each in alphabet.scopes if each is not None]
+    for where, value, stage in named:
+        if stage not in stages:
+            problem = f"the shipyard has no stage {stage!r}; it has: {', '.join(stages)}"
+            raise InvalidValue(where, value, problem)
+    for each in alphabet.triggers:
+        if each.sequence not in stages[each.stage]:
+            has = ", ".join(stages[each.stage]) or "none"
+            problem = f"stage {each.stage!r} has no sequence {each.sequence!r}; it has: {has}"
+            raise InvalidValue("triggers", each, problem)
 
 
 class _Search:
@@ -156,6 +176,7 @@ class _Search:
         behind, skew = alphabet.behind, plane.timeouts.clock_skew
         if behind is not None and not timedelta(0) < behind <= skew:
             raise InvalidValue("behind", behind, f"must be more than zero and at most {skew}")
+        _check_names(alphabet, plane.shipyard)
         self.plane, self.alphabet, self.limit = plane, alphabet, limit
         self.invariants = invariants
         self.planes = alphabet.planes(plane)

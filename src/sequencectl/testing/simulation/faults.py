@@ -12,6 +12,7 @@ from typing import Final, final
 import attrs
 
 from sequencectl._protocol import Acknowledge, Call, Commit, Emit, Load, Now, Pending, ReadAgenda
+from sequencectl.errors import InvalidValue
 
 CALLS: Final[tuple[type[Call], ...]] = (Now, Load, Commit, Pending, Emit, Acknowledge, ReadAgenda)
 """The calls of the protocol, in the order in which they are shown."""
@@ -94,12 +95,12 @@ class Faults:
     """How often something goes wrong: chances from 0 to 1, nothing by default.
 
     At each call, or only at those named in `at` (``Load``, ``Commit``, ``Pending``, ``Emit``,
-    ``Acknowledge``, ``ReadAgenda``, ``Now``, ``TakeTurn``): `crash`, `failure`, `ambiguity` (the
-    call is made, and an error is raised). After each call: `preemption` (another replica goes on).
-    For each message: `duplicate`, `reorder`. For each event of a task: `repeat`. For each executor
-    and task: `mute`, `dying`, `twice`, `slow`. For each replica: `skew` (its clock is wrong from
-    the start); each time it reads its clock: `jump`. Whenever time passes: `outage`, of all
-    replicas, for hours.
+    ``Acknowledge``, ``ReadAgenda``, ``Now``): `crash`, `failure`, `ambiguity` (the call is made,
+    and an error is raised). After each call: `preemption` (another replica goes on). For each
+    message: `duplicate`, `reorder`. For each event of a task: `repeat`. For each executor and task:
+    `mute`, `dying`, `twice`, `slow`. For each replica: `skew` (its clock is wrong from the start);
+    each time it reads its clock: `jump`. Whenever time passes: `outage`, of all replicas, for
+    hours. Raises `InvalidValue` for any other chance or name.
     """
 
     crash: float = 0.0
@@ -117,6 +118,16 @@ class Faults:
     jump: float = 0.0
     outage: float = 0.0
     at: tuple[str, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        at: object = self.at
+        permitted = [kind.__name__ for kind in CALLS]
+        if not isinstance(at, tuple) or any(name not in permitted for name in at):
+            raise InvalidValue("at", at, f"must be a tuple of {', '.join(permitted)}")
+        chances = attrs.asdict(self, recurse=False, filter=lambda field, _: field.name != "at")
+        for where, chance in chances.items():
+            if type(chance) not in (int, float) or not 0 <= chance <= 1:
+                raise InvalidValue(where, chance, "must be a number from 0 to 1")
 
     def of_call(self, call: Call, chance: Dice) -> Fault | None:
         """Draw what goes wrong with a call, or None."""
