@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -81,3 +82,25 @@ def test_what_a_store_gave_out_does_not_change() -> None:
 
     assert first.events == tuple(pending)
     assert [None, first.next_deadline] == [entry.at for entry in agenda]
+
+
+def test_new_projects_may_come_while_the_agenda_is_read() -> None:
+    """As from another thread: here each function that reading calls commits one more."""
+    store = InMemoryStore()
+    for project in ("p", "q"):
+        store.commit(tour(project)[0])
+    coming = iter([tour(f"new {number}")[0] for number in range(100)])
+
+    def commit_one(_frame: object, event: str, _arg: object) -> None:
+        if event == "call":
+            store.commit(next(coming))
+
+    before = sys.getprofile()
+    sys.setprofile(commit_one)
+    try:
+        agenda = store.agenda(limit=100)
+    finally:
+        sys.setprofile(before)
+
+    assert {"p", "q"} <= {entry.project for entry in agenda}
+    assert store.load("new 2") is not None

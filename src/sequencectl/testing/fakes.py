@@ -57,7 +57,7 @@ def _aware(where: str, instant: object) -> datetime:
 class InMemoryStore:
     """A store in memory; its content lives as long as the object.
 
-    It is for one thread, or for the threads of one controller as long as no new project comes.
+    It is for one thread, or for the threads of one controller.
     """
 
     def __init__(self) -> None:
@@ -88,8 +88,10 @@ class InMemoryStore:
 
     def agenda(self, *, limit: int) -> Sequence[Appointment]:
         """Return projects with pending events, then deadlines by instant, `limit` at most."""
-        unsent = [Appointment(project, None) for project, box in self._outboxes.items() if box]
-        deadlines = [(state.next_deadline, project) for project, state in self._states.items()]
+        # copies: a commit in another thread may add a project meanwhile
+        outboxes, states = self._outboxes.copy().items(), self._states.copy().items()
+        unsent = [Appointment(project, None) for project, box in outboxes if box]
+        deadlines = [(state.next_deadline, project) for project, state in states]
         coming = sorted((at, project) for at, project in deadlines if at is not None)
         return (*unsent, *(Appointment(project, at) for at, project in coming))[:limit]
 
