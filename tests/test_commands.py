@@ -336,3 +336,16 @@ def test_derived_ids_differ_by_project_serial_and_kind() -> None:
 
     assert len(made) == 3 * 100 * 2
     assert derived_id("sockshop", 3, "task") == "c2571195-dd82-5025-a780-ff3c64bdc09e"
+
+
+def test_a_kind_of_text_is_a_text() -> None:
+    """A value of a class below ``str``, as frameworks hand out, is taken as it is."""
+
+    class Known(str):
+        __slots__ = ()
+
+    report = ReportTaskStarted(Known("t1"), source=Known("helm"))
+
+    assert ("t1", "helm") == (report.task_id, report.source)
+    with pytest.raises(InvalidValue, match="source: must be 1 to 200 printable ASCII characters"):
+        ReportTaskStarted("t1", source=Known("é"))
