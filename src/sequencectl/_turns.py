@@ -66,7 +66,7 @@ class Turns:
 
         Raises `ReentrantCall` if the task already has a turn.
         """
-        import asyncio  # noqa: PLC0415 - whoever awaits has loaded it; others need not wait for it
+        import asyncio  # noqa: PLC0415 - a host that awaits has loaded it already
 
         opened = asyncio.Event()
         turn = self._join(project, asyncio.current_task(), opened.set)

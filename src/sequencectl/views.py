@@ -1,7 +1,7 @@
 """Answers to "how does it stand, and why", for people (R32).
 
 `Explanation` and `OpenTask` print as plain sentences, `DeliveryView` as its status line. Each is
-computed from a state when somebody asks, and never stored.
+computed from a state on request, and never stored.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Transcript:
         return "\n".join(self._rows)
 
     def say(self, at: datetime, text: str) -> None:
-        """Write down what is said at an instant."""
+        """Add a row that begins with this instant."""
         self._rows.append(f"[{format_duration(at - self._start)}] {text}")
 
     def record(self, at: datetime, decision: Decision) -> None:

@@ -229,7 +229,7 @@ class Play:
         return self._plane.open_tasks(self._state)
 
     def transcript(self) -> str:
-        """Return the play as text: what was said, when, and below it what happened.
+        """Return the play as text: each command with its instant, and the events below it.
 
         Instants are durations since the beginning. Payloads are left out. There is no newline at
         the end. The same play has the same transcript each time, so it can be kept in a file and

@@ -168,7 +168,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProc
     data = tmp_path_factory.mktemp("demo")
     command = [sys.executable, "-m", "examples.controller.demo", "--port", "0", "--exit"]
     return subprocess.run(
-        [*command, "--duration", "0.2", "--data", str(data)],
+        [*command, "--duration", "0.8", "--data", str(data)],
         cwd=ROOT, capture_output=True, text=True, timeout=3 * PATIENCE, check=False,
     )  # fmt: skip
 

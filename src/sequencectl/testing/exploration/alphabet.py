@@ -111,7 +111,7 @@ def _known(_alphabet: object, field: attrs.Attribute[Any], letters: tuple[str, .
 @final
 @attrs.frozen(kw_only=True)
 class Alphabet:
-    """The commands of an exploration, as far as they make sense in a state.
+    """The commands of an exploration that make sense in a state.
 
     `triggers` are patterns. Each is used as long as fewer than `most` sequences are known, with the
     ids s1, s2, …. A pattern whose context is its own id begins a context of its own; any other
