@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import hmac
 import inspect
 from typing import Final, Protocol, final
 
-import attrs
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from examples.controller.api import openapi
 from examples.controller.api.answers import HANDLERS, error
+from examples.controller.api.door import Prefixes, Token
 from examples.controller.api.events import EventsApi
 from examples.controller.api.projects import ProjectsApi
 from examples.controller.api.sequences import SequencesApi, changes
 from examples.controller.api.stream import Broadcaster, Message
-from examples.controller.bridge.page import PATHS, Page
+from examples.controller.bridge.page import Page
 from examples.controller.host import Host
 from examples.controller.settings import Settings
 from sequencectl.ports import Clock
 
 VERSION: Final = "0.1.0"
-PREFIXES: Final = ("/api", "/controlPlane")
-OPEN: Final = frozenset({"/healthz"}) | PATHS
-"""What is answered without a token."""
 
 
 class Serve(Protocol):
@@ -63,7 +58,7 @@ class Controller:
             ],
             exception_handlers=HANDLERS,
         )
-        self.app = _Prefixes(_Token(app, settings.token))
+        self.app = Prefixes(Token(app, settings.token))
 
     def _table(self) -> list[tuple[str, str, Serve]]:
         projects, sequences, events = self._projects, self._sequences, self._events
@@ -136,40 +131,3 @@ class Controller:
     async def __aexit__(self, *_: object) -> None:
         await self.broadcaster.close()
         await self.host.stop()
-
-
-@final
-@attrs.frozen
-class _Prefixes:
-    """Serves every route with and without Keptn's prefixes."""
-
-    app: ASGIApp
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            path = scope["path"]
-            for prefix in PREFIXES:
-                if path.startswith(prefix + "/"):
-                    path = path.removeprefix(prefix)
-            scope = {**scope, "path": path, "raw_path": path.encode()}
-        await self.app(scope, receive, send)
-
-
-@final
-@attrs.frozen
-class _Token:
-    """Lets in who has the token; nothing of a request is read before."""
-
-    app: ASGIApp
-    token: str
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_open = scope["type"] != "http" or not self.token or scope["path"] in OPEN
-        if is_open or self._is_right(dict(scope["headers"]).get(b"x-token", b"")):
-            await self.app(scope, receive, send)
-        else:
-            answer = error(401, "the header x-token must have the token of this controller")
-            await answer(scope, receive, send)
-
-    def _is_right(self, given: bytes) -> bool:
-        return hmac.compare_digest(given, self.token.encode())
