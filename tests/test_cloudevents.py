@@ -254,6 +254,43 @@ class TestReading:
             report = heard(data={**SCOPE, **given_data})
             assert expected == (report.result.value, report.status.value)
 
+    @pytest.mark.parametrize(
+        ("said", "where", "words"),
+        [
+            ({"result": "failed"}, "data.result", "pass, warning, fail, got 'failed'"),
+            ({"result": "Pass", "status": "errored"}, "data.result", "fail, got 'Pass'"),
+            ({"result": 7, "status": "done"}, "data.result", "fail, got 7"),
+            ({"result": {"a": [1]}}, "data.result", "fail, got {'a': [1]}"),
+            (
+                {"result": "pass", "status": "done"},
+                "data.status",
+                "succeeded, errored, aborted, unknown, got 'done'",
+            ),
+            ({"status": False}, "data.status", "unknown, got False"),
+        ],
+    )
+    def test_a_word_that_is_unknown_is_shown(
+        self, said: dict[str, object], where: str, words: str
+    ) -> None:
+        """The message of the failure has it and what is permitted, then what the executor said."""
+        message = heard(data={**SCOPE, **said, "message": "helm is done"}).message
+
+        assert message.startswith(f"{where}: must be one of ")
+        assert message.endswith(f"{words}; helm is done")
+        assert heard(data={**SCOPE, **said}).message + "; helm is done" == message
+
+        with pytest.raises(InvalidValue, match=re.escape(words)) as caught:
+            from_cloudevent(finish(data={**SCOPE, **said}), strict=True)
+
+        assert where == caught.value.where
+
+    @pytest.mark.parametrize("what", UNUSABLE)
+    def test_strictness_is_about_words_alone(self, what: str) -> None:
+        """A finish whose data cannot be used is no less a finish (R33)."""
+        event = finish(data=UNUSABLE[what])
+
+        assert from_cloudevent(event) == from_cloudevent(event, strict=True)
+
     def test_a_finish_without_data_is_a_failure(self) -> None:
         """Nothing said is no success."""
         report = heard(data=None)

@@ -224,17 +224,34 @@ def test_expecting_sources_waits_for_exactly_those() -> None:
     assert Result.WARNING is host.record("a").result
 
 
-def test_an_expected_source_that_started_twice_has_to_finish_twice() -> None:
-    """With `expects`, more starts than finishes keep a source from being done (R11)."""
-    host = one_task(1)
-    host.start("a")
-    host.start("a")
-    host.finish("a")
+@pytest.mark.parametrize(
+    ("expects", "phase"),
+    [(None, Phase.RUNNING), (1, Phase.FINISHED), (["helm-service"], Phase.FINISHED)],
+)
+def test_an_executor_that_started_again_finishes_once_where_it_is_expected(
+    expects: object, phase: Phase
+) -> None:
+    """With `expects` one finish of a source is enough; without, each start wants its own (R11)."""
+    host = one_task(expects)
+    host.start("a", "helm-service")
+    host.start("a", "helm-service")
+    host.finish("a", source="helm-service")
     seen = host.phase("a")
 
-    host.finish("a")
+    host.finish("a", source="helm-service")
 
-    assert (Phase.RUNNING, Phase.FINISHED) == (seen, host.phase("a"))
+    assert (phase, Phase.FINISHED) == (seen, host.phase("a"))
+
+
+def test_a_start_after_its_finish_is_not_waited_for_where_it_is_expected() -> None:
+    """With `expects` a source that has finished stays finished (R11)."""
+    host = one_task(["helm", "jmeter"])
+    host.finish("a", source="helm")
+    host.start("a", "helm")
+
+    host.finish("a", source="jmeter")
+
+    assert Phase.FINISHED is host.phase("a")
 
 
 def test_a_report_after_the_end_of_its_sequence_is_late() -> None:

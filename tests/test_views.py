@@ -16,7 +16,7 @@ from sequencectl import (
     UnknownContext,
     UnknownSequence,
 )
-from sequencectl.events import DeadlineKind, SequenceAborted, SequenceTimedOut
+from sequencectl.events import DeadlineKind, SequenceAborted, SequenceTimedOut, TaskTriggered
 from sequencectl.views import SequenceStatus
 from tests.support import T0, Host, instant
 
@@ -247,9 +247,93 @@ def test_an_abort_tells_what_it_waits_for() -> None:
         explanation.deadline,
         explanation.deadline_kind,
     )
-    assert "The abort by ann waits for task deploy; force ends it at once." in str(explanation)
-    unforced = attrs.evolve(explanation, can_force=False)
-    assert "The abort by ann waits for task deploy. Its" in str(unforced)
+    until = "The abort by ann waits for task deploy until 2026-01-01T09:00:30+00:00 at most"
+    assert f"{until}; force ends it at once." == explanation.drain_line
+    assert str(explanation).endswith(f"in task deploy. {explanation.drain_line}")
+    assert f"{until}." == attrs.evolve(explanation, can_force=False).drain_line
+
+
+_TAKEN_LATER = "if executors take it by then, until"
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "is_taken", "expected"),
+    [
+        (TimeoutPolicy(), False, f"until {{180}}; {_TAKEN_LATER} {{86400}} at most"),
+        (TimeoutPolicy(), True, "until {86400} at most"),
+        (TimeoutPolicy(abort_grace="1h"), False, f"until {{180}}; {_TAKEN_LATER} {{3600}} at most"),
+        (TimeoutPolicy(abort_grace="1h"), True, "until {3600} at most"),
+        (TimeoutPolicy(abort_grace="1m"), False, "until {60} at most"),
+        (
+            TimeoutPolicy.unbounded(reaction="3m"),
+            False,
+            f"until {{180}}; {_TAKEN_LATER} they finish",
+        ),
+        (TimeoutPolicy.unbounded(), False, "without a limit"),
+    ],
+)
+def test_an_abort_says_until_when_it_waits(
+    timeouts: TimeoutPolicy, is_taken: bool, expected: str
+) -> None:
+    """It ends at the first limit; if nobody has taken the task yet, both ends are told (R22)."""
+    host = Host(TWO_TASKS, timeouts=timeouts)
+    host.trigger("a")
+    if is_taken:
+        host.start("a")
+    host.abort("a")
+    for seconds in (60, 180, 3_600, 86_400):
+        expected = expected.replace(f"{{{seconds}}}", instant(seconds).isoformat())
+
+    explanation = host.plane.explain(host.state, "a")
+
+    assert f"The abort waits for task deploy {expected}; force ends it at once." == (
+        explanation.drain_line
+    )
+
+
+def test_only_what_drains_has_a_line_about_it() -> None:
+    """It is empty for one that waits, runs, is paused or has ended (R32)."""
+    host = Host(TWO_TASKS)
+    host.trigger("a")
+    host.trigger("b")
+    lines = [host.plane.explain(host.state, each).drain_line for each in "ab"]
+    host.pause("a", actor="ann")
+    lines.append(host.plane.explain(host.state, "a").drain_line)
+    host.finish("a")
+    lines.append(host.plane.explain(host.state, "a").drain_line)
+    host.abort("a")
+    lines.append(host.plane.explain(host.state, "a").drain_line)
+
+    assert ["", "", "The pause by ann waits for task deploy.", "", ""] == lines
+
+
+@pytest.mark.parametrize(
+    ("expects", "reports", "expected"),
+    [
+        (None, ["started"], ""),
+        (None, ["started", "started"], "0 of 2 starts by helm are finished."),
+        (None, ["started", "started", "finished"], "1 of 2 starts by helm are finished."),
+        (1, ["started", "started"], ""),
+        (["helm"], ["started", "started"], ""),
+    ],
+)
+def test_a_start_that_was_reported_twice_is_told(
+    expects: object, reports: list[str], expected: str
+) -> None:
+    """A task without `expects` waits for a finish of each start, and says so (R11)."""
+    host = Host({"dev": {"delivery": [{"name": "deploy", "expects": expects}]}})
+    host.trigger("a")
+    task = host.of(TaskTriggered)[0]
+    for report in reports:
+        is_start = report == "started"
+        helm = {"source": "helm"}
+        host.tell(task.started(**helm) if is_start else task.finished(result="pass", **helm))
+
+    explanation = host.plane.explain(host.state, "a")
+
+    assert bool(expected) is ("starts by helm" in str(explanation))
+    assert expected in str(explanation)
+    assert (expects is None) is bool(explanation.unfinished)
 
 
 @pytest.mark.parametrize(

@@ -75,15 +75,20 @@ def project_of(event: object) -> str | None:
 
 
 def from_cloudevent(
-    event: Mapping[str, Any], *, conversations: Collection[str] = CONVERSATIONS
+    event: Mapping[str, Any],
+    *,
+    conversations: Collection[str] = CONVERSATIONS,
+    strict: bool = False,
 ) -> TriggerSequence | ReportTaskStarted | ReportTaskFinished | None:
     """Return the command a CloudEvent stands for; None if it stands for none.
 
     It reads the trigger of a sequence and the started and finished of a task, except of the tasks
     named in `conversations`: pass that without the names that your shipyard has for tasks. A finish
     whose data cannot be used counts as errored, without the data, and its message says why (R33).
-    Any other mistake in such an event raises `InvalidValue` with the path in the event as `where`
-    (``triggeredid``, ``data.service``).
+    One whose result or status is not a word of Keptn's is a failure whose message shows the value
+    (R12); with `strict` it is a mistake, for a host that can tell the sender. Any other mistake in
+    such an event raises `InvalidValue` with the path in the event as `where` (``triggeredid``,
+    ``data.service``).
     """
     if not isinstance(event, Mapping):
         raise InvalidValue("event", event, "must be a CloudEvent (a mapping)")
@@ -99,7 +104,9 @@ def from_cloudevent(
     if event.get("id") is None:
         raise InvalidValue("id", None, ID.problem)
     try:
-        return _trigger(event, stage, name) if stage is not None else _report(event, name, word)
+        if stage is not None:
+            return _trigger(event, stage, name)
+        return _report(event, name, word, strict=strict)
     except InvalidValue as error:
         where = _ATTRIBUTES.get(error.where, error.where)
         raise InvalidValue(where, error.value, error.problem) from None
@@ -162,7 +169,7 @@ def _trigger(event: Mapping[str, Any], stage: str, sequence: str) -> TriggerSequ
 
 
 def _report(
-    event: Mapping[str, Any], task: str, word: str
+    event: Mapping[str, Any], task: str, word: str, *, strict: bool
 ) -> ReportTaskStarted | ReportTaskFinished:
     if not NAME.fits(task):
         raise InvalidValue("type", task, NAME.problem)
@@ -171,19 +178,22 @@ def _report(
     if word == "started":
         return ReportTaskStarted(task_id, **about)
     try:
-        about |= _heard(freeze(event.get("data")))
+        about |= _heard(freeze(event.get("data")), strict=strict)
     except PayloadError as error:
         said = f"The result cannot be used: {error}".encode(errors="replace").decode()
         about |= {"result": Result.FAIL, "status": Status.ERRORED, "message": said}
     return ReportTaskFinished(task_id, **about)
 
 
-def _heard(data: FrozenMap) -> dict[str, Any]:
+def _heard(data: FrozenMap, *, strict: bool) -> dict[str, Any]:
     """Return the result, status, message and remaining data of a finish (R12)."""
     message = data.get("message")
     if message is not None and not isinstance(message, str):
         raise PayloadError("data.message", message, "must be a text")
     result, status = _given(data.get("result")), _given(data.get("status"))
+    unknown = _unknown_word(data, "result", _RESULTS) or _unknown_word(data, "status", _STATUSES)
+    if unknown is not None and strict:
+        raise unknown
     if status is None and result in _RESULTS:
         status = Status.SUCCEEDED.value
     if result is None:
@@ -192,9 +202,18 @@ def _heard(data: FrozenMap) -> dict[str, Any]:
     return {
         "result": _RESULTS.get(result, Result.FAIL) if known is Status.SUCCEEDED else Result.FAIL,
         "status": known,
-        "message": message or "",
+        "message": "; ".join(str(each) for each in (unknown, message) if each),
         "data": without(data, _NOT_DATA),
     }
+
+
+def _unknown_word(data: FrozenMap, name: str, known: Mapping[object, Any]) -> InvalidValue | None:
+    """Return what is wrong with a word of a finish; None if it is known or missing."""
+    word = _given(data.get(name))
+    if word is None or word in known:
+        return None
+    permitted = f"must be one of {', '.join(map(str, known))}"
+    return InvalidValue(f"data.{name}", thaw(data)[name], permitted)
 
 
 def _given(value: Any) -> Any:

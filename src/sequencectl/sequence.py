@@ -84,7 +84,9 @@ class Executor:
 
     @property
     def has_finished(self) -> bool:
-        """Whether it finished at least once and as often as it started (R11)."""
+        """Whether it finished at least once and as often as it started: what a task without
+        `expects` waits for (R11).
+        """
         return self.finishes > 0 and self.starts <= self.finishes
 
 
@@ -141,28 +143,37 @@ class TaskRun:
     @property
     def is_over(self) -> bool:
         """Whether everybody it has to wait for has finished (R11)."""
-        finished = [executor.source for executor in self.executors if executor.has_finished]
         match self.triggered.expects:
             case None:
-                return bool(finished) and len(finished) == len(self.executors)
+                return bool(self.executors) and all([each.has_finished for each in self.executors])
             case int() as number:
-                return len(finished) >= number
+                return len(self._finished) >= number
             case sources:
-                return sources.issubset(finished)
+                return sources.issubset(self._finished)
 
     @property
     def awaited(self) -> str:
         """The sources still to finish, as words; empty if none in particular is awaited."""
-        finished = {executor.source for executor in self.executors if executor.has_finished}
         match self.triggered.expects:
             case None:
-                started = [source for source in self.sources if source not in finished]
-                return ", ".join(started)
+                return ", ".join(executor.source for executor in self.unfinished)
             case int() as number:
-                missing = number - len(finished)
+                missing = number - len(self._finished)
                 return f"{missing} more executor{'s' if missing > 1 else ''}"
             case sources:
-                return ", ".join(sorted(sources - finished))
+                return ", ".join(sorted(sources.difference(self._finished)))
+
+    @property
+    def unfinished(self) -> tuple[Executor, ...]:
+        """The executors whose starts keep a task without `expects` from being over (R11)."""
+        if self.triggered.expects is not None:
+            return ()
+        return tuple([each for each in self.executors if not each.has_finished])
+
+    @property
+    def _finished(self) -> list[str]:
+        """The sources that have finished at least once: starts do not matter with `expects`."""
+        return [executor.source for executor in self.executors if executor.finishes]
 
 
 @attrs.frozen(weakref_slot=False)

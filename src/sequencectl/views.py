@@ -16,7 +16,7 @@ import attrs
 from sequencectl.errors import UnknownContext
 from sequencectl.events import Control, DeadlineKind, Subject, TaskTriggered, TimeoutExplanation
 from sequencectl.outcomes import Applied, Outcome, Result
-from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
+from sequencectl.sequence import EndedSequence, Executor, LiveSequence, Phase, SequenceRecord
 from sequencectl.state import Freeze, Pause, ProjectState
 
 _SHOWN_AHEAD: Final = 10
@@ -68,9 +68,12 @@ class Explanation:
 
     For a sequence in line, `ahead` says how many start before it and `ahead_ids` names the first
     ten of these; `holders` are the sequences that hold the lane, each with its phase. `pause` and
-    `freeze` keep it back, and say by whom. `waits_for` is the task that an abort waits for;
-    `can_force` says that a task is in flight and that force would end the sequence now. `deadline`
-    is the next instant at which it changes by itself, and `deadline_kind` says what happens then.
+    `freeze` keep it back, and say by whom. `unfinished` are the executors that its task waits for
+    since they have started more often than they have finished (R11). `waits_for` is the task that
+    an abort waits for, and `waits_until` the instant at which that wait ends at the latest, None
+    without a limit; `can_force` says that a task is in flight and that force would end the sequence
+    now. `deadline` is the next instant at which it changes by itself, and `deadline_kind` says what
+    happens then.
     For a sequence that has ended, `control`, `limit` or `superseded_by` is the cause, and `message`
     tells it in a sentence.
     """
@@ -85,7 +88,9 @@ class Explanation:
     pause: Pause | None = None
     freeze: Freeze | None = None
     task: str | None = None
+    unfinished: tuple[Executor, ...] = ()
     waits_for: str | None = None
+    waits_until: datetime | None = None
     can_force: bool = False
     deadline: datetime | None = None
     deadline_kind: DeadlineKind | None = None
@@ -96,6 +101,28 @@ class Explanation:
 
     def __str__(self) -> str:
         return " ".join(part for part in (self._standing(), *self._reasons()) if part)
+
+    @property
+    def drain_line(self) -> str:
+        """What a pause or an abort waits for, as a sentence; empty if it waits for nothing.
+
+        That of an abort says until when it waits, and whether force ends it now (R22, R23).
+        """
+        if self.phase is Phase.PAUSING and self.pause is not None:
+            return f"The pause{_by(self.pause.control)} waits for task {self.task}."
+        if self.waits_for is None or self.control is None:
+            return ""
+        forced = "; force ends it at once" if self.can_force else ""
+        waits = f"The abort{_by(self.control)} waits for task {self.waits_for}"
+        return f"{waits} {self._how_long()}{forced}."
+
+    def _how_long(self) -> str:
+        last = None if self.waits_until is None else f"until {self.waits_until.isoformat()} at most"
+        if self.deadline is None or self.deadline_kind is not DeadlineKind.REACTION:
+            return last or "without a limit"
+        # whoever takes the task in time may work on it until the later limit
+        taken = f"if executors take it by then, {last or 'until they finish'}"
+        return f"until {self.deadline.isoformat()}; {taken}"
 
     def _standing(self) -> str:
         since = self.since.isoformat()
@@ -108,27 +135,22 @@ class Explanation:
 
     def _reasons(self) -> tuple[str, ...]:
         holders = ", ".join(f"{known} ({phase.value})" for known, phase in self.holders)
-        forced = "; force ends it at once" if self.can_force else ""
+        is_paused = self.pause is not None and self.phase is not Phase.PAUSING
         return (
             f"The lane is held by {holders}." if holders else "",
-            self._pause_reason(),
+            f"Paused{_by(self.pause.control)}." if is_paused and self.pause is not None else "",
             f"The stage is frozen{_by(self.freeze.control)}." if self.freeze is not None else "",
-            f"The abort{_by(self.control)} waits for task {self.waits_for}{forced}."
-            if self.control is not None and self.waits_for
-            else "",
+            *[
+                f"{each.finishes} of {each.starts} starts by {each.source} are finished."
+                for each in self.unfinished
+                if each.starts > 1
+            ],
+            self.drain_line,
             f"Its {self.deadline_kind.value} deadline is at {self.deadline.isoformat()}."
-            if self.deadline is not None and self.deadline_kind is not None
+            if self.deadline is not None and self.deadline_kind is not None and not self.waits_for
             else "",
             self.message,
         )
-
-    def _pause_reason(self) -> str:
-        if self.pause is None:
-            return ""
-        by = _by(self.pause.control)
-        if self.phase is Phase.PAUSING:
-            return f"The pause{by} waits for task {self.task}."
-        return f"Paused{by}."
 
 
 @final
@@ -236,12 +258,22 @@ def _explain_live(
         pause=state.pause_of(record.context, record.stage) if record.phase.is_paused else None,
         freeze=state.freeze_of(record.stage) if is_in_line else None,
         task=None if record.task is None else record.task.name,
+        unfinished=() if record.task is None else record.task.unfinished,
         waits_for=record.task.name if record.abort is not None and record.task else None,
+        waits_until=_waits_until(record),
         can_force=record.task is not None and isinstance(permitted()["force"], Applied),
         deadline=deadline,
         deadline_kind=kind,
         control=record.abort,
     )
+
+
+def _waits_until(record: LiveSequence) -> datetime | None:
+    """Return when an abort has waited for its task at the latest: even if executors take it."""
+    if record.abort is None or record.task is None:
+        return None
+    limits = (record.task.triggered.completion_deadline, record.deadline)
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _holders(state: ProjectState, record: LiveSequence) -> tuple[str, ...]:

@@ -46,13 +46,12 @@ class Run:
         return len(self.heard()) >= (self.expects or 1)
 
     def is_over(self) -> bool:
-        idle = [x for x in self.heard() if self.starts.count(x) <= self.finishes.count(x)]
-        finished = [x for x in idle if x in self.finishes]
         if self.expects is None:
+            idle = [x for x in self.heard() if self.starts.count(x) <= self.finishes.count(x)]
             return len(self.finishes) > 0 and idle == self.heard()
         if isinstance(self.expects, list):
-            return set(self.expects) <= set(finished)
-        return len(finished) >= self.expects
+            return set(self.expects) <= set(self.finishes)
+        return len(set(self.finishes)) >= self.expects
 
 
 @dataclass

@@ -283,14 +283,13 @@ def _missing(run: TaskRun) -> list[str]:
 
 def _unfinished(run: TaskRun) -> list[str]:
     """Return who has to finish until the task is over, each as often as it still must."""
-    left = {each.source: each.starts - each.finishes for each in run.executors}
-    finished = {each.source for each in run.executors if each.has_finished}
-    started = [source for source in run.sources if source not in finished]
+    finished = {each.source for each in run.executors if each.finishes}
     match run.triggered.expects:
         case None:
-            sources = started or _missing(run)
+            left = {each.source: each.starts - each.finishes for each in run.unfinished}
+            return [source for source in left or _missing(run) for _ in range(left.get(source, 1))]
         case int() as number:
-            sources = (started + _missing(run))[: number - len(finished)]
+            started = [source for source in run.sources if source not in finished]
+            return (started + _missing(run))[: number - len(finished)]
         case expected:
-            sources = sorted(expected - finished)
-    return [source for source in sources for _ in range(left.get(source, 1))]
+            return sorted(expected - finished)

@@ -161,13 +161,13 @@ def _is_over(task: TaskRun, finishing: str | None = None) -> bool:
     finishes = {each.source: each.finishes for each in task.executors}
     if finishing is not None:
         finishes[finishing] = finishes.get(finishing, 0) + 1
-    done = {x for x, number in finishes.items() if number >= max(starts.get(x, 0), 1)}
+    done = {x for x, number in finishes.items() if number}
     expects = task.triggered.expects
     if isinstance(expects, frozenset):
         return expects <= done
     if expects is not None:
         return len(done) >= expects
-    return bool(done) and done == starts.keys() | finishes.keys()
+    return bool(done) and all(finishes.get(x, 0) >= number for x, number in starts.items())
 
 
 def _counts(task: TaskRun) -> Counter[tuple[type, str]]:
