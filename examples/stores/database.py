@@ -1,8 +1,8 @@
 """Opening a SQLite file with care: whose it is, which schema it has, how it fails.
 
-Shows: application id and schema number checked before anything is written, write-ahead log,
-transactions that take the write lock first, and every failure as one typed error with a sentence.
-Leaves out: migrations (there is one schema yet) and sharing a connection between threads.
+Shows: application id and schema number checked before anything is written, an older file brought
+up to date in one transaction, a write-ahead log, transactions that take the write lock first, and
+every failure as one typed error with a sentence. Leaves out: sharing a connection between threads.
 """
 
 from __future__ import annotations
@@ -40,19 +40,35 @@ _SENTENCES: Final[Mapping[int, str]] = {
 @final
 @attrs.frozen
 class Schema:
-    """What a file must be: whose (a SQLite application id), in which version, with which tables."""
+    """What a file must be: whose (a SQLite application id), in which version, with which tables.
+
+    `statements` make a new file of this version. `upgrades` has the statements that lead from a
+    version to the next one, by the older of the two. What `is_derived` can be made again from
+    elsewhere: an older file is emptied, and needs no upgrades.
+    """
 
     application_id: int
     version: int
     statements: Sequence[str]
+    upgrades: Mapping[int, Sequence[str]] = attrs.field(factory=dict, kw_only=True)
+    is_derived: bool = attrs.field(default=False, kw_only=True)
+
+    def way_from(self, version: int) -> Sequence[str] | None:
+        """Return the statements that lead here from a version, 0 for no tables; None: no way."""
+        if version == 0:
+            return self.statements
+        older = range(version, self.version)
+        if any(each not in self.upgrades for each in older):
+            return None
+        return [statement for each in older for statement in self.upgrades[each]]
 
 
 @final
 class Database:
     """A SQLite file of a known schema, made if there is none; for one thread.
 
-    Raises `StoreUnusable` if it is another program's, newer than `schema`, damaged or out of reach.
-    A file that is not ours is left as it is.
+    Raises `StoreUnusable` if it is another program's, newer than `schema`, too old, damaged or out
+    of reach. A file that is not ours is left as it is.
     """
 
     def __init__(
@@ -113,30 +129,45 @@ class Database:
 
     def _open(self, schema: Schema) -> None:
         with self.transaction(writes=False):
-            is_new = self._is_new(schema)
+            version = self._version(schema)
         self._write_ahead()
         self._set_synchronous(self._synchronous)
-        if is_new:
+        if version != schema.version:
             with self.transaction(writes=True):
-                if self._is_new(schema):  # nobody else was faster
-                    for statement in schema.statements:
-                        self.connection.execute(statement)
-                    self.connection.execute(f"PRAGMA application_id = {schema.application_id}")
-                    self.connection.execute(f"PRAGMA user_version = {schema.version}")
+                self._bring_up_to_date(schema)
 
-    def _is_new(self, schema: Schema) -> bool:
-        """Return whether nothing is in the file; raise unless it is ours otherwise."""
+    def _version(self, schema: Schema) -> int:
+        """Return the version of the file, 0 if nothing is in it; raise if it cannot be used."""
         found = self._number("PRAGMA application_id")
         version = self._number("PRAGMA user_version")
         tables = self._number("SELECT count(*) FROM sqlite_master")
         if (found, version, tables) == (0, 0, 0):
-            return True
+            return 0
         if found != schema.application_id:
             raise StoreUnusable(self.path, "is the database of another program")
         if version > schema.version:
             known = f"only up to {schema.version} is understood here"
             raise StoreUnusable(self.path, f"has schema {version}, {known}; nothing was changed")
-        return False
+        if version < 1 or (schema.way_from(version) is None and not schema.is_derived):
+            known = f"no way leads to {schema.version} here"
+            raise StoreUnusable(self.path, f"has schema {version}, {known}; nothing was changed")
+        return version
+
+    def _bring_up_to_date(self, schema: Schema) -> None:
+        version = self._version(schema)  # somebody else may have been faster
+        if version != schema.version and schema.is_derived:
+            self._empty()
+            version = 0
+        for statement in schema.way_from(version) or ():
+            self.connection.execute(statement)
+        self.connection.execute(f"PRAGMA application_id = {schema.application_id}")
+        self.connection.execute(f"PRAGMA user_version = {schema.version}")
+
+    def _empty(self) -> None:
+        """Drop every table."""
+        names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+        for (name,) in self.connection.execute(names).fetchall():
+            self.connection.execute(f'DROP TABLE "{name}"')
 
     def _write_ahead(self) -> None:
         """Have a write-ahead log, for good: readers and a writer do not wait for each other."""
