@@ -145,7 +145,7 @@ class TaskRun:
         """Whether everybody it has to wait for has finished (R11)."""
         match self.triggered.expects:
             case None:
-                return bool(self.executors) and all([each.has_finished for each in self.executors])
+                return bool(self.executors) and all(each.has_finished for each in self.executors)
             case int() as number:
                 return len(self._finished) >= number
             case sources:

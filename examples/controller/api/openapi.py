@@ -43,7 +43,7 @@ _LATEST: Final = {
 SCHEMAS: Final[Mapping[str, Document]] = {
     "Error": _object({"code": _WHOLE, "message": _TEXT}, reason=_TEXT),
     "Nothing": _object({}),
-    "Outcome": _object({"outcome": _TEXT}),
+    "Outcome": _object({"outcome": _TEXT}, message=_TEXT),
     "CloudEvent": _object(
         {"specversion": _TEXT, "type": _TEXT, "source": _TEXT},
         id=_TEXT, shkeptncontext=_TEXT, triggeredid=_TEXT, gitcommitid=_TEXT, data=_ANY,

@@ -23,7 +23,13 @@ from examples.controller.api.stream import FROM_NOW_ON, Broadcaster, Message
 from examples.controller.host import Host
 from examples.controller.storage.deliveries import Document
 from examples.controller.storage.journal_reader import JournalReader
-from examples.controller.storage.states import detail_of, has_live, permitted_of, state_of
+from examples.controller.storage.states import (
+    detail_of,
+    drained_for,
+    has_live,
+    permitted_of,
+    state_of,
+)
 from sequencectl import AbortSequence, PauseSequence, ResumeSequence, UnknownContext
 
 MOST_CHANGED: Final = 500
@@ -79,10 +85,15 @@ class SequencesApi:
         return JSONResponse(detail)
 
     async def control_sequence(self, request: Request) -> Response:
-        """Pause, resume or abort a delivery, or its part in a stage."""
+        """Pause, resume or abort a delivery, or its part in a stage.
+
+        The message says which task a pause or an abort waits for, and until when an abort does.
+        """
         project, context = self._about(request)
         command = _control(context, await fields_of(request))
-        return JSONResponse({"outcome": await self._host.handle(project, command)})
+        outcome = await self._host.handle(project, command)
+        message = await self._host.ask(project, partial(drained_for, context))
+        return JSONResponse({"outcome": outcome, "message": message})
 
     async def stream(self, request: Request) -> Response:
         """Follow what changes in a project, as server-sent events."""

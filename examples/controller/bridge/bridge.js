@@ -568,8 +568,9 @@ function reasonsOf(state) {
     reasons.push(["Paused", ...where, " since ", time(scope.at), ...by(scope)]);
   }
   const aborting = state.sequences.find((each) => each.phase === "aborting");
-  const forced = may(state, "force") ? "; force ends it at once." : ".";
-  if (aborting) reasons.push(["The abort waits for ", told(lastTask(aborting).name), " in ", told(aborting.stage), forced]);
+  const drained = aborting && why[aborting.id]?.drainLine;
+  if (drained) reasons.push([told(drained)]);
+  else if (aborting) reasons.push(["The abort waits for ", told(lastTask(aborting).name), " in ", told(aborting.stage), "."]);
   return reasons;
 }
 
@@ -769,7 +770,8 @@ class Delivery {
 
   /** Ask for an explanation if there is anything to explain that others may change. */
   askWhy() {
-    if (this.state?.sequences.some(inLine)) wantWhy(this.context);
+    const isToldMore = (each) => inLine(each) || each.phase === "aborting";
+    if (this.state?.sequences.some(isToldMore)) wantWhy(this.context);
   }
 
   tick() {

@@ -7,16 +7,15 @@ said as it is, and the exit status is 0.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
 import click
 
-from examples.controller.cli.answers import Trouble, Unanswered
+from examples.controller.cli.answers import Unanswered
 from examples.controller.cli.client import Answer, Json
 from examples.controller.cli.completing import project_names, stage_names
-from examples.controller.cli.finding import detail_of, find
+from examples.controller.cli.finding import find
 from examples.controller.cli.printing import hint, option
 from examples.controller.cli.session import Session, Verb, verb
 from examples.controller.cli.verbs_projects import in_project
@@ -31,7 +30,7 @@ SAID: Final = {
 UNCHANGED: Final = {
     "already_paused": "It was paused already; nothing has changed.",
     "not_paused": "It is not paused; nothing has changed.",
-    "already_aborting": "It is being aborted already and waits for its task; --force ends it now.",
+    "already_aborting": "It is being aborted already; --force ends it now.",
     "already_frozen": "It was frozen already; nothing has changed.",
     "not_frozen": "It is not frozen; nothing has changed.",
     REPEATED: "This request was carried out before; nothing has changed.",
@@ -79,7 +78,7 @@ def pause(session: Session, *, project: str | None, context: str, stage: str, **
     resume_it = hint("resume", "sequence", *words)
     then = f"To resume the sequence execution, execute: {resume_it}"
     body = {"state": "pause", "stage": stage}
-    _control(session, project=project, context=context, body=body, by=By(**by), then=lambda _: then)
+    _control(session, project=project, context=context, body=body, by=By(**by), then=then)
 
 
 @click.command("sequence")
@@ -103,11 +102,8 @@ def abort(
     """Let the task in flight finish, trigger no other, and end it as aborted."""
     body: Json = {"state": "abort", "stage": stage, "force": force}
 
-    def then(place: str) -> str:
-        task = None if force else _waits_for(session, place, context)
-        end_it = hint("abort", "sequence", option("keptn-context", context), "--force")
-        return f"It waits for its task {task}; to end it now, execute: {end_it}" if task else ""
-
+    end_it = hint("abort", "sequence", option("keptn-context", context), "--force")
+    then = f"To end it now, execute: {end_it}"
     _control(session, project=project, context=context, body=body, by=By(**by), then=then)
 
 
@@ -144,18 +140,18 @@ def _control(
     context: str,
     body: Json,
     by: By,
-    then: Callable[[str], str] = lambda _: "",
+    then: str = "",
 ) -> None:
-    """Send a control and say what came of it; `then` returns what a person should know besides."""
+    """Send a control and say what came of it, and what can be done `then`."""
     place = find(session.client, context, project).project
     answer = _send(session, ("v1", "sequence", place, context, "control"), body, by)
-    if (code := _unchanged(answer)) is not None:
-        session.answer(answer.body, code)
-    elif session.is_json:
-        session.answer(answer.body)
-    else:
-        more = then(place)
-        session.answer(answer.body, SAID[body["state"]], *([more] if more else []))
+    unchanged = _unchanged(answer)
+    said = [unchanged or SAID[body["state"]]]
+    if body["state"] == "abort":  # it waits for something, unless this is empty
+        drained = str(answer.body.get("message") or "")
+        said.append(drained)
+        then = then if drained else ""
+    session.answer(answer.body, *filter(None, [*said, then if unchanged is None else ""]))
 
 
 def _control_stage(
@@ -187,16 +183,3 @@ def _unchanged(answer: Answer) -> str | None:
     if outcome == APPLIED or (outcome == REPEATED and answer.may_be_second):
         return None
     return UNCHANGED.get(outcome, f"Nothing has changed: {outcome}.")
-
-
-def _waits_for(session: Session, project: str, context: str) -> str | None:
-    """Return the task an abort waits for; None if there is none, or force is not permitted."""
-    try:
-        detail = detail_of(session.client, project, context) or {}
-    except Trouble:  # the abort itself has been answered
-        return None
-    force = (detail.get("permitted") or {}).get("force") or {}
-    if force.get("outcome") != APPLIED:
-        return None
-    explanations = (detail.get("explanations") or {}).values()
-    return next((str(each["waitsFor"]) for each in explanations if each.get("waitsFor")), None)

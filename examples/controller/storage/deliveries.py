@@ -182,7 +182,7 @@ def _end(document: Document, sequence: Document, event: e.Ending) -> None:
             sequence["supersededBy"] = event.superseded_by
     if sequence["abandonedTask"] and sequence["tasks"]:
         sequence["tasks"][-1] |= {"finishedAt": at, "result": "abandoned"}
-    _settle(document, event)
+        _settle(document, event)
 
 
 def _close_pause(sequence: Document, at: str) -> None:
@@ -244,8 +244,10 @@ def _stage() -> Document:
 
 
 def _tell_pause(document: Document, event: e.ContextPaused) -> None:
-    scope = {"stage": event.subject.stage or None, **_by(event, event.control)}
-    document["paused"].append(scope)
+    stage, resumed = event.subject.stage or None, document["resumed"]
+    document["paused"].append({"stage": stage, **_by(event, event.control)})
+    if resumed is not None and stage in {None, resumed["stage"]}:
+        document["resumed"] = None
     _note(document, "pause", event, event.control)
 
 
@@ -257,12 +259,13 @@ def _tell_resume(document: Document, event: e.ContextResumed) -> None:
     if event.cause is e.Cause.ENDED:
         document["resumed"] = None
         return
-    document["resumed"] = {"stage": stage or None}
+    if not stage or document["resumed"] != {"stage": None}:  # else the wider one says it already
+        document["resumed"] = {"stage": stage or None}
     _note(document, "resume", event, event.control)
 
 
 def _settle(document: Document, event: e.Event) -> None:
-    """Take back "resumed" once a task or a sequence in its scope is over (R32)."""
+    """Take back "resumed" once a task in its scope is over, or abandoned (R32)."""
     resumed = document["resumed"]
     if resumed is not None and resumed["stage"] in {None, event.subject.stage}:
         document["resumed"] = None

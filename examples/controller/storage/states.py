@@ -92,6 +92,13 @@ def permitted_of(
     return found
 
 
+def drained_for(context: str, plane: ControlPlane, state: ProjectState) -> str:
+    """Return what a pause or an abort of a delivery waits for, in sentences; empty if nothing."""
+    records = state.of_context(context)
+    lines = (plane.explain(state, record.sequence_id).drain_line for record in records)
+    return " ".join(filter(None, lines))
+
+
 def status_line(document: Document, sequence: Document) -> str:
     """Return the words of the proposal for a sequence: ``delivery paused``."""
     phase = Phase(sequence["phase"])
@@ -141,6 +148,8 @@ def _explanation(why: Explanation) -> Document:
         "aheadIds": list(why.ahead_ids),
         "holders": holders,
         "waitsFor": why.waits_for,
+        "waitsUntil": None if why.waits_until is None else instant(why.waits_until),
+        "drainLine": why.drain_line,
         "canForce": why.can_force,
         "deadline": None if why.deadline is None else instant(why.deadline),
         "deadlineKind": None if why.deadline_kind is None else why.deadline_kind.value,

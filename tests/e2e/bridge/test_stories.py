@@ -133,6 +133,10 @@ def test_a_delivery_is_paused_resumed_and_aborted(
     page.keyboard.type("wrong version")
     press(page.locator("#abort-go"))
     expect(one.locator(".line")).to_have_text("delivery aborted (aborting: waits for test)")
+    expect(one.locator(".reasons")).to_contain_text(
+        "The abort by Ann (wrong version) waits for task test until"
+    )
+    expect(one.locator(".reasons")).to_contain_text("at most; force ends it at once.")
     expect(one.get_by_role("button", name="Abort")).to_have_count(0)
     press(one.get_by_role("button", name="Force"))
     expect(page.locator("#abort-text")).to_contain_text("abandons this task")

@@ -29,6 +29,16 @@ class Sequence:
         return found[0] if found else None
 
 
+def drained(sequence: Sequence) -> str:
+    """What an abort or a pause waits for, as the library says it."""
+    word = {"aborting": "abort", "pausing": "pause"}.get(sequence.shown["phase"])
+    if word is None or sequence.open_task is None:
+        return ""
+    limit = " until 2026-03-03T09:01:30+00:00 at most; force ends it at once"
+    waits = f"The {word} waits for task {sequence.open_task['name']}"
+    return f"{waits}{limit if word == 'abort' else ''}."
+
+
 @attrs.define
 class Project:
     """A project with its stages, services and contexts."""
@@ -87,14 +97,14 @@ class World:
         if state == "resume" and not is_paused:
             return {"outcome": "not_paused"}
         if state == "abort" and sequence.shown["phase"] == "aborting" and not body["force"]:
-            return {"outcome": "already_aborting"}
+            return {"outcome": "already_aborting", "message": drained(sequence)}
         kind = "force" if body.get("force") else state
         control = {"at": self.tick(), "kind": kind, "cause": "command"}
         detail["controls"].append(
             control | {name: body[name] for name in ("stage", "actor", "reason")}
         )
         self._apply(project, detail, sequence, kind)
-        return {"outcome": "applied"}
+        return {"outcome": "applied", "message": drained(sequence)}
 
     def _apply(self, project: Project, detail: Json, sequence: Sequence, kind: str) -> None:
         if kind in {"pause", "resume"}:

@@ -134,19 +134,17 @@ def test_without_a_project_the_one_of_the_context_is_found(run: CommandLine) -> 
     assert (0, "paused") == (ran.status, run.api.world.projects["sockshop"].contexts[C]["state"])
 
 
-@pytest.mark.parametrize("permitted", [("abort", "force"), ("abort",)])
-def test_force_is_proposed_where_it_is_permitted(
-    run: CommandLine, permitted: tuple[str, ...]
-) -> None:
-    """An abort that waits says what ends it now, if the controller would do that."""
+@pytest.mark.parametrize("waits", [True, False])
+def test_force_is_proposed_where_an_abort_waits(run: CommandLine, waits: bool) -> None:
+    """The line under it is the controller's: for which task, until when; then what ends it now."""
     run.api.world.project()
-    run.api.world.permitted = permitted
     run.api.world.trigger(C)
 
-    ran = run(f"abort sequence -c {C}")
+    ran = run(f"abort sequence -c {C}{'' if waits else ' --force'}")
 
     assert (0, "The sequence execution is aborted.") == (ran.status, ran.lines[0])
-    assert ("--force" in ran.out) is ("force" in permitted)
+    assert waits is any(line.startswith("The abort waits for task") for line in ran.lines)
+    assert waits is ran.out.endswith(" --force\n")
 
 
 def test_a_context_of_two_projects_is_not_guessed(run: CommandLine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import given
@@ -9,12 +10,15 @@ from hypothesis import strategies as st
 
 from examples.controller.storage.cloudevents import history_of
 from examples.controller.storage.deliveries import Document, begin, mention, tell
-from examples.controller.storage.states import detail_of, permitted_of, state_of
+from examples.controller.storage.states import detail_of, permitted_of, state_of, status_line
 from sequencectl import (
     Applied,
     Bounds,
     ControlPlane,
     Decision,
+    Event,
+    Phase,
+    QueuePolicy,
     Rejected,
     ReportTaskFinished,
     ReportTaskStarted,
@@ -40,18 +44,43 @@ def pasts() -> st.SearchStrategy[Past]:
 
 def folded(decisions: tuple[Decision, ...]) -> dict[str, Document]:
     """The documents of all contexts after these decisions."""
+    return folded_events([event for decision in decisions for event in decision.events])
+
+
+def folded_events(events: Iterable[Event]) -> dict[str, Document]:
+    """The documents of all contexts after these events."""
     documents: dict[str, Document] = {}
-    for decision in decisions:
-        for event in decision.events:
-            context = event.subject.context
-            if context not in documents and isinstance(event, SequenceTriggered):
-                documents[context] = begin(event)
-            if context in documents:
-                tell(documents[context], event)
-                written = history_of(event)
-                if written is not None:
-                    mention(documents[context], written)
+    for event in events:
+        context = event.subject.context
+        if context not in documents and isinstance(event, SequenceTriggered):
+            documents[context] = begin(event)
+        if context in documents:
+            tell(documents[context], event)
+            written = history_of(event)
+            if written is not None:
+                mention(documents[context], written)
     return documents
+
+
+def test_a_resumed_delivery_stays_so_while_others_leave_the_line() -> None:
+    """The status line changes when a task is over, not when one in line is superseded (R32)."""
+    host = Host({"dev": {"delivery": ["deploy", "test"]}}, queueing=QueuePolicy(mode="latest_only"))
+    host.trigger("a", context="one")
+    host.pause("one")
+    host.resume("one")
+    host.trigger("b", context="one")
+    host.trigger("c", context="one")
+    seen = []
+    for act in (lambda: None, lambda: host.finish("a")):
+        act()
+        document = folded_events(host.events)["one"]
+        a = document["sequences"][0]
+        seen.append((host.phase("b"), status_line(document, a)))
+
+    assert [
+        (Phase.SUPERSEDED, "delivery resumed"),
+        (Phase.SUPERSEDED, "delivery running"),
+    ] == seen
 
 
 @given(pasts())
