@@ -35,7 +35,7 @@ class EventsApi:
         """Take in a CloudEvent: a trigger of a sequence, or an executor's report."""
         event = await cloudevent_of(request)
         _complete(event)
-        command, project = from_cloudevent(event), project_of(event)
+        command, project = from_cloudevent(event, strict=True), project_of(event)
         context = event.get("shkeptncontext")
         if command is None:
             return JSONResponse({"keptnContext": context, "outcome": IGNORED})

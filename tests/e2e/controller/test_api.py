@@ -62,6 +62,7 @@ TRIGGER = {
     "specversion": "1.0", "source": "keptn-cli", "type": "sh.keptn.event.dev.delivery.triggered",
     "data": {"project": "sockshop", "stage": "dev", "service": "carts"},
 }  # fmt: skip
+FINISH = {**TRIGGER, "type": "sh.keptn.event.test.finished", "triggeredid": "none"}
 CONTRACT = [
     Row("GET", "/healthz", 200, {"status": str}),
     Row("POST", "/v1/auth", 200, {}),
@@ -111,6 +112,12 @@ CONTRACT = [
     Row("POST", "/v1/event", 200, {"outcome": "ignored"}, {**TRIGGER, "type": "com.example.x"}),
     Row("POST", "/v1/event", 200, {"outcome": "unknown_task"},
         {**TRIGGER, "type": "sh.keptn.event.test.started", "triggeredid": "none"}),
+    Row("POST", "/v1/event", 400, {"message": re.compile("data.result: must be one of pass, .*")},
+        {**FINISH, "data": {**TRIGGER["data"], "result": "failed"}}),
+    Row("POST", "/v1/event", 400, {"message": re.compile("data.result: must be one of pass, .*")},
+        {**FINISH, "data": {**TRIGGER["data"], "result": "failed", "status": "errored"}}),
+    Row("POST", "/v1/event", 400, {"message": re.compile("data.status: must be one of .*'done'")},
+        {**FINISH, "data": {**TRIGGER["data"], "result": "pass", "status": "done"}}),
     Row("POST", "/v1/event", 400, ERROR, {**TRIGGER, "specversion": "0.3"}),
     Row("POST", "/v1/event", 400, ERROR, {**TRIGGER, "data": {}}),
     Row("POST", "/v1/event", 404, ERROR, {**TRIGGER, "data": {"project": "nobody"}}),
