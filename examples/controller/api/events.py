@@ -10,6 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from examples.controller.api.pages import page, part_of
 from examples.controller.api.reading import cloudevent_of, instant_of, page_of, wrong
 from examples.controller.host import Host
 from examples.controller.settings import SOURCE
@@ -65,17 +66,15 @@ class EventsApi:
                 fits &= query.get("eventID", "") in {"", each.triggered.task_id}
                 if each.triggered.task == task and fits:
                     events.append(to_cloudevent(each.triggered, source=SOURCE))
-        size, begin = page_of(request)
-        following = begin + size if begin + size < len(events) else 0
-        page = {"totalCount": len(events), "pageSize": size, "nextPageKey": following}
-        return JSONResponse({"events": events[begin : begin + size], **page})
+        part, following = part_of(request, events)
+        return page(request, "events", part, total=len(events), following=following)
 
     async def list_history(self, request: Request) -> Response:
         """List what happened in a project or in a context, the oldest first."""
         query, (size, after) = request.query_params, page_of(request)
         if not query.get("project"):
             raise wrong("project", query.get("project"), "the name of a project")
-        page = await self._host.read(
+        found = await self._host.read(
             partial(
                 JournalReader.history,
                 project=self._host.projects.get(query["project"]).name,
@@ -86,8 +85,8 @@ class EventsApi:
                 since=instant_of(request, "fromTime"),
             )
         )
-        counted = {"totalCount": page.total, "pageSize": size, "nextPageKey": page.following}
-        return JSONResponse({"events": page.entries, **counted})
+        total, following = found.total, found.following
+        return page(request, "events", found.entries, total=total, following=following)
 
 
 def _complete(event: dict[str, Any]) -> None:

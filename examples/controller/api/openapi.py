@@ -29,8 +29,8 @@ def _list(of: Document) -> Document:
     return {"type": "array", "items": of}
 
 
-def _page(name: str, of: Document) -> Document:
-    counts = {"totalCount": _WHOLE, "pageSize": _WHOLE, "nextPageKey": _WHOLE}
+def _page(name: str, of: Document, *, key: Document = _TEXT) -> Document:
+    counts = {"totalCount": _WHOLE, "pageSize": _WHOLE, "nextPageKey": key}
     return _object({name: _list(of), **counts})
 
 
@@ -95,7 +95,7 @@ SCHEMAS: Final[Mapping[str, Document]] = {
     "Projects": _page("projects", _ref("Project")),
     "Stages": _page("stages", _ref("Stage")),
     "Services": _page("services", _ref("Service")),
-    "States": _page("states", _ref("State")),
+    "States": _page("states", _ref("State"), key=_WHOLE),
     "Events": _page("events", _ref("CloudEvent")),
 }  # fmt: skip
 """What bodies look like."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, final
+from collections.abc import Sequence
+from typing import final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from examples.controller.api.reading import Refusal, fields_of, page_of, wrong
+from examples.controller.api.pages import page, part_of
+from examples.controller.api.reading import Refusal, fields_of, wrong
 from examples.controller.host import Host
 from examples.controller.storage.deliveries import Document, instant
 from examples.controller.storage.projects import Project
@@ -186,10 +187,7 @@ def _holder(record: LiveSequence) -> Document:
     }
 
 
-def _paged(request: Request, name: str, entries: list[Mapping[str, Any]]) -> Response:
+def _paged(request: Request, name: str, entries: Sequence[Document]) -> Response:
     """Answer with the part of a short list that was asked for."""
-    size, begin = page_of(request)
-    end = begin + size
-    page = {"totalCount": len(entries), "pageSize": size}
-    following = end if end < len(entries) else 0
-    return JSONResponse({name: entries[begin:end], **page, "nextPageKey": following})
+    part, following = part_of(request, entries)
+    return page(request, name, part, total=len(entries), following=following)

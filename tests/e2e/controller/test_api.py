@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.controller.process import SHIPYARD, Client, Controller
 
 SHIPYARD_64 = base64.b64encode(SHIPYARD.encode()).decode()
-PAGE = {"totalCount": int, "pageSize": int, "nextPageKey": int}
+PAGE = {"totalCount": int, "pageSize": int, "nextPageKey": ""}
 ERROR = {"code": int, "message": str}
 STAGE = {"stageName": str, "services": list, "frozen": (dict, type(None)), "waiting": int}
 PROJECT = {"projectName": str, "creationDate": str, "shipyard": str, "stages": list}
@@ -81,12 +81,16 @@ CONTRACT = [
     Row("PUT", "/v1/project", 200, {}, NEW),
     Row("PUT", "/v1/project", 404, ERROR, {**NEW, "name": "nobody"}),
     Row("GET", "/v1/project", 200, {"projects": [PROJECT], **PAGE}),
+    Row("GET", "/v1/project?pageSize=1", 200,
+        {"totalCount": 2, "pageSize": 1, "nextPageKey": "1"}),
+    Row("GET", "/v1/project?pageSize=1&nextPageKey=1", 200, PAGE),
     Row("GET", "/v1/project/other", 200, PROJECT),
     Row("GET", "/v1/project/nobody", 404, ERROR),
     Row("DELETE", "/v1/project/other", 200, {}),
     Row("DELETE", "/v1/project/other", 404, ERROR),
     # stages and services
     Row("GET", "/v1/project/sockshop/stage", 200, {"stages": [STAGE], **PAGE}),
+    Row("GET", "/v1/project/sockshop/stage?pageSize=1", 200, {"nextPageKey": "1"}),
     Row("GET", "/v1/project/sockshop/stage/dev", 200, STAGE),
     Row("GET", "/v1/project/sockshop/stage/nowhere", 404, ERROR),
     Row("POST", "/v1/project/sockshop/service", 200, {}, {"serviceName": "carts"}),
@@ -131,9 +135,10 @@ CONTRACT = [
     Row("GET", "/v1/event/triggered/deployment", 400, ERROR),
     Row("GET", "/mongodb-datastore/event?project=sockshop&keptnContext=c1", 200,
         {"events": [EVENT], **PAGE}),
+    Row("GET", "/mongodb-datastore/event?project=sockshop&pageSize=1", 200, {"nextPageKey": str}),
     Row("GET", "/mongodb-datastore/event", 400, ERROR),
     # sequences
-    Row("GET", "/v1/sequence/sockshop", 200, {"states": [STATE], **PAGE}),
+    Row("GET", "/v1/sequence/sockshop", 200, {"states": [STATE], **PAGE, "nextPageKey": int}),
     Row("GET", "/v1/sequence/nobody", 404, ERROR),
     Row("GET", "/v1/sequence/sockshop?pageSize=101", 400, ERROR),
     Row("GET", "/v1/sequence/sockshop?nextPageKey=x", 400, ERROR),
