@@ -23,6 +23,16 @@ from examples.controller.settings import Settings
 from sequencectl.ports import Clock
 
 VERSION: Final = "0.1.0"
+METADATA: Final = {
+    "keptnversion": "1.4.5",  # whose routes these are: its command line warns of any other
+    "shipyardversion": "0.2.0",  # and the oldest one understood
+    "automaticprovisioning": True,  # a project needs no Git repository
+    "keptnlabel": "sequencectl",
+    "sequencectlversion": VERSION,
+    "bridgeversion": "",
+    "namespace": "",
+}
+"""What Keptn's clients ask first."""
 
 
 class Serve(Protocol):
@@ -115,8 +125,7 @@ class Controller:
 
     async def metadata(self, _: Request) -> Response:
         """Say what this is, in Keptn's words."""
-        own = {"keptnversion": VERSION, "shipyardversion": VERSION, "keptnlabel": "sequencectl"}
-        return JSONResponse({**own, "bridgeversion": "", "namespace": ""})
+        return JSONResponse(METADATA)
 
     def _changed(self, project: str, serial: int) -> None:
         self.broadcaster.changed(project, serial)

@@ -28,7 +28,7 @@ def status(session: Session) -> None:
     if health.get("status") != "ok":
         raise Unreachable(f"The controller at {session.client.endpoint} is not well.")
     body = session.client.get("v1", "metadata")
-    label, version = body.get("keptnlabel"), body.get("keptnversion")
+    label, version = body.get("keptnlabel"), body.get("sequencectlversion")
     session.answer(body, f"The controller at {session.client.endpoint} is well: {label} {version}.")
 
 

@@ -66,7 +66,9 @@ FINISH = {**TRIGGER, "type": "sh.keptn.event.test.finished", "triggeredid": "non
 CONTRACT = [
     Row("GET", "/healthz", 200, {"status": str}),
     Row("POST", "/v1/auth", 200, {}),
-    Row("GET", "/v1/metadata", 200, {"keptnversion": str, "shipyardversion": str}),
+    Row("GET", "/v1/metadata", 200,
+        {"keptnversion": "1.4.5", "automaticprovisioning": True, "shipyardversion": "0.2.0",
+         "sequencectlversion": str}),
     Row("GET", "/openapi.json", 200, {"openapi": str, "paths": dict}),
     # projects
     Row("POST", "/v1/project", 200, {}, NEW),

@@ -94,7 +94,8 @@ class FakeApi:
     # ------------------------------------------------------------ projects
 
     def metadata(self) -> Json:
-        return {"keptnlabel": "sequencectl", "keptnversion": "0.1.0", "shipyardversion": "0.2.3"}
+        version = {"keptnversion": "1.4.5", "sequencectlversion": "0.1.0"}
+        return {"keptnlabel": "sequencectl", **version, "shipyardversion": "0.2.0"}
 
     def nothing(self, *_: str) -> Json:
         return {}
