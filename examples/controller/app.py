@@ -81,7 +81,7 @@ class Controller:
             ("POST", "/v1/auth", self.auth),
             ("GET", "/v1/metadata", self.metadata),
             ("POST", "/v1/event", events.post_event),
-            ("GET", "/v1/event/triggered/{type}", events.list_triggered),
+            ("GET", "/v1/event/triggered/{type:path}", events.list_triggered),
             ("GET", "/mongodb-datastore/event", events.list_history),
             ("GET", "/v1/project", projects.list_projects),
             ("POST", "/v1/project", projects.create_project),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, final
 from uuid import NAMESPACE_URL, uuid5
@@ -15,13 +16,12 @@ from examples.controller.api.reading import cloudevent_of, instant_of, page_of, 
 from examples.controller.host import Host
 from examples.controller.settings import SOURCE
 from examples.controller.storage.journal_reader import JournalReader
-from sequencectl import ControlPlane, OpenTask, ProjectState, TriggerSequence
+from sequencectl import ControlPlane, OpenTask, ProjectState, TriggerSequence, UnknownProject
 from sequencectl.cloudevents import from_cloudevent, project_of, to_cloudevent
 
 IGNORED: Final = "ignored"
 """The answer to an event that is none of ours."""
 
-_OPEN: Final = re.compile(r"sh\.keptn\.event\.([A-Za-z0-9_-]{1,63})\.triggered")
 _OF_SEQUENCE: Final = re.compile(r"sh\.keptn\.event\.[^.]+\.[^.]+\.triggered")
 
 
@@ -50,22 +50,24 @@ class EventsApi:
         return JSONResponse({"keptnContext": context, "outcome": outcome})
 
     async def list_triggered(self, request: Request) -> Response:
-        """List the open tasks of a type, in the order of the acceptance of their sequences."""
+        """List the open tasks of a type, in the order of the acceptance of their sequences.
+
+        A type, a project or anything else that nobody has is an empty list: an executor asks for
+        all that it works on in turn, and would stop at the first refusal.
+        """
         kind, query = request.path_params["type"], request.query_params
-        found = _OPEN.fullmatch(kind)
-        if found is None:
-            raise wrong("the type", kind, "sh.keptn.event.<task>.triggered")
-        task, named = found.group(1), query.get("project")
-        projects = self._host.projects.all() if not named else [self._host.projects.get(named)]
+        named = query.get("project")
+        projects = [named] if named else [project.name for project in self._host.projects.all()]
         wanted = {key: query[key] for key in ("stage", "service") if query.get(key)}
-        events = []
-        for project in projects:
-            for each in await self._host.ask(project.name, _open_tasks):
-                subject = each.triggered.subject
-                fits = all(getattr(subject, key) == value for key, value in wanted.items())
-                fits &= query.get("eventID", "") in {"", each.triggered.task_id}
-                if each.triggered.task == task and fits:
-                    events.append(to_cloudevent(each.triggered, source=SOURCE))
+        known = query.get("eventID")
+        events = [
+            to_cloudevent(each.triggered, source=SOURCE)
+            for project in projects
+            for each in await self._open_tasks(project)
+            if kind == f"sh.keptn.event.{each.triggered.task}.triggered"
+            and all(getattr(each.triggered.subject, key) == wanted[key] for key in wanted)
+            and known in {None, "", each.triggered.task_id}
+        ]
         part, following = part_of(request, events)
         return page(request, "events", part, total=len(events), following=following)
 
@@ -87,6 +89,13 @@ class EventsApi:
         )
         total, following = found.total, found.following
         return page(request, "events", found.entries, total=total, following=following)
+
+    async def _open_tasks(self, project: str) -> Sequence[OpenTask]:
+        """Return the open tasks of a project; none if there is no such project, or no more."""
+        try:
+            return await self._host.ask(project, _open_tasks)
+        except UnknownProject:
+            return ()
 
 
 def _complete(event: dict[str, Any]) -> None:

@@ -36,6 +36,7 @@ DRAINS = re.compile(
     "force ends it at once."
 )
 EVENT = {"specversion": str, "id": str, "source": str, "type": str, "shkeptncontext": str}
+NO_EVENTS = {"events": [], "totalCount": 0, "pageSize": int, "nextPageKey": ""}
 LATEST = {"id": str, "type": str, "time": str}
 
 
@@ -133,8 +134,13 @@ CONTRACT = [
         {**TRIGGER, "id": "c1", "shkeptncontext": "another"}),
     Row("GET", TRIGGERED, 200, {"events": [EVENT], **PAGE}),
     Row("GET", f"{TRIGGERED}?project=sockshop&service=carts", 200, {"events": [EVENT]}),
-    Row("GET", f"{TRIGGERED}?project=nobody", 404, ERROR),
-    Row("GET", "/v1/event/triggered/deployment", 400, ERROR),
+    Row("GET", f"{TRIGGERED}?project=nobody", 200, NO_EVENTS),
+    Row("GET", f"{TRIGGERED}?project=sockshop&stage=prod", 200, NO_EVENTS),
+    Row("GET", f"{TRIGGERED}?service=nothing", 200, NO_EVENTS),
+    Row("GET", f"{TRIGGERED}?eventID=unknown", 200, NO_EVENTS),
+    Row("GET", "/v1/event/triggered/deployment", 200, NO_EVENTS),
+    Row("GET", "/v1/event/triggered/sh.keptn.event.none.triggered", 200, NO_EVENTS),
+    Row("GET", "/v1/event/triggered/a%2Fb%20%F0%9F%9A%80", 200, NO_EVENTS),
     Row("GET", "/mongodb-datastore/event?project=sockshop&keptnContext=c1", 200,
         {"events": [EVENT], **PAGE}),
     Row("GET", "/mongodb-datastore/event?project=sockshop&pageSize=1", 200, {"nextPageKey": str}),
@@ -180,7 +186,7 @@ def differs(shape: Any, seen: Any, where: str = "body") -> str:
             differs(part, seen.get(key, KeyError), f"{where}.{key}") for key, part in shape.items()
         ]
         return "; ".join(filter(None, wrong))
-    if isinstance(shape, list):
+    if isinstance(shape, list) and shape:
         if not seen:
             return f"{where} is empty"
         return "; ".join(filter(None, (differs(shape[0], each, where) for each in seen)))
