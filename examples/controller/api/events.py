@@ -12,15 +12,26 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from examples.controller.api.pages import page, part_of
-from examples.controller.api.reading import cloudevent_of, instant_of, page_of, wrong
+from examples.controller.api.reading import Refusal, cloudevent_of, instant_of, page_of, wrong
 from examples.controller.host import Host
 from examples.controller.settings import SOURCE
-from examples.controller.storage.journal_reader import JournalReader
+from examples.controller.storage.journal_reader import JournalReader, Page
 from sequencectl import ControlPlane, OpenTask, ProjectState, TriggerSequence, UnknownProject
 from sequencectl.cloudevents import from_cloudevent, project_of, to_cloudevent
 
 IGNORED: Final = "ignored"
 """The answer to an event that is none of ours."""
+
+_COLUMNS: Final = {
+    "project": "project",
+    "stage": "stage",
+    "service": "service",
+    "keptnContext": "context",
+    "eventID": "id",
+    "type": "type",
+    "source": "source",
+}
+"""Filters of Keptn's by which events are found, and the columns that they are about."""
 
 _OF_SEQUENCE: Final = re.compile(r"sh\.keptn\.event\.[^.]+\.[^.]+\.triggered")
 
@@ -71,24 +82,40 @@ class EventsApi:
         part, following = part_of(request, events)
         return page(request, "events", part, total=len(events), following=following)
 
+    async def list_events(self, request: Request) -> Response:
+        """List what happened in a project or in a context, the newest first, as Keptn does."""
+        query, (size, skip) = request.query_params, page_of(request)
+        names = {column: query[key] for key, column in _COLUMNS.items() if query.get(key)}
+        if names.keys().isdisjoint({"project", "context"}):
+            raise Refusal(400, "project, keptnContext: one of them must be given")
+        found = await self._host.read(
+            partial(
+                JournalReader.newest,
+                size=size,
+                skip=skip,
+                names=names,
+                is_root=query.get("root", "") not in {"", "false"},
+                since=instant_of(request, "fromTime"),
+                until=instant_of(request, "beforeTime"),
+            )
+        )
+        return _events(request, found)
+
     async def list_history(self, request: Request) -> Response:
-        """List what happened in a project or in a context, the oldest first."""
+        """List what happened in a project, the oldest first; no page moves when more happens."""
         query, (size, after) = request.query_params, page_of(request)
-        if not query.get("project"):
-            raise wrong("project", query.get("project"), "the name of a project")
+        columns = {"keptnContext": "context", "type": "type"}
         found = await self._host.read(
             partial(
                 JournalReader.history,
-                project=self._host.projects.get(query["project"]).name,
+                project=self._host.projects.get(request.path_params["project"]).name,
                 size=size,
                 after=after,
-                context=query.get("keptnContext", ""),
-                kind=query.get("type", ""),
+                names={column: query[key] for key, column in columns.items() if query.get(key)},
                 since=instant_of(request, "fromTime"),
             )
         )
-        total, following = found.total, found.following
-        return page(request, "events", found.entries, total=total, following=following)
+        return _events(request, found)
 
     async def _open_tasks(self, project: str) -> Sequence[OpenTask]:
         """Return the open tasks of a project; none if there is no such project, or no more."""
@@ -96,6 +123,10 @@ class EventsApi:
             return await self._host.ask(project, _open_tasks)
         except UnknownProject:
             return ()
+
+
+def _events(request: Request, found: Page) -> Response:
+    return page(request, "events", found.entries, total=found.total, following=found.following)
 
 
 def _complete(event: dict[str, Any]) -> None:

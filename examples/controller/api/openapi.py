@@ -109,7 +109,12 @@ _OPERATIONS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "metadata": ("", "Nothing", ()),
     "post_event": ("CloudEvent", "EventTaken", ()),
     "list_triggered": ("", "Events", ("project", "stage", "service", "eventID", *_PAGED)),
-    "list_history": ("", "Events", ("project", "keptnContext", "type", "fromTime", *_PAGED)),
+    "list_events": (
+        "", "Events",
+        ("project", "stage", "service", "keptnContext", "eventID", "type", "source", "root",
+         "fromTime", "beforeTime", *_PAGED),
+    ),
+    "list_history": ("", "Events", ("keptnContext", "type", "fromTime", *_PAGED)),
     "list_projects": ("", "Projects", _PAGED),
     "create_project": ("NewProject", "Nothing", ()),
     "update_project": ("NewProject", "Nothing", ()),

@@ -135,9 +135,9 @@ def instant_of(request: Request, name: str) -> str:
         return ""
     try:
         at = datetime.fromisoformat(given)
-    except ValueError:
+        return instant(at if at.tzinfo else at.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
         raise wrong(name, given, "an instant of ISO 8601") from None
-    return instant(at if at.tzinfo else at.replace(tzinfo=UTC))
 
 
 def id_of(value: str, where: str) -> str:

@@ -22,7 +22,8 @@ from sequencectl.events import SequenceTriggered, Subject
 
 SCHEMA: Final = Schema(
     application_id=0x7365716A,  # "seqj"
-    version=1,
+    version=2,
+    is_derived=True,
     statements=(
         "CREATE TABLE told (project TEXT PRIMARY KEY, serial INTEGER NOT NULL) WITHOUT ROWID",
         # first: the serial of its first event, its place in lists; last: of its newest one
@@ -31,10 +32,15 @@ SCHEMA: Final = Schema(
            state TEXT NOT NULL, document TEXT NOT NULL, PRIMARY KEY (project, context))""",
         "CREATE INDEX listed ON delivery (project, first)",
         "CREATE INDEX changed ON delivery (project, last)",
+        # is_root: the first event of its context
         """CREATE TABLE history (project TEXT, serial INTEGER, context TEXT NOT NULL,
-           type TEXT NOT NULL, time TEXT NOT NULL, event TEXT NOT NULL,
-           PRIMARY KEY (project, serial)) WITHOUT ROWID""",
-        "CREATE INDEX of_context ON history (project, context, serial)",
+           id TEXT NOT NULL, type TEXT NOT NULL, source TEXT NOT NULL, stage TEXT NOT NULL,
+           service TEXT NOT NULL, time TEXT NOT NULL, is_root INTEGER NOT NULL,
+           event TEXT NOT NULL, PRIMARY KEY (project, serial)) WITHOUT ROWID""",
+        "CREATE INDEX of_context ON history (context, time)",
+        "CREATE INDEX of_type ON history (project, type, time)",
+        "CREATE INDEX of_project ON history (project, time)",
+        "CREATE INDEX roots ON history (project, time) WHERE is_root",
         """CREATE TABLE service (project TEXT, name TEXT, time TEXT NOT NULL,
            PRIMARY KEY (project, name)) WITHOUT ROWID""",
     ),
@@ -93,9 +99,19 @@ def _take_in(database: Connection, documents: dict[str, Document], event: Event)
         if written is not None:
             mention(document, written)
     if written is not None:
-        row = (subject.project, event.serial, subject.context, written["type"], written["time"])
+        about = {key: written[key] for key in ("id", "type", "source", "time")}
+        scope = {key: getattr(subject, key) for key in ("project", "context", "stage", "service")}
+        is_root = document is not None and document["first"] == event.serial
         database.execute(
-            "INSERT INTO history VALUES (?, ?, ?, ?, ?, ?)", (*row, json.dumps(written))
+            """INSERT INTO history VALUES (:project, :serial, :context, :id, :type, :source,
+               :stage, :service, :time, :is_root, :event)""",
+            {
+                **about,
+                **scope,
+                "serial": event.serial,
+                "is_root": is_root,
+                "event": json.dumps(written),
+            },
         )
     if isinstance(event, SequenceTriggered) and subject.service:
         database.execute(

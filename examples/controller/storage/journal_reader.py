@@ -16,27 +16,23 @@ from examples.controller.storage.deliveries import Document
 from examples.controller.storage.journal import SCHEMA, told_of
 from examples.stores.database import Database
 
+MOST_COUNTED: Final = 10_000
+"""The total of a page of history counts so many entries past the page, and no more."""
 
-@final
-@attrs.frozen
-class _Table:
-    """How a table is read page by page; the conditions have values apart from them."""
+_HISTORY: Final = "history"
+_OF_CONTEXT: Final = "history INDEXED BY of_context"
+_ROOTS: Final = "history INDEXED BY roots"
+"""SQLite itself would prefer an index of the whole project."""
 
-    count: str
-    select: str
-    after: str
-
-
-_DELIVERIES: Final = _Table(
-    "SELECT count(*) FROM delivery WHERE {where}",
-    "SELECT document, first FROM delivery WHERE {where} ORDER BY first DESC LIMIT ?",
-    "first < ?",
-)
-_HISTORY: Final = _Table(
-    "SELECT count(*) FROM history WHERE {where}",
-    "SELECT event, serial FROM history WHERE {where} ORDER BY serial LIMIT ?",
-    "serial > ?",
-)
+_BEFORE: Final = """SELECT document, first FROM {table} WHERE {where} AND first < ?
+    ORDER BY first DESC LIMIT ?"""
+_AFTER: Final = """SELECT event, serial FROM {table} WHERE {where} AND serial > ?
+    ORDER BY serial LIMIT ?"""
+_PAST: Final = """SELECT event FROM {table} WHERE {where}
+    ORDER BY time DESC, project DESC, serial DESC LIMIT ? OFFSET ?"""
+_COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {where} LIMIT ?)"
+_ALL: Final = -1
+_FIRST: Final = 2**63 - 1
 _IN_STAGE: Final = "EXISTS (SELECT 1 FROM json_each(document, '$.stages') WHERE key = ?)"
 
 
@@ -54,14 +50,22 @@ class Page:
 class _Wanted:
     """The conditions of a query: texts of ours, values from outside."""
 
-    def __init__(self, project: str) -> None:
-        self.where = "project = ?"
-        self.values: list[Any] = [project]
+    def __init__(self, table: str, names: Mapping[str, str]) -> None:
+        self.table = table
+        self.where = " AND ".join(f"{column} = ?" for column in names)
+        self.values: list[Any] = [*names.values()]
 
     def add(self, condition: str, *values: object) -> None:
         """Add a condition with its values."""
         self.where += f" AND {condition}"
         self.values.extend(values)
+
+    def between(self, since: str, until: str) -> None:
+        """Add bounds of the instant, which they leave out; an empty one is none."""
+        if since:
+            self.add("time > ?", since)
+        if until:
+            self.add("time < ?", until)
 
 
 @final
@@ -97,18 +101,14 @@ class JournalReader:
         `before` is what the page before said; `names` are columns and what they must be; `since`
         and `until` bound the instant of the first trigger.
         """
-        wanted = _Wanted(project)
-        for column, value in names.items():
-            wanted.add(f"{column} = ?", value)
+        wanted = _Wanted("delivery", {"project": project, **names})
         if contexts:
             wanted.add(f"context IN ({', '.join('?' * len(contexts))})", *contexts)
         if stage:
             wanted.add(_IN_STAGE, stage)
-        if since:
-            wanted.add("time > ?", since)
-        if until:
-            wanted.add("time < ?", until)
-        return self._page(_DELIVERIES, wanted, size, before)
+        wanted.between(since, until)
+        rows, total = self._page(_BEFORE, wanted, before or _FIRST, size + 1, most=_ALL)
+        return _by_key(rows, total, size)
 
     def history(
         self,
@@ -116,19 +116,44 @@ class JournalReader:
         *,
         size: int,
         after: int = 0,
-        context: str = "",
-        kind: str = "",
+        names: Mapping[str, str],
         since: str = "",
     ) -> Page:
-        """Return what happened as CloudEvents, the oldest first."""
-        wanted = _Wanted(project)
-        if context:
-            wanted.add("context = ?", context)
-        if kind:
-            wanted.add("type = ?", kind)
-        if since:
-            wanted.add("time > ?", since)
-        return self._page(_HISTORY, wanted, size, after)
+        """Return what happened in a project as CloudEvents, the oldest first.
+
+        `after` is what the page before said, a serial; `names` are columns and what they must be.
+        """
+        table = _OF_CONTEXT if "context" in names else _HISTORY
+        wanted = _Wanted(table, {"project": project, **names})
+        wanted.between(since, "")
+        rows, total = self._page(_AFTER, wanted, after, size + 1, most=MOST_COUNTED + size)
+        return _by_key(rows, total, size)
+
+    def newest(
+        self,
+        *,
+        size: int,
+        skip: int = 0,
+        names: Mapping[str, str],
+        is_root: bool = False,
+        since: str = "",
+        until: str = "",
+    ) -> Page:
+        """Return what happened as CloudEvents, the newest first, as Keptn lists it.
+
+        `skip` is what the page before said, so many entries; `names` are columns and what they must
+        be, the project or the context among them; `since` and `until` bound the instant of an
+        event. With `is_root` only the first event of each context is returned.
+        """
+        table = _OF_CONTEXT if "context" in names else _ROOTS if is_root else _HISTORY
+        wanted = _Wanted(table, names)
+        if is_root:
+            wanted.add("is_root")
+        wanted.between(since, until)
+        most = skip + size + MOST_COUNTED
+        rows, total = self._page(_PAST, wanted, size + 1, skip, most=most)
+        entries = tuple(json.loads(event) for (event,) in rows[:size])
+        return Page(entries, total, skip + size if len(rows) > size else 0)
 
     def changed(self, project: str, *, after: int, most: int) -> list[Document]:
         """Return the deliveries about which something was told after a serial, `most` at most."""
@@ -155,15 +180,19 @@ class JournalReader:
         """Close the file."""
         self._database.close()
 
-    def _page(self, table: _Table, wanted: _Wanted, size: int, beside: int) -> Page:
-        """Return the part of a table after a key."""
-        where, values = wanted.where, wanted.values
+    def _page(
+        self, select: str, wanted: _Wanted, *bounds: int, most: int
+    ) -> tuple[list[tuple[Any, ...]], int]:
+        """Return rows of a query, and how many there are in all, counted up to `most`."""
+        query = {"table": wanted.table, "where": wanted.where}
         with self._database.transaction(writes=False) as database:
-            (total,) = database.execute(table.count.format(where=where), values).fetchone()
-            if beside:
-                where, values = f"{where} AND {table.after}", [*values, beside]
-            rows = database.execute(
-                table.select.format(where=where), [*values, size + 1]
-            ).fetchall()
-        following = rows[size - 1][1] if len(rows) > size else 0
-        return Page(tuple(json.loads(row[0]) for row in rows[:size]), total, following)
+            rows = database.execute(select.format(**query), [*wanted.values, *bounds]).fetchall()
+            counted = database.execute(_COUNT.format(**query), [*wanted.values, most])
+            (total,) = counted.fetchone()
+        return rows, total
+
+
+def _by_key(rows: Sequence[tuple[Any, ...]], total: int, size: int) -> Page:
+    """Return a page of rows, one more than it has, each with its own key."""
+    following = rows[size - 1][1] if len(rows) > size else 0
+    return Page(tuple(json.loads(row[0]) for row in rows[:size]), total, following)

@@ -111,8 +111,8 @@ def _lost(client: Client, writers: list[Writer]) -> Iterator[str]:
     seen: Counter[tuple[str, str]] = Counter()
     key = 0
     while True:
-        query = {"project": "load", "pageSize": "100", "nextPageKey": str(key)}
-        page = client.get("/mongodb-datastore/event", params=query).json()
+        query = {"pageSize": "100", "nextPageKey": str(key)}
+        page = client.get("/v1/project/load/history", params=query).json()
         for event in page["events"]:
             seen[event["shkeptncontext"], event["type"]] += 1
         key = page["nextPageKey"]

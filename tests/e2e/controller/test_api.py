@@ -57,6 +57,7 @@ class Row:
 
 NEW = {"name": "other", "shipyard": SHIPYARD_64}
 TRIGGERED = "/v1/event/triggered/sh.keptn.event.deployment.triggered"
+EVENTS = "/mongodb-datastore/event"
 CONTROL = "/v1/sequence/sockshop/c1/control"
 FREEZE = "/v1/project/sockshop/stage/dev/control"
 TRIGGER = {
@@ -141,10 +142,24 @@ CONTRACT = [
     Row("GET", "/v1/event/triggered/deployment", 200, NO_EVENTS),
     Row("GET", "/v1/event/triggered/sh.keptn.event.none.triggered", 200, NO_EVENTS),
     Row("GET", "/v1/event/triggered/a%2Fb%20%F0%9F%9A%80", 200, NO_EVENTS),
-    Row("GET", "/mongodb-datastore/event?project=sockshop&keptnContext=c1", 200,
+    Row("GET", f"{EVENTS}?project=sockshop&keptnContext=c1", 200, {"events": [EVENT], **PAGE}),
+    Row("GET", f"{EVENTS}?keptnContext=c1&type={TRIGGER['type']}&root=true", 200,
+        {"events": [{**EVENT, "id": "c1"}], **PAGE, "totalCount": 1}),
+    Row("GET", f"{EVENTS}?project=sockshop&pageSize=1", 200, {"nextPageKey": "1"}),
+    Row("GET", f"{EVENTS}?project=sockshop&fromTime=0001-01-01T00:00:00.000Z", 200,
         {"events": [EVENT], **PAGE}),
-    Row("GET", "/mongodb-datastore/event?project=sockshop&pageSize=1", 200, {"nextPageKey": str}),
-    Row("GET", "/mongodb-datastore/event", 400, ERROR),
+    Row("GET", f"{EVENTS}?project=sockshop&beforeTime=0001-01-01T00:00:00.000Z", 200, NO_EVENTS),
+    Row("GET", f"{EVENTS}?project=sockshop&fromTime=yesterday", 400, ERROR),
+    Row("GET", f"{EVENTS}?project=sockshop&fromTime=0001-01-01T00:00:00%2B02:00", 400, ERROR),
+    Row("GET", f"{EVENTS}?project=sockshop&eventID=c1", 200, {"totalCount": 1}),
+    *(Row("GET", f"{EVENTS}?project=sockshop&{each}=none", 200, NO_EVENTS)
+      for each in ("stage", "service", "keptnContext", "eventID", "type", "source")),
+    Row("GET", f"{EVENTS}?project=nobody", 200, NO_EVENTS),
+    Row("GET", f"{EVENTS}?keptnContext=nobody", 200, NO_EVENTS),
+    Row("GET", EVENTS, 400, ERROR),
+    Row("GET", "/v1/project/sockshop/history?keptnContext=c1", 200, {"events": [EVENT], **PAGE}),
+    Row("GET", "/v1/project/sockshop/history?pageSize=1", 200, {"nextPageKey": "3"}),
+    Row("GET", "/v1/project/nobody/history", 404, ERROR),
     # sequences
     Row("GET", "/v1/sequence/sockshop", 200, {"states": [STATE], **PAGE, "nextPageKey": int}),
     Row("GET", "/v1/sequence/nobody", 404, ERROR),

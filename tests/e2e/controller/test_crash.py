@@ -213,8 +213,8 @@ def history(do: Stubborn, **filters: str) -> Iterator[dict[str, Any]]:
     """Everything that happened, page by page."""
     key = 0
     while True:
-        query = {"project": "sockshop", "pageSize": "100", "nextPageKey": str(key), **filters}
-        page = do.get("/mongodb-datastore/event", **query)
+        query = {"pageSize": "100", "nextPageKey": str(key), **filters}
+        page = do.get("/v1/project/sockshop/history", **query)
         yield from page["events"]
         key = page["nextPageKey"]
         if not key:

@@ -39,7 +39,9 @@ def contents(path: Path, project: str = "sockshop") -> tuple[Any, ...]:
     try:
         pages = (
             reader.deliveries(project, size=1_000, names={}),
-            reader.history(project, size=1_000),
+            reader.history(project, size=1_000, names={}),
+            reader.newest(size=1_000, names={"project": project}),
+            reader.newest(size=1_000, names={"project": project}, is_root=True),
         )
         found = [(page.entries, page.total, page.following) for page in pages]
         return (*found, reader.told(project), reader.services(project))
