@@ -13,6 +13,7 @@ from starlette.routing import Route
 from examples.controller.api import openapi
 from examples.controller.api.answers import HANDLERS, error
 from examples.controller.api.door import Prefixes, Token
+from examples.controller.api.evaluations import EvaluationsApi
 from examples.controller.api.events import EventsApi
 from examples.controller.api.projects import ProjectsApi
 from examples.controller.api.sequences import SequencesApi, changes
@@ -61,6 +62,7 @@ class Controller:
         self._projects = ProjectsApi(self.host)
         self._sequences = SequencesApi(self.host, self._projects, self.broadcaster)
         self._events = EventsApi(self.host)
+        self._evaluations = EvaluationsApi(self.host, self._projects)
         app = Starlette(
             routes=[
                 *(Route(path, serve, methods=[method]) for method, path, serve in self._table()),
@@ -74,6 +76,7 @@ class Controller:
         projects, sequences, events = self._projects, self._sequences, self._events
         project = "/v1/project/{project}"
         stage, sequence = project + "/stage/{stage}", "/v1/sequence/{project}"
+        service = stage + "/service/{service:path}"
         return [
             ("GET", "/healthz", self.health),
             ("GET", "/metrics", self.metrics),
@@ -93,7 +96,8 @@ class Controller:
             ("GET", stage, projects.get_stage),
             ("POST", stage + "/control", projects.control_stage),
             ("GET", stage + "/service", projects.list_services),
-            ("GET", stage + "/service/{service:path}", projects.get_service),
+            ("GET", service, projects.get_service),
+            ("POST", service + "/evaluation", self._evaluations.trigger_evaluation),
             ("POST", project + "/service", projects.create_service),
             ("DELETE", project + "/service/{service:path}", projects.delete_service),
             ("GET", "/v1/stream/{project}", sequences.stream),

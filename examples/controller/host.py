@@ -111,6 +111,10 @@ class Host:
         """When the timer rings; None if nothing will ever have to be done by itself."""
         return self._armed_at
 
+    def now(self) -> datetime:
+        """Return the present instant, by the host's own clock."""
+        return self._clock.now()
+
     # ------------------------------------------------------------------ commands
 
     async def handle(self, project: str, command: Command) -> str:

@@ -52,6 +52,11 @@ SCHEMAS: Final[Mapping[str, Document]] = {
     "NewProject": _object({"name": _TEXT, "shipyard": {"type": "string", "format": "byte"}}),
     "Service": _object({"serviceName": _TEXT, "creationDate": _INSTANT}),
     "NewService": _object({"serviceName": _TEXT}),
+    "NewEvaluation": _object(
+        {}, start=_TEXT_OR_NULL, end=_TEXT_OR_NULL, timeframe=_TEXT_OR_NULL,
+        gitcommitid=_TEXT_OR_NULL,
+        labels={"type": ["object", "null"], "additionalProperties": _TEXT},
+    ),
     "StageControl": _object({"state": {"enum": ["freeze", "unfreeze"]}}, **_CONTROL),
     "Stage": _object({
         "stageName": _TEXT,
@@ -125,6 +130,7 @@ _OPERATIONS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "control_stage": ("StageControl", "Outcome", ()),
     "list_services": ("", "Services", _PAGED),
     "get_service": ("", "Service", ()),
+    "trigger_evaluation": ("NewEvaluation", "EventTaken", ()),
     "create_service": ("NewService", "Nothing", ()),
     "delete_service": ("", "Nothing", ()),
     "stream": ("", "", ("since",)),

@@ -93,13 +93,7 @@ class ProjectsApi:
 
     async def get_service(self, request: Request) -> Response:
         """Return a service that was created, or for which something was triggered."""
-        name = request.path_params["service"]
-        services = (await self._stage(request))["services"]
-        found = next((each for each in services if each["serviceName"] == name), None)
-        if found is None:
-            where = f"project {request.path_params['project']}"
-            raise Refusal(404, f"{where} has no service {name!r}")
-        return JSONResponse(found)
+        return JSONResponse(await self._service(request))
 
     async def create_service(self, request: Request) -> Response:
         """Create a service."""
@@ -119,6 +113,12 @@ class ProjectsApi:
         if not await self._host.remove_service(project.name, name):
             raise Refusal(404, f"project {project.name} has no service {name!r} that was created")
         return JSONResponse({})
+
+    async def service_of(self, request: Request) -> tuple[str, str, str]:
+        """Return the project, stage and service of a path; 404 if any of them is unknown."""
+        service = await self._service(request)
+        path = request.path_params
+        return path["project"], path["stage"], service["serviceName"]
 
     async def stages_of(self, project: Project) -> list[Document]:
         """Return how the stages of a project stand."""
@@ -147,6 +147,16 @@ class ProjectsApi:
         found = next((stage for stage in stages if stage["stageName"] == name), None)
         if found is None:
             raise Refusal(404, f"project {project.name} has no stage {name!r}")
+        return found
+
+    async def _service(self, request: Request) -> Document:
+        name = request.path_params["service"]
+        services = (await self._stage(request))["services"]
+        named = (each for each in services if each["serviceName"] == name)
+        found: Document | None = next(named, None)
+        if found is None:
+            where = f"project {request.path_params['project']}"
+            raise Refusal(404, f"{where} has no service {name!r}")
         return found
 
     async def _shown(self, project: Project) -> Document:

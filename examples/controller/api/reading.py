@@ -69,6 +69,15 @@ class Fields:
             raise wrong(name, value, "true or false")
         return value
 
+    def texts(self, name: str) -> dict[str, str]:
+        """Take an object of texts; it may be missing, or null: then it is empty."""
+        value = self._left.pop(name, None)
+        if value is None:
+            return {}
+        if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+            raise wrong(name, value, "an object of texts")
+        return value
+
     def base64(self, name: str) -> str:
         """Take a text of UTF-8 in base64."""
         value = self.text(name)

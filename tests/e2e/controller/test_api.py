@@ -57,6 +57,7 @@ class Row:
 
 NEW = {"name": "other", "shipyard": SHIPYARD_64}
 TRIGGERED = "/v1/event/triggered/sh.keptn.event.deployment.triggered"
+EVALUATION = "/v1/project/sockshop/stage/dev/service/carts/evaluation"
 EVENTS = "/mongodb-datastore/event"
 CONTROL = "/v1/sequence/sockshop/c1/control"
 FREEZE = "/v1/project/sockshop/stage/dev/control"
@@ -160,6 +161,17 @@ CONTRACT = [
     Row("GET", "/v1/project/sockshop/history?keptnContext=c1", 200, {"events": [EVENT], **PAGE}),
     Row("GET", "/v1/project/sockshop/history?pageSize=1", 200, {"nextPageKey": "3"}),
     Row("GET", "/v1/project/nobody/history", 404, ERROR),
+    # evaluations
+    Row("POST", EVALUATION, 200, {"keptnContext": str, "outcome": "applied"},
+        {"start": "2022-03-01T08:00:00.000Z", "end": "2022-03-01T08:10:00.000Z",
+         "labels": {"build": "1"}, "gitcommitid": "asdf"}),
+    Row("POST", EVALUATION, 200, {"keptnContext": str}, {"timeframe": "5m", "labels": None}),
+    Row("POST", EVALUATION, 400, ERROR, {"start": "2022-03-01T08:00:00"}),
+    Row("POST", EVALUATION, 400, ERROR, {"timeframe": "soon"}),
+    Row("POST", EVALUATION, 400, ERROR, {"labels": {"build": 1}}),
+    Row("POST", EVALUATION.replace("carts", "nothing"), 404, ERROR, {"timeframe": "5m"}),
+    Row("POST", EVALUATION.replace("dev", "nowhere"), 404, ERROR, {"timeframe": "5m"}),
+    Row("POST", EVALUATION.replace("sockshop", "nobody"), 404, ERROR, {"timeframe": "5m"}),
     # sequences
     Row("GET", "/v1/sequence/sockshop", 200, {"states": [STATE], **PAGE, "nextPageKey": int}),
     Row("GET", "/v1/sequence/nobody", 404, ERROR),
