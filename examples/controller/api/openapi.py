@@ -14,7 +14,9 @@ _TEXT_OR_NULL: Final[Document] = {"type": ["string", "null"]}
 _WHOLE: Final[Document] = {"type": "integer"}
 _FLAG: Final[Document] = {"type": "boolean"}
 _INSTANT: Final[Document] = {"type": "string", "format": "date-time"}
+_BYTES: Final[Document] = {"type": "string", "format": "byte"}
 _ANY: Final[Document] = {"type": "object"}
+_ANY_OR_NULL: Final[Document] = {"type": ["object", "null"]}
 
 
 def _object(required: Mapping[str, Document], **optional: Document) -> Document:
@@ -49,7 +51,11 @@ SCHEMAS: Final[Mapping[str, Document]] = {
         id=_TEXT, shkeptncontext=_TEXT, triggeredid=_TEXT, gitcommitid=_TEXT, data=_ANY,
     ),
     "EventTaken": _object({"keptnContext": _TEXT_OR_NULL, "outcome": _TEXT}),
-    "NewProject": _object({"name": _TEXT, "shipyard": {"type": "string", "format": "byte"}}),
+    "NewProject": _object({"name": _TEXT, "shipyard": _BYTES}, gitCredentials=_ANY_OR_NULL),
+    "ChangedProject": _object(
+        {"name": _TEXT},
+        shipyard={**_BYTES, "type": ["string", "null"]}, gitCredentials=_ANY_OR_NULL,
+    ),
     "Service": _object({"serviceName": _TEXT, "creationDate": _INSTANT}),
     "NewService": _object({"serviceName": _TEXT}),
     "NewEvaluation": _object(
@@ -122,7 +128,7 @@ _OPERATIONS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "list_history": ("", "Events", ("keptnContext", "type", "fromTime", *_PAGED)),
     "list_projects": ("", "Projects", _PAGED),
     "create_project": ("NewProject", "Nothing", ()),
-    "update_project": ("NewProject", "Nothing", ()),
+    "update_project": ("ChangedProject", "Nothing", ()),
     "get_project": ("", "Project", ()),
     "delete_project": ("", "Nothing", ()),
     "list_stages": ("", "Stages", _PAGED),

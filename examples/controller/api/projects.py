@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import final
+from typing import Final, final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,6 +21,13 @@ from sequencectl import (
     TriggerSequence,
     UnfreezeStage,
 )
+
+_GIT: Final = (
+    *("gitCredentials", "gitUser", "gitToken", "gitRemoteURL", "gitPrivateKey"),
+    *("gitPrivateKeyPass", "gitPemCertificate", "gitProxyUrl", "gitProxyScheme", "gitProxyUser"),
+    *("gitProxyPassword", "gitProxyInsecure", "insecureSkipTLS"),
+)
+"""Fields for a repository in Git, which a project has no need of: nothing of them is kept."""
 
 _VERSION = "spec.keptn.sh/0.2.3"
 
@@ -41,16 +48,22 @@ class ProjectsApi:
         """Create a project with a shipyard."""
         fields = await fields_of(request)
         name, shipyard = fields.text("name"), fields.base64("shipyard")
-        fields.end("gitUser", "gitToken", "gitRemoteURL", "gitCredentials")
+        fields.end(*_GIT)
         await self._host.create(name, shipyard)
         return JSONResponse({})
 
     async def update_project(self, request: Request) -> Response:
-        """Give a project another shipyard, for what is accepted from now on."""
+        """Give a project another shipyard, for what is accepted from now on.
+
+        Without one it stays as it is: Keptn's command line sends credentials for Git alone.
+        """
         fields = await fields_of(request)
-        name, shipyard = fields.text("name"), fields.base64("shipyard")
-        fields.end("gitUser", "gitToken", "gitRemoteURL", "gitCredentials")
-        await self._host.update(name, shipyard)
+        name, shipyard = fields.text("name"), fields.base64("shipyard", default="")
+        fields.end(*_GIT)
+        if shipyard:
+            await self._host.update(name, shipyard)
+        else:
+            self._host.projects.get(name)
         return JSONResponse({})
 
     async def get_project(self, request: Request) -> Response:

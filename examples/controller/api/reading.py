@@ -78,9 +78,9 @@ class Fields:
             raise wrong(name, value, "an object of texts")
         return value
 
-    def base64(self, name: str) -> str:
-        """Take a text of UTF-8 in base64."""
-        value = self.text(name)
+    def base64(self, name: str, *, default: str | None = None) -> str:
+        """Take a text of UTF-8 in base64; it may be missing, or null, if there is a default."""
+        value = self.text(name, default=default)
         try:
             return base64.b64decode(value, validate=True).decode()
         except (binascii.Error, ValueError):

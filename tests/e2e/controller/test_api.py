@@ -56,12 +56,18 @@ class Row:
 
 
 NEW = {"name": "other", "shipyard": SHIPYARD_64}
+GIT: dict[str, Any] = {
+    "gitCredentials": {
+        "remoteURL": "https://example.invalid/x.git", "user": "me",
+        "https": {"token": "secret", "insecureSkipTLS": False},
+    }
+}  # fmt: skip
 TRIGGERED = "/v1/event/triggered/sh.keptn.event.deployment.triggered"
 EVALUATION = "/v1/project/sockshop/stage/dev/service/carts/evaluation"
 EVENTS = "/mongodb-datastore/event"
 CONTROL = "/v1/sequence/sockshop/c1/control"
 FREEZE = "/v1/project/sockshop/stage/dev/control"
-TRIGGER = {
+TRIGGER: dict[str, Any] = {
     "specversion": "1.0", "source": "keptn-cli", "type": "sh.keptn.event.dev.delivery.triggered",
     "data": {"project": "sockshop", "stage": "dev", "service": "carts"},
 }  # fmt: skip
@@ -84,7 +90,12 @@ CONTRACT = [
     Row("POST", "/v1/project", 400, ERROR, {**NEW, "unheard": "of"}),
     Row("POST", "/v1/project", 400, ERROR, []),
     Row("PUT", "/v1/project", 200, {}, NEW),
+    Row("PUT", "/v1/project", 200, {}, {"name": "other", "shipyard": None, **GIT}),
+    Row("PUT", "/v1/project", 200, {}, {"name": "other"}),
     Row("PUT", "/v1/project", 404, ERROR, {**NEW, "name": "nobody"}),
+    Row("PUT", "/v1/project", 404, ERROR, {"name": "nobody", "shipyard": None}),
+    Row("PUT", "/v1/project", 400, ERROR, {"name": "other", "shipyard": 1}),
+    Row("PUT", "/v1/project", 400, ERROR, {"name": "other", "shipyard": "c3BlYzogMQ=="}),
     Row("GET", "/v1/project", 200, {"projects": [PROJECT], **PAGE}),
     Row("GET", "/v1/project?pageSize=1", 200,
         {"totalCount": 2, "pageSize": 1, "nextPageKey": "1"}),
