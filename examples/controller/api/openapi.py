@@ -14,6 +14,7 @@ _TEXT_OR_NULL: Final[Document] = {"type": ["string", "null"]}
 _WHOLE: Final[Document] = {"type": "integer"}
 _FLAG: Final[Document] = {"type": "boolean"}
 _INSTANT: Final[Document] = {"type": "string", "format": "date-time"}
+_NANOSECONDS: Final[Document] = {"type": "string", "pattern": "^-?[0-9]+$"}
 _BYTES: Final[Document] = {"type": "string", "format": "byte"}
 _ANY: Final[Document] = {"type": "object"}
 _ANY_OR_NULL: Final[Document] = {"type": ["object", "null"]}
@@ -56,7 +57,9 @@ SCHEMAS: Final[Mapping[str, Document]] = {
         {"name": _TEXT},
         shipyard={**_BYTES, "type": ["string", "null"]}, gitCredentials=_ANY_OR_NULL,
     ),
-    "Service": _object({"serviceName": _TEXT, "creationDate": _INSTANT}),
+    "Service": _object(
+        {"serviceName": _TEXT, "creationDate": _NANOSECONDS, "openApprovals": _list(_ANY)}
+    ),
     "NewService": _object({"serviceName": _TEXT}),
     "NewEvaluation": _object(
         {}, start=_TEXT_OR_NULL, end=_TEXT_OR_NULL, timeframe=_TEXT_OR_NULL,
@@ -72,7 +75,7 @@ SCHEMAS: Final[Mapping[str, Document]] = {
         "holders": _list(_ANY),
     }),
     "Project": _object({
-        "projectName": _TEXT, "creationDate": _INSTANT, "shipyard": _TEXT,
+        "projectName": _TEXT, "creationDate": _NANOSECONDS, "shipyard": _TEXT,
         "shipyardVersion": _TEXT, "stages": _list(_ref("Stage")),
     }),
     "Control": _object(

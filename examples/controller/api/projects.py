@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final, final
 
 from starlette.requests import Request
@@ -28,8 +29,7 @@ _GIT: Final = (
     *("gitProxyPassword", "gitProxyInsecure", "insecureSkipTLS"),
 )
 """Fields for a repository in Git, which a project has no need of: nothing of them is kept."""
-
-_VERSION = "spec.keptn.sh/0.2.3"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @final
@@ -144,10 +144,10 @@ class ProjectsApi:
     async def _with_services(self, project: Project) -> list[Document]:
         """Return the stages of a project with its services, which are those of each stage."""
         triggered = await self._host.read(lambda journal: journal.services(project.name))
-        created = {name: instant(at) for name, at in project.services.items()}
+        known = {name: datetime.fromisoformat(at) for name, at in triggered.items()}
         services = [
-            {"serviceName": name, "creationDate": at}
-            for name, at in sorted({**triggered, **created}.items())
+            {"serviceName": name, "creationDate": nanoseconds(at), "openApprovals": []}
+            for name, at in sorted({**known, **project.services}.items())
         ]
         return [{**stage, "services": services} for stage in await self.stages_of(project)]
 
@@ -175,11 +175,16 @@ class ProjectsApi:
     async def _shown(self, project: Project) -> Document:
         return {
             "projectName": project.name,
-            "creationDate": instant(project.created_at),
+            "creationDate": nanoseconds(project.created_at),
             "shipyard": project.shipyard,
-            "shipyardVersion": _VERSION,
+            "shipyardVersion": project.version,
             "stages": await self._with_services(project),
         }
+
+
+def nanoseconds(at: datetime) -> str:
+    """Return an instant as Keptn writes that of a creation: nanoseconds since 1970, as a text."""
+    return str((at - _EPOCH) // timedelta(milliseconds=1) * 1_000_000)
 
 
 def _stage(name: str, state: ProjectState) -> Document:

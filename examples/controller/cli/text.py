@@ -36,6 +36,15 @@ def clock(text: object, *, with_date: bool = False) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S" if with_date else "%H:%M:%S")
 
 
+def created(text: object) -> str:
+    """Return the date and UTC time of an instant in nanoseconds since 1970; else what it is."""
+    try:
+        at = datetime.fromtimestamp(int(str(text)) // 1_000_000_000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return "" if text is None else str(text)
+    return at.strftime("%Y-%m-%d %H:%M:%S")
+
+
 def _shown(character: str) -> str:
     if unicodedata.category(character) not in INVISIBLE:
         return character

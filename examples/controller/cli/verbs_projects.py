@@ -10,7 +10,7 @@ import click
 from examples.controller.cli.client import Json
 from examples.controller.cli.completing import project_names, service_names, stage_names
 from examples.controller.cli.session import Session, verb
-from examples.controller.cli.text import clock
+from examples.controller.cli.text import clock, created
 
 in_project = click.option(
     "--project",
@@ -95,7 +95,7 @@ def get_project(session: Session, *, name: str | None) -> None:
         [
             str(each.get("projectName")),
             ", ".join(str(stage.get("stageName")) for stage in each.get("stages") or ()),
-            clock(each.get("creationDate"), with_date=True),
+            created(each.get("creationDate")),
         ]
         for each in found
     ]
@@ -144,7 +144,7 @@ def get_service(session: Session, *, project: str, stage: str | None) -> None:
         [
             str(service.get("serviceName")),
             str(each.get("stageName")),
-            clock(service.get("creationDate"), with_date=True),
+            created(service.get("creationDate")),
         ]
         for each in stages
         for service in each.get("services") or ()

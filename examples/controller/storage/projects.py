@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Final, final
 
 import attrs
+from ruamel.yaml import YAML
 
 from examples.stores.database import Database, Schema
 from sequencectl import ControlPlane, InvalidValue, Shipyard, UnknownProject
@@ -43,10 +44,15 @@ class AlreadyThere(Exception):
 @final
 @attrs.frozen
 class Project:
-    """A project as it was last written; `since` is its serial when it was created."""
+    """A project as it was last written.
+
+    `version` is that of its shipyard (``spec.keptn.sh/0.2.2``), `since` its serial when it was
+    created.
+    """
 
     name: str
     shipyard: str = attrs.field(repr=False)
+    version: str
     created_at: datetime
     since: int
     plane: ControlPlane = attrs.field(repr=False)
@@ -89,8 +95,8 @@ class Projects:
             raise InvalidValue("name", name, "must be 1 to 63 letters, digits, '-' or '_'")
         if name in self._projects:
             raise AlreadyThere(f"project {name} exists already")
-        plane = self._make_plane(Shipyard.from_yaml(shipyard))
-        project = Project(name, shipyard, now, since, plane, MappingProxyType({}))
+        plane, version = self._planned(shipyard)
+        project = Project(name, shipyard, version, now, since, plane, MappingProxyType({}))
         with self._database.transaction(writes=True) as database:
             row = (name, shipyard, _text(now), since)
             database.execute("INSERT INTO project VALUES (?, ?, ?, ?)", row)
@@ -99,8 +105,9 @@ class Projects:
 
     def update(self, name: str, shipyard: str) -> Project:
         """Give a project another shipyard, for what is accepted from now on."""
-        plane = self._make_plane(Shipyard.from_yaml(shipyard))
-        project = attrs.evolve(self.get(name), shipyard=shipyard, plane=plane)
+        plane, version = self._planned(shipyard)
+        project = self.get(name)
+        project = attrs.evolve(project, shipyard=shipyard, version=version, plane=plane)
         with self._database.transaction(writes=True) as database:
             database.execute("UPDATE project SET shipyard = ? WHERE name = ?", (shipyard, name))
         self._put(project)
@@ -153,8 +160,15 @@ class Projects:
                 for project, service, at in services
                 if project == name
             }
-            plane = self._make_plane(Shipyard.from_yaml(shipyard))
-            yield Project(name, shipyard, datetime.fromisoformat(created_at), since, plane, own)
+            plane, version = self._planned(shipyard)
+            at = datetime.fromisoformat(created_at)
+            yield Project(name, shipyard, version, at, since, plane, own)
+
+    def _planned(self, shipyard: str) -> tuple[ControlPlane, str]:
+        """Return the plane of a shipyard and its version; raise `InvalidValue` if it is wrong."""
+        plane = self._make_plane(Shipyard.from_yaml(shipyard))
+        document = YAML(typ="base", pure=True).load(shipyard)  # texts alone, and read once already
+        return plane, document["apiVersion"]
 
 
 def _text(instant: datetime) -> str:

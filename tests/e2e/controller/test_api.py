@@ -15,7 +15,12 @@ SHIPYARD_64 = base64.b64encode(SHIPYARD.encode()).decode()
 PAGE = {"totalCount": int, "pageSize": int, "nextPageKey": ""}
 ERROR = {"code": int, "message": str}
 STAGE = {"stageName": str, "services": list, "frozen": (dict, type(None)), "waiting": int}
-PROJECT = {"projectName": str, "creationDate": str, "shipyard": str, "stages": list}
+NANOSECONDS = re.compile("[0-9]{13}000000")
+PROJECT = {
+    "projectName": str, "creationDate": NANOSECONDS, "shipyard": str,
+    "shipyardVersion": "spec.keptn.sh/0.2.2", "stages": list,
+}  # fmt: skip
+SERVICE = {"serviceName": str, "creationDate": NANOSECONDS, "openApprovals": []}
 STATE = {
     "name": str, "project": str, "service": str, "shkeptncontext": str, "state": str,
     "time": str, "problemTitle": str, "stages": list, "statusLine": str, "sequences": list,
@@ -114,8 +119,8 @@ CONTRACT = [
     Row("POST", "/v1/project/sockshop/service", 400, ERROR, {"serviceName": ""}),
     Row("POST", "/v1/project/nobody/service", 404, ERROR, {"serviceName": "carts"}),
     Row("GET", "/v1/project/sockshop/stage/dev/service", 200,
-        {"services": [{"serviceName": str, "creationDate": str}], **PAGE}),
-    Row("GET", "/v1/project/sockshop/stage/dev/service/carts", 200, {"serviceName": str}),
+        {"services": [SERVICE], **PAGE}),
+    Row("GET", "/v1/project/sockshop/stage/dev/service/carts", 200, SERVICE),
     Row("GET", "/v1/project/sockshop/stage/dev/service/nothing", 404, ERROR),
     Row("POST", FREEZE, 200, {"outcome": "applied"}, {"state": "freeze", "reason": "release"}),
     Row("POST", FREEZE, 200, {"outcome": "already_frozen"}, {"state": "freeze"}),

@@ -34,9 +34,9 @@ class Served:
 
     def __init__(self, data: Path) -> None:
         limits = TimeoutPolicy(reaction="1h")
-        settings = Settings(data=data, timeouts=limits, settle=timedelta(0))
+        self._settings = Settings(data=data, timeouts=limits, settle=timedelta(0))
         self.clock = ManualClock()
-        self.controller = Controller(settings, clock=self.clock)
+        self.controller = Controller(self._settings, clock=self.clock)
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> Served:
@@ -46,6 +46,12 @@ class Served:
     def __exit__(self, *_: object) -> None:
         self._runner.run(self.controller.__aexit__())
         self._runner.close()
+
+    def restart(self) -> None:
+        """Stop the controller in order, and serve the same folder again."""
+        self._runner.run(self.controller.__aexit__())
+        self.controller = Controller(self._settings, clock=self.clock)
+        self._runner.run(self.controller.__aenter__())
 
     def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         """Send a request and return the answer."""

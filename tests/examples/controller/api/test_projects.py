@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import calendar
 from base64 import b64encode
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +76,48 @@ def test_credentials_for_git_are_taken_and_forgotten(served: Served, tmp_path: P
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert files
     assert all(SECRET.encode() not in path.read_bytes() for path in files)
+
+
+def test_a_creation_is_told_in_nanoseconds(served: Served) -> None:
+    """As a text, of a project as of a service, also of one that was only triggered for."""
+    begin = served.clock.now()
+    served.ask("POST", "/v1/project/shop/service", json={"serviceName": "made"}).raise_for_status()
+    served.trigger("c", service="triggered")
+    before = served.get("/v1/project/shop")
+    services = before["stages"][0]["services"]
+
+    assert nanoseconds(begin) == before["creationDate"]
+    assert [
+        ("made", nanoseconds(begin)),
+        ("triggered", nanoseconds(begin + timedelta(seconds=1))),
+    ] == [(each["serviceName"], each["creationDate"]) for each in services]
+    assert [[], []] == [each["openApprovals"] for each in services]
+    served.restart()
+    assert before == served.get("/v1/project/shop")
+
+
+@pytest.mark.parametrize(
+    ("written", "version"),
+    [
+        ("spec.keptn.sh/0.2.0", "spec.keptn.sh/0.2.0"),
+        ('"spec.keptn.sh/0.2.17"  # not 0.2.3', "spec.keptn.sh/0.2.17"),
+    ],
+)
+def test_the_version_of_a_project_is_that_of_its_shipyard(
+    served: Served, written: str, version: str
+) -> None:
+    """However it is written there; it changes with the shipyard and lasts as long as that."""
+    shipyard = SHIPYARD.replace("spec.keptn.sh/0.2.2", written)
+    body = {"name": "shop", "shipyard": encoded(shipyard)}
+    versions = [served.get("/v1/project/shop")["shipyardVersion"]]
+    served.ask("PUT", "/v1/project", json=body).raise_for_status()
+    versions.append(served.get("/v1/project/shop")["shipyardVersion"])
+    served.restart()
+    versions.append(served.get("/v1/project")["projects"][0]["shipyardVersion"])
+
+    assert ["spec.keptn.sh/0.2.2", version, version] == versions
+
+
+def nanoseconds(at: datetime) -> str:
+    """An instant of a whole second, by another way than the controller's."""
+    return f"{calendar.timegm(at.timetuple())}000000000"

@@ -12,6 +12,7 @@ import attrs
 import httpx
 
 BEGIN = datetime(2026, 3, 2, 9, 1, 30, tzinfo=UTC)
+CREATED = str(int(BEGIN.timestamp()) * 10**9)
 Json = dict[str, Any]
 
 
@@ -230,7 +231,7 @@ class World:
 
     def shown(self, project: Project) -> Json:
         """Return a project as the API shows it."""
-        services = [{"serviceName": s, "creationDate": BEGIN.isoformat()} for s in project.services]
+        services = [{"serviceName": s, "creationDate": CREATED} for s in project.services]
         live = [s.shown for s in project.sequences.values() if s.shown["endedAt"] is None]
         stages = [
             {
@@ -250,7 +251,7 @@ class World:
             for stage in project.stages
         ]  # fmt: skip
         return {
-            "projectName": project.name, "creationDate": BEGIN.isoformat(), "stages": stages,
+            "projectName": project.name, "creationDate": CREATED, "stages": stages,
             "shipyard": project.shipyard, "shipyardVersion": "spec.keptn.sh/0.2.3",
         }  # fmt: skip
 

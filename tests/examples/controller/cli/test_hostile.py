@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples.controller.cli.text import INVISIBLE, clock, visible
+from examples.controller.cli.text import INVISIBLE, clock, created, visible
 from tests.examples.controller.cli.command_line import CommandLine
 
 HOSTILE = {
@@ -114,3 +114,20 @@ def test_any_text_becomes_one_that_any_output_can_show(text: str, encoding: str)
 def test_an_instant_that_is_none_is_shown_as_it_is(instant: object, shown: str) -> None:
     """A clock time in UTC, or whatever was sent instead."""
     assert shown == clock(instant)
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "shown"),
+    [
+        ("1772442090500000000", "2026-03-02 09:01:30"),
+        ("0", "1970-01-01 00:00:00"),
+        ("yesterday", "yesterday"),
+        ("9" * 30, "9" * 30),
+        ("9" * 5_000, "9" * 5_000),
+        (None, ""),
+    ],
+    ids=lambda each: str(each)[:30],
+)
+def test_a_creation_that_is_no_instant_is_shown_as_it_is(nanoseconds: object, shown: str) -> None:
+    """Its date and UTC time, or whatever was sent instead."""
+    assert shown == created(nanoseconds)
