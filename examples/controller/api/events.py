@@ -12,11 +12,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from examples.controller.api.pages import page, part_of
-from examples.controller.api.reading import Refusal, cloudevent_of, instant_of, page_of, wrong
+from examples.controller.api.reading import (
+    Refusal,
+    cloudevent_of,
+    instant_of,
+    is_id,
+    page_of,
+    wrong,
+)
 from examples.controller.host import Host
 from examples.controller.settings import SOURCE
 from examples.controller.storage.journal_reader import JournalReader, Page
-from sequencectl import ControlPlane, OpenTask, ProjectState, TriggerSequence, UnknownProject
+from sequencectl import ControlPlane, OpenTask, ProjectState, UnknownProject
 from sequencectl.cloudevents import from_cloudevent, project_of, to_cloudevent
 
 IGNORED: Final = "ignored"
@@ -48,15 +55,13 @@ class EventsApi:
         event = await cloudevent_of(request)
         _complete(event)
         command, project = from_cloudevent(event, strict=True), project_of(event)
-        context = event.get("shkeptncontext")
+        context = _context_of(event)
         if command is None:
             return JSONResponse({"keptnContext": context, "outcome": IGNORED})
         if project is None:
             data = event.get("data")
             given = data.get("project") if isinstance(data, dict) else None
             raise wrong("data.project", given, "1 to 200 printable ASCII characters")
-        if isinstance(command, TriggerSequence):
-            context = command.context
         outcome = await self._host.handle(project, command)
         return JSONResponse({"keptnContext": context, "outcome": outcome})
 
@@ -130,12 +135,22 @@ def _events(request: Request, found: Page) -> Response:
 
 
 def _complete(event: dict[str, Any]) -> None:
-    """Give a trigger without a context one of its own; the same for the same event."""
+    """Give a trigger without a context one of its own."""
     kind = event.get("type")
-    if isinstance(kind, str) and _OF_SEQUENCE.fullmatch(kind) and isinstance(event["id"], str):
-        project = project_of(event) or ""
-        own = uuid5(NAMESPACE_URL, f"{project}\n{event['id']}")
-        event["shkeptncontext"] = event.get("shkeptncontext") or str(own)
+    if isinstance(kind, str) and _OF_SEQUENCE.fullmatch(kind):
+        event["shkeptncontext"] = event.get("shkeptncontext") or _new_context(event)
+
+
+def _context_of(event: dict[str, Any]) -> str:
+    """Return the context of an event, or a new one: Keptn's clients need a text in any case."""
+    given = event.get("shkeptncontext")
+    return given if isinstance(given, str) and is_id(given) else _new_context(event)
+
+
+def _new_context(event: dict[str, Any]) -> str:
+    """Return a context for an event that has none; the same for the same event."""
+    about = f"{project_of(event) or ''}\n{event['id']}"
+    return str(uuid5(NAMESPACE_URL, about.encode(errors="backslashreplace").decode()))
 
 
 def _open_tasks(plane: ControlPlane, state: ProjectState) -> tuple[OpenTask, ...]:

@@ -51,7 +51,7 @@ SCHEMAS: Final[Mapping[str, Document]] = {
         {"specversion": _TEXT, "type": _TEXT, "source": _TEXT},
         id=_TEXT, shkeptncontext=_TEXT, triggeredid=_TEXT, gitcommitid=_TEXT, data=_ANY,
     ),
-    "EventTaken": _object({"keptnContext": _TEXT_OR_NULL, "outcome": _TEXT}),
+    "EventTaken": _object({"keptnContext": _TEXT, "outcome": _TEXT}),
     "NewProject": _object({"name": _TEXT, "shipyard": _BYTES}, gitCredentials=_ANY_OR_NULL),
     "ChangedProject": _object(
         {"name": _TEXT},

@@ -149,9 +149,14 @@ def instant_of(request: Request, name: str) -> str:
         raise wrong(name, given, "an instant of ISO 8601") from None
 
 
+def is_id(value: str) -> bool:
+    """Return True if a text may be an id."""
+    return _ID.fullmatch(value) is not None
+
+
 def id_of(value: str, where: str) -> str:
     """Return an id from a path or a query."""
-    if _ID.fullmatch(value) is None:
+    if not is_id(value):
         raise wrong(where, value, "1 to 200 printable ASCII characters")
     return value
 
