@@ -21,6 +21,7 @@ from examples.controller.metrics import Metrics
 from examples.controller.settings import Settings
 from examples.controller.storage.journal import Journal
 from examples.controller.storage.journal_reader import JournalReader
+from examples.controller.storage.newest import NewestStates
 from examples.controller.storage.projects import Projects
 from examples.stores.errors import StoreUnusable
 from examples.stores.sqlite import ALL, SqliteStore
@@ -97,6 +98,7 @@ class Host:
         if self._checking is not None:
             await asyncio.gather(self._checking, return_exceptions=True)
         await self._reading_thread(self.journal.close)
+        await self._reading_thread(self._states.close)
         await self._deciding(self._open.close)
         self._decider.shutdown()
         self._reader.shutdown()
@@ -142,12 +144,16 @@ class Host:
         return word
 
     async def ask(self, project: str, question: Callable[[ControlPlane, ProjectState], T]) -> T:
-        """Return what `question` makes of a project's plane and its newest state."""
+        """Return what `question` makes of a project's plane and its newest state.
+
+        It waits for no command and no command waits for it; whoever was answered one sees it here.
+        """
 
         def asked() -> T:
-            return question(self.projects.plane_of(project), self._controller.state(project))
+            plane = self.projects.plane_of(project)
+            return question(plane, self._states.of(project, plane))
 
-        return await self._deciding(asked)
+        return await self._reading_thread(asked)
 
     async def read(self, question: Callable[[JournalReader], T]) -> T:
         """Return what `question` finds in the journal."""
@@ -263,6 +269,7 @@ class Host:
 
     def _open_journal(self) -> None:
         self.journal = JournalReader(self._settings.data / "journal.db")
+        self._states = NewestStates(self._settings.data / "sequences.db")
 
     def _serial(self, project: str) -> int:
         state = self._store.load(project)

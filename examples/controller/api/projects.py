@@ -42,7 +42,9 @@ class ProjectsApi:
     async def list_projects(self, request: Request) -> Response:
         """List the projects by name."""
         projects = self._host.projects.all()
-        return _paged(request, "projects", [await self._shown(project) for project in projects])
+        part, following = part_of(request, projects)
+        shown = [await self._shown(project) for project in part]
+        return page(request, "projects", shown, total=len(projects), following=following)
 
     async def create_project(self, request: Request) -> Response:
         """Create a project with a shipyard."""

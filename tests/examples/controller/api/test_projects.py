@@ -121,3 +121,22 @@ def test_the_version_of_a_project_is_that_of_its_shipyard(
 def nanoseconds(at: datetime) -> str:
     """An instant of a whole second, by another way than the controller's."""
     return f"{calendar.timegm(at.timetuple())}000000000"
+
+
+def test_a_page_of_projects_costs_a_page(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only those that are shown are looked at."""
+    for name in "abcde":
+        served.create(name)
+    host, asked = served.controller.host, list[str]()
+    ask = host.ask
+
+    async def counted(project: str, question: Any) -> Any:
+        asked.append(project)
+        return await ask(project, question)
+
+    monkeypatch.setattr(host, "ask", counted)
+    page = served.get("/v1/project", pageSize="2", nextPageKey="2")
+
+    assert ["c", "d"] == [project["projectName"] for project in page["projects"]]
+    assert (6, "4") == (page["totalCount"], page["nextPageKey"])
+    assert ["c", "d"] == asked
