@@ -277,11 +277,14 @@ def test_nothing_is_permitted_to_what_is_over(client: Client) -> None:
     assert [{}, PERMITTED] == [client.state(each)["permitted"] for each in ("over", "live")]
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/project/sockshop", "/v1/metadata", f"{EVENTS}?project=sockshop"]
+)
 @pytest.mark.parametrize("prefix", ["/api", "/controlPlane", "/api/controlPlane"])
-def test_a_prefix_of_keptn_s_leads_to_the_same_route(client: Client, prefix: str) -> None:
+def test_a_prefix_of_keptn_s_leads_to_the_same_route(
+    client: Client, prefix: str, path: str
+) -> None:
     """It is taken off in one place, before any route is looked for."""
-    path = "/v1/project/sockshop"
-
     assert client.get(path).json() == client.get(prefix + path).json()
     assert 404 == client.get(prefix + "x" + path).status_code
 
