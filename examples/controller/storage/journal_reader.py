@@ -1,6 +1,7 @@
 """Reading the journal: lists with filters, page by page, and what changed since a serial.
 
-Shows: pages by key, so that what is added meanwhile neither repeats nor hides an entry.
+Shows: pages by key, so that what is added meanwhile neither repeats nor hides an entry. Keptn's
+list of the history alone goes by offset, as its clients read it.
 """
 
 from __future__ import annotations
