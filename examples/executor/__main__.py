@@ -1,4 +1,8 @@
-"""The arguments of an executor, and its end: SIGTERM or Ctrl-C, at once and with status 0."""
+"""The arguments of an executor, and its end: SIGTERM or Ctrl-C, at once and with status 0.
+
+Other exit statuses are those of the command line: 1 if the controller refuses what it is asked,
+such as the tasks of a project that does not exist, 2 for wrong arguments, 4 for a wrong token.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from typing import Any, NoReturn
 import httpx
 
 from examples.controller.cli.text import visible
-from examples.executor.api import Api
+from examples.executor.api import UNAUTHORIZED, Api, Refused
 from examples.executor.behaviour import RESULTS, Behaviour
 from examples.executor.executor import Executor
 
@@ -27,8 +31,14 @@ def main(
 ) -> int:
     """Work as the arguments say and return the exit status."""
     arguments = _parser().parse_args(argv)
-    with suppress(asyncio.CancelledError, KeyboardInterrupt):
-        asyncio.run(_work(arguments, transport))
+    try:
+        with suppress(asyncio.CancelledError, KeyboardInterrupt):
+            asyncio.run(_work(arguments, transport))
+    except Refused as error:
+        is_stranger = error.status in UNAUTHORIZED
+        what = "takes no such token" if is_stranger else "gives no tasks"
+        _complain(f"the controller {what}: {error}")
+        return 4 if is_stranger else 1
     return 0
 
 
@@ -73,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("task", help="the name of the tasks, such as deployment")
-    add("--endpoint", default=os.environ.get("SEQUENCECTL_ENDPOINT") or ENDPOINT)
+    add("--endpoint", type=_address, default=os.environ.get("SEQUENCECTL_ENDPOINT") or ENDPOINT)
     add("--token", type=_header, default=os.environ.get("SEQUENCECTL_TOKEN", ""))
     add("--project", action="append", default=[], help="may be repeated (default: all)")
     add("--source", help="its own name (default: TASK-service)")
@@ -90,8 +100,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _address(text: str) -> str:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no address: {error}") from None
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise argparse.ArgumentTypeError(f"{text!r} is no address: http://HOST:PORT is one")
+    return text
+
+
 def _header(text: str) -> str:
-    if not text.isascii() or not text.isprintable():
+    if not text.isascii() or not text.isprintable() or text != text.strip():
         raise argparse.ArgumentTypeError("no header can carry it")
     return text
 

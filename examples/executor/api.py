@@ -23,6 +23,11 @@ SHORTEST: Final = 0.2
 LONGEST: Final = 5.0
 """Between these, in seconds, the pause grows after every failure."""
 
+NOT_FOUND: Final = 404
+UNAUTHORIZED: Final = (401, 403)
+PASSING: Final = (408, 429)
+"""What a proxy may answer now and not later."""
+
 MOST_PAGES: Final = 1_000
 LAST_PAGE: Final = ("", "0", 0, None)
 
@@ -82,14 +87,9 @@ class Api:
         return [str(project.get("projectName")) for project in found]
 
     async def open_tasks(self, event_type: str, project: str) -> list[Json]:
-        """Return the open tasks of a type in a project, none of a project that is gone."""
+        """Return the open tasks of a type in a project."""
         path = f"/v1/event/triggered/{quote(event_type, safe='')}"
-        try:
-            return await self._all(path, "events", project=project)
-        except Refused as error:
-            if error.status == 404:
-                return []
-            raise
+        return await self._all(path, "events", project=project)
 
     async def is_open(self, event_type: str, project: str, task_id: str) -> bool:
         """Whether a task is open: asked for it alone, since a list may change between its pages."""
@@ -97,7 +97,7 @@ class Api:
         try:
             return bool(await self._all(path, "events", project=project, eventID=task_id))
         except Refused as error:
-            if error.status == 404:
+            if error.status == NOT_FOUND:
                 return False
             raise
 
@@ -146,7 +146,7 @@ class Api:
         except ValueError:
             body = None
         known: Json = body if isinstance(body, dict) else {}
-        if 400 <= response.status_code < 500:
+        if 400 <= response.status_code < 500 and response.status_code not in PASSING:
             raise Refused(str(known.get("message") or response.status_code), response.status_code)
         if not response.is_success or not isinstance(body, dict):
             raise Away(str(known.get("message") or f"it answered {response.status_code}"))

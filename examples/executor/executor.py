@@ -13,7 +13,7 @@ from typing import Final, final
 
 import attrs
 
-from examples.executor.api import Api, Away, Refused, pause_after
+from examples.executor.api import NOT_FOUND, Api, Away, Refused, pause_after
 from examples.executor.behaviour import Behaviour, Json, described, finished, started
 
 LOOK: Final = 5.0
@@ -58,13 +58,16 @@ class Executor:
     _wake: asyncio.Event = attrs.field(factory=asyncio.Event)
 
     async def run(self) -> None:
-        """Look and work without end, or until all is done if it is to be done once."""
+        """Look and work without end, or until all is done if it is to be done once.
+
+        Waits for a controller that gives no answer; raises `Refused` if one says no to a look.
+        """
         failures = 0
         try:
             while True:
                 try:
                     await self.look()
-                except (Away, Refused) as error:
+                except Away as error:
                     failures += 1
                     if failures == 1:
                         self.complain(f"the controller gives no list: {error}; trying again")
@@ -84,7 +87,7 @@ class Executor:
         projects = self.projects or tuple(await self.api.projects())
         found: dict[str, Job] = {}
         for project in projects:
-            for task in await self.api.open_tasks(self.behaviour.event_type, project):
+            for task in await self._open_tasks(project):
                 found[str(task.get("id"))] = Job(task, project, 0)
         for task_id in self._jobs.keys() - found.keys():
             await self._drop(task_id)
@@ -104,6 +107,15 @@ class Executor:
         for runner in runners:
             runner.cancel()
         await asyncio.gather(*runners, return_exceptions=True)
+
+    async def _open_tasks(self, project: str) -> list[Json]:
+        """Return the open tasks of a project; one that nobody named may be gone since the list."""
+        try:
+            return await self.api.open_tasks(self.behaviour.event_type, project)
+        except Refused as error:
+            if self.projects or error.status != NOT_FOUND:
+                raise
+            return []
 
     def _begin(self, task_id: str, job: Job) -> None:
         self._count += 1

@@ -165,13 +165,25 @@ def test_several_tasks_are_worked_on_at_once() -> None:
 
 
 def test_only_the_projects_it_is_told_are_its_own() -> None:
-    """One that does not exist is one without tasks."""
+    """It does not look into the others."""
     stage = Stage()
     stage.api.world.project("another")
     stage.api.world.trigger("c1")
     stage.api.world.trigger("c1", project="another")
 
-    stage.play(work, projects=("another", "unknown"))
+    stage.play(work, projects=("another",))
+
+    assert ["another", "another"] == [event["data"]["project"] for event in stage.api.received]
+
+
+def test_a_project_that_goes_while_all_are_looked_at_has_no_tasks() -> None:
+    """Nobody has named it: it was in the list of a moment ago."""
+    stage = Stage()
+    stage.api.world.project("another")
+    stage.api.world.trigger("c1", project="another")
+    stage.api.faults = [None, httpx.Response(404, json={"message": "gone"})]
+
+    stage.play(work)
 
     assert ["another", "another"] == [event["data"]["project"] for event in stage.api.received]
 
@@ -287,7 +299,7 @@ def test_it_waits_for_a_controller_that_is_away() -> None:
     stage = Stage()
     stage.api.world.trigger("c1")
     refused = httpx.ConnectError("refused")
-    stage.api.faults = [refused, httpx.Response(200, text="<html>"), httpx.Response(401), refused]
+    stage.api.faults = [refused, httpx.Response(200, text="<html>"), httpx.Response(429), refused]
 
     stage.play(lambda executor: executor.run(), is_once=True)
 
@@ -297,6 +309,51 @@ def test_it_waits_for_a_controller_that_is_away() -> None:
         "the controller gives no list: refused; trying again",
         "the controller answers again",
     ] == stage.complaints
+
+
+REFUSALS: dict[str, tuple[list[str], int, str]] = {
+    "unknown project": (
+        ["--token=t", "--project=sockshop", "--project=sokshop"],
+        1,
+        "the controller gives no tasks: There is no project sokshop.",
+    ),
+    "wrong token": (
+        ["--token=another"],
+        4,
+        "the controller takes no such token: The token is wrong.",
+    ),
+    "no token": (["--token="], 4, "the controller takes no such token: The token is wrong."),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_what_the_controller_refuses_ends_it_with_one_sentence(
+    case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would be refused tomorrow as well."""
+    arguments, status, sentence = REFUSALS[case]
+    api = FakeApi(token="t")  # noqa: S106 # one of a controller that exists in this test alone
+    api.world.project("sockshop")
+    api.world.trigger("c1")
+
+    seen = main(["deployment", "--poll=0", *arguments], transport=api.async_transport())
+
+    assert (status, f"sequencectl-executor: {sentence}\n") == (seen, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["localhost:8080", "ftp://localhost", "http://", "http://[::1", "", "controller"]
+)
+def test_an_endpoint_that_is_no_address_is_refused(
+    endpoint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At once, as wrong usage; the last line names it."""
+    with pytest.raises(SystemExit) as ended:
+        main(["deployment", "--endpoint", endpoint])
+
+    assert 2 == ended.value.code
+    last_line = capsys.readouterr().err.splitlines()[-1]
+    assert f"argument --endpoint: {endpoint!r} is no address: " in last_line
 
 
 def test_a_stream_says_when_to_look() -> None:
@@ -333,7 +390,15 @@ def test_the_command_line_describes_a_behaviour(capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize(
     "option",
-    ["--data=[]", "--data={", "--duration=-1", "--poll=nan", "--fail-every=-1", "--token=\n"],
+    [
+        "--data=[]",
+        "--data={",
+        "--duration=-1",
+        "--poll=nan",
+        "--fail-every=-1",
+        "--token=\n",
+        "--token=t ",
+    ],
 )
 def test_an_option_that_makes_no_sense_is_refused(option: str) -> None:
     """With the exit status 2 and the usage."""
