@@ -20,6 +20,7 @@ import uvicorn
 from examples.controller.app import Controller
 from examples.controller.server import Server
 from examples.controller.settings import Settings
+from examples.controller.webhooks import SECRET, Receivers
 from examples.stores.errors import StoreUnusable
 from sequencectl import InvalidValue, QueuePolicy, TimeoutPolicy, parse_duration
 
@@ -59,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
         add(f"--{name}", type=_duration, default=None, help="a duration (default: no limit)")
     add("--scope", choices=("stage", "service"), default="stage", help="what runs one at a time")
     add("--mode", choices=("queue", "latest_only", "reject_when_busy"), default="queue")
+    webhook = "post open tasks of this name there, signed (may be repeated; needs a secret in %s)"
+    add("--webhook", action="append", default=[], metavar="TASK=URL", help=webhook % SECRET)
     return parser
 
 
@@ -73,6 +76,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         timeouts=TimeoutPolicy(**limits),
         queueing=QueuePolicy(scope=options.scope, mode=options.mode),
         settle=options.settle or timedelta(0),
+        receivers=Receivers.of(options.webhook, os.environ.get(SECRET, "")),
     )
 
 

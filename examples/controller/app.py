@@ -19,8 +19,10 @@ from examples.controller.api.projects import ProjectsApi
 from examples.controller.api.sequences import SequencesApi, changes
 from examples.controller.api.stream import Broadcaster, Message
 from examples.controller.bridge.page import Page
-from examples.controller.host import Host
-from examples.controller.settings import Settings
+from examples.controller.host import Host, SystemClock
+from examples.controller.settings import SOURCE, Settings
+from examples.controller.webhooks import Webhooks
+from sequencectl import ControlPlane, OpenTask
 from sequencectl.ports import Clock
 
 VERSION: Final = "0.1.0"
@@ -52,12 +54,21 @@ class Controller:
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
         self.settings = settings
+        clock = SystemClock() if clock is None else clock
         self.host = Host(settings, self._changed, clock=clock)
         self.broadcaster = Broadcaster(
             self._gather,
             self.host.metrics,
             interval=1 / settings.per_second,
             keep_alive=settings.keep_alive.total_seconds(),
+        )
+        self._webhooks = Webhooks(
+            settings.receivers,
+            self._open_tasks,
+            lambda: [project.name for project in self.host.projects.all()],
+            self.host.metrics,
+            source=SOURCE,
+            clock=clock,
         )
         self._projects = ProjectsApi(self.host)
         self._sequences = SequencesApi(self.host, self._projects, self.broadcaster)
@@ -134,14 +145,20 @@ class Controller:
 
     def _changed(self, project: str, serial: int) -> None:
         self.broadcaster.changed(project, serial)
+        self._webhooks.changed(project)
 
     async def _gather(self, project: str, after: int) -> tuple[int, Message | None]:
         return await changes(self.host, self._projects, project, after)
 
+    async def _open_tasks(self, project: str) -> tuple[OpenTask, ...]:
+        return await self.host.ask(project, ControlPlane.open_tasks)
+
     async def __aenter__(self) -> Controller:
         await self.host.start()
+        await self._webhooks.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.broadcaster.close()
+        await self._webhooks.close()
         await self.host.stop()

@@ -30,6 +30,9 @@ class Metrics:
         self.checks = Counter("checks", "Checks of deadlines, each when a timer rang.", **about)
         self.streams = Gauge("streams", "Clients that follow a stream.", **about)
         self.messages = Counter("stream_messages", "Messages to clients of streams.", **about)
+        self.posts = Counter(
+            "webhook_posts", "Posts to webhooks by task and answer.", ("task", "answer"), **about
+        )
 
     def timed(self, command: Command) -> AbstractContextManager[Any]:
         """Measure how long a command takes."""

@@ -9,6 +9,7 @@ from typing import final
 
 import attrs
 
+from examples.controller.webhooks import Receivers
 from sequencectl import ControlPlane, InvalidValue, QueuePolicy, Shipyard, TimeoutPolicy
 
 SOURCE = "sequencectl-controller"
@@ -23,7 +24,8 @@ class Settings:
     `data` is the folder of its databases. An empty `token` lets everybody in, which is permitted on
     this machine's own addresses alone; anything else raises `InvalidValue`. `settle` is how long
     after its start no deadline is acted on (R31), `keep_alive` how often a silent stream says that
-    it is alive, `per_second` how many messages a stream's client gets at most.
+    it is alive, `per_second` how many messages a stream's client gets at most, and `receivers` are
+    those that open tasks are posted to.
     """
 
     data: Path
@@ -35,6 +37,7 @@ class Settings:
     settle: timedelta = timedelta(minutes=3)
     keep_alive: timedelta = timedelta(seconds=15)
     per_second: float = 4.0
+    receivers: Receivers = attrs.field(factory=Receivers)
 
     def __attrs_post_init__(self) -> None:
         if not self.token and not is_loopback(self.host):

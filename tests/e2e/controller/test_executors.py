@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,13 @@ cat >"$FOLDER/event"
 jq -r .data.note "$FOLDER/event"
 test "$(jq -r .data.service "$FOLDER/event")" = carts
 """
+
+
+PAGE = ROOT / "docs" / "writing-an-executor.md"
+BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+POLLING = BLOCKS[0]
+RECEIVING = BLOCKS[0].partition("\nif __name__ ==")[0] + BLOCKS[1]
+"""The programs of the page: the second one takes `report` from the first."""
 
 
 class Executor:
@@ -210,3 +218,13 @@ def test_an_executor_in_a_shell_that_is_refused_says_why_and_ends(
     sentence = "the header x-token must have the token of this controller"
     assert 1 == executor.process.returncode
     assert f"executor.sh: the controller refuses: {sentence} (401)\n" == said
+
+
+def test_the_program_of_the_page_works(controller: Controller, client: Client) -> None:
+    """As it is printed there, against a controller: one start, one finish."""
+    client.trigger("page")
+    with Executor([sys.executable, "-c", POLLING], controller.url):
+        until(lambda: is_over(client, "page"))
+
+    once = Counter({"deployment.started": 1, "deployment.finished": 1})
+    assert once == reports(client, "page", "deployment")
