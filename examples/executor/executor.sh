@@ -59,7 +59,7 @@ ask() {
       2??) is_away=false && return 0 ;;
       408 | 429) printf 'it answered %s\n' "$status" >"$folder/error" ;;
       4??)
-        complain "the controller refuses: $(jq -r '.message // empty' "$folder/answer" || true) ($status)"
+        complain "the controller refuses: $(jq -r '.message // empty' "$folder/answer" 2>/dev/null || true) ($status)"
         return 2
         ;;
       *) printf 'it answered %s\n' "$status" >"$folder/error" ;;

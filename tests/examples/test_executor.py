@@ -336,7 +336,10 @@ def test_what_the_controller_refuses_ends_it_with_one_sentence(
     api.world.project("sockshop")
     api.world.trigger("c1")
 
-    seen = main(["deployment", "--poll=0", *arguments], transport=api.async_transport())
+    seen = main(
+        ["deployment", "--poll=0", "--duration=0", "--once", *arguments],
+        transport=api.async_transport(),
+    )
 
     assert (status, f"sequencectl-executor: {sentence}\n") == (seen, capsys.readouterr().err)
 

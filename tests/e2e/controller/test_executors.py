@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
-import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+from tests.e2e.controller.executors import POLLING, SECRET, Executor, is_over, reports
 from tests.e2e.controller.process import PATIENCE, ROOT, Client, Controller, until
 
-SECRET = "open sesame"  # noqa: S105 - nobody else has it
 PYTHON = (sys.executable, "-m", "examples.executor", "deployment", "--poll=0.05")
 SHELL = (str(ROOT / "examples" / "executor" / "executor.sh"), "deployment")
 IN_A_SHELL = """
@@ -25,44 +23,6 @@ cat >"$FOLDER/event"
 jq -r .data.note "$FOLDER/event"
 test "$(jq -r .data.service "$FOLDER/event")" = carts
 """
-
-
-PAGE = ROOT / "docs" / "writing-an-executor.md"
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-POLLING = BLOCKS[0]
-RECEIVING = BLOCKS[0].partition("\nif __name__ ==")[0] + BLOCKS[1]
-"""The programs of the page: the second one takes `report` from the first."""
-
-
-class Executor:
-    """An executor as a process, which is gone at the end of the block."""
-
-    def __init__(self, command: Sequence[str], url: str, **environment: str) -> None:
-        self.process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={
-                **os.environ, "SEQUENCECTL_ENDPOINT": url, "SEQUENCECTL_TOKEN": SECRET,
-                **environment,
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )  # fmt: skip
-
-    def end(self, number: signal.Signals) -> tuple[str, str]:
-        """End it and all that it has started; return what it said on stdout and stderr."""
-        os.killpg(self.process.pid, number)
-        return self.process.communicate(timeout=PATIENCE)
-
-    def __enter__(self) -> Executor:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.end(signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -95,18 +55,6 @@ def shell(tmp_path: Path, require_or_skip: Callable[[str], NoReturn]) -> dict[st
     (tmp_path / "curl").chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"
     return {"PATH": path, "FOLDER": str(tmp_path), "SEQUENCECTL_POLL": "0.05"}
-
-
-def reports(client: Client, context: str, task: str) -> Counter[str]:
-    """How often each report on the tasks of a name in a context is in the history."""
-    page = client.get(f"/mongodb-datastore/event?project=sockshop&keptnContext={context}")
-    kinds = [event["type"].removeprefix("sh.keptn.event.") for event in page.json()["events"]]
-    return Counter(kind for kind in kinds if kind in {f"{task}.started", f"{task}.finished"})
-
-
-def is_over(client: Client, context: str) -> bool:
-    """Whether the first task of a delivery is over and the second one is triggered."""
-    return len(client.state(context)["sequences"][0]["tasks"]) == 2
 
 
 SLOW_AND_QUICK = {

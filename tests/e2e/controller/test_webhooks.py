@@ -17,8 +17,8 @@ import attrs
 import pytest
 
 from examples.controller.webhooks import LOOK
+from tests.e2e.controller.executors import RECEIVING, SECRET, Executor, is_over, reports
 from tests.e2e.controller.process import Client, Controller, until
-from tests.e2e.controller.test_executors import RECEIVING, SECRET, Executor, is_over, reports
 
 SIGNING = "whsec_c2VxdWVuY2VjdGwgaW4gaXRzIG93biB0ZXN0cw=="
 PAGE: dict[str, Any] = {"__name__": "page"}

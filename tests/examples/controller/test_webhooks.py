@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import attrs
 import httpx
@@ -446,31 +445,20 @@ def test_a_post_has_so_many_seconds_and_no_more(monkeypatch: pytest.MonkeyPatch)
     assert ("deploy", "lost") in stage.counted()
 
 
+class Unread(httpx.AsyncByteStream):
+    """A body that nobody may read."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        raise AssertionError("it is read")
+
+
 def test_the_answer_of_a_receiver_is_not_read() -> None:
     """It may go on for ever: its status says everything."""
-
-    def for_ever() -> Iterator[bytes]:
-        raise AssertionError("it is read")
-        yield b""
-
-    stage = Stage()
-    answer = httpx.Response(200, stream=Endless(for_ever))
-    stage.answers = {DEPLOY: [answer]}
+    stage = Stage(answers={DEPLOY: [httpx.Response(200, stream=Unread())]})
 
     stage.play(stage.trigger)
 
     assert {("deploy", "taken"): 1} == stage.counted()
-
-
-class Endless(httpx.AsyncByteStream):
-    """A body that is made when it is read."""
-
-    def __init__(self, make: Callable[[], Iterator[bytes]]) -> None:
-        self.make = make
-
-    async def __aiter__(self) -> Any:
-        for part in self.make():
-            yield part
 
 
 def test_without_receivers_nothing_runs() -> None:
