@@ -86,10 +86,19 @@ class Api:
         found = await self._all("/v1/project", "projects")
         return [str(project.get("projectName")) for project in found]
 
+    async def find(self, project: str) -> None:
+        """Raise `Refused` if there is no such project: it would seem to have no tasks."""
+        await self._ask("GET", f"/v1/project/{quote(project, safe='')}")
+
     async def open_tasks(self, event_type: str, project: str) -> list[Json]:
-        """Return the open tasks of a type in a project."""
+        """Return the open tasks of a type in a project, none of a project that is gone."""
         path = f"/v1/event/triggered/{quote(event_type, safe='')}"
-        return await self._all(path, "events", project=project)
+        try:
+            return await self._all(path, "events", project=project)
+        except Refused as error:
+            if error.status == NOT_FOUND:
+                return []
+            raise
 
     async def is_open(self, event_type: str, project: str, task_id: str) -> bool:
         """Whether a task is open: asked for it alone, since a list may change between its pages."""

@@ -13,7 +13,7 @@ from typing import Final, final
 
 import attrs
 
-from examples.executor.api import NOT_FOUND, Api, Away, Refused, pause_after
+from examples.executor.api import Api, Away, Refused, pause_after
 from examples.executor.behaviour import Behaviour, Json, described, finished, started
 
 LOOK: Final = 5.0
@@ -51,6 +51,8 @@ class Executor:
     interval: float | None = None
     """So many seconds lie between two looks, and no stream is followed; None: follow streams."""
     is_once: bool = False
+    _found: set[str] = attrs.field(factory=set)
+    """The projects it was told that are there."""
     _jobs: dict[str, Job] = attrs.field(factory=dict)
     _count: int = 0
     _done: int = 0
@@ -84,10 +86,13 @@ class Executor:
 
     async def look(self) -> None:
         """Begin what is open and unknown, drop what is no longer open."""
+        for project in set(self.projects) - self._found:
+            await self.api.find(project)
+            self._found.add(project)
         projects = self.projects or tuple(await self.api.projects())
         found: dict[str, Job] = {}
         for project in projects:
-            for task in await self._open_tasks(project):
+            for task in await self.api.open_tasks(self.behaviour.event_type, project):
                 found[str(task.get("id"))] = Job(task, project, 0)
         for task_id in self._jobs.keys() - found.keys():
             await self._drop(task_id)
@@ -107,15 +112,6 @@ class Executor:
         for runner in runners:
             runner.cancel()
         await asyncio.gather(*runners, return_exceptions=True)
-
-    async def _open_tasks(self, project: str) -> list[Json]:
-        """Return the open tasks of a project; one that nobody named may be gone since the list."""
-        try:
-            return await self.api.open_tasks(self.behaviour.event_type, project)
-        except Refused as error:
-            if self.projects or error.status != NOT_FOUND:
-                raise
-            return []
 
     def _begin(self, task_id: str, job: Job) -> None:
         self._count += 1
