@@ -1,11 +1,12 @@
 """Mutate modules and count what the tests notice: ``python3 dev.py deep mutation [MODULE ...]``.
 
 mutmut changes one small thing in one function, runs the tests that belong to the module, and goes
-on to the next. At least 95 % must be noticed: killed ÷ (killed + survived + no test). Those that
-survive are printed with their change, and with the reason why that is well if ``survivors.toml``
-has one. A run that was interrupted goes on where it was; ``--afresh`` begins anew, as does a change
-of the library or of the tests. mutmut passes over properties and other decorated functions, and
-over what stands outside of functions: tables, enums, classes' fields.
+on to the next. How many are noticed is killed ÷ (killed + survived + no test): at least 95 % in
+each module of the library, and 90 % in those of the examples together. Those that survive are
+printed with their change, and with the reason why that is well if ``survivors.toml`` has one. A run
+that was interrupted goes on where it was; ``--afresh`` begins anew, as does a change of the
+library, the examples or the tests. mutmut passes over properties and other decorated functions,
+and over what stands outside of functions: tables, enums, classes' fields.
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ from typing import Final
 import attrs
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-COPIED: Final = ("src", "tests", "examples", "docs", "pyproject.toml", "README.md", "dev.py")
+SOURCES: Final = ("src", "tests", "examples")
+COPIED: Final = (*SOURCES, "docs", "pyproject.toml", "README.md", "dev.py")
 LEAST: Final = 0.95
+LEAST_OF_EXAMPLES: Final = 0.90
+EXAMPLES: Final = "examples"
 REASONS: Final = Path(__file__).with_name("survivors.toml")
 
 TESTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -105,8 +109,10 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/wire/test_consistency.py", "tests/wire/test_decoding.py",
         "tests/wire/test_grammar.py", "tests/wire/test_strictness.py",
     ),
+    "examples/controller/storage/states": ("tests/examples/controller/storage/test_deliveries.py",),
 }  # fmt: skip
-"""The modules without side effects, and the tests that belong to each."""
+"""Modules of the library, those without side effects, and of the examples, the latter by their
+path; and the tests that belong to each."""
 
 DEEPER: Final = "\n__import__('sys').setrecursionlimit(4_000)\n"
 """Of what mutmut mutates, it calls each function by way of three of its own."""
@@ -144,6 +150,16 @@ class Result:
         return [name for name, word in self.words.items() if word in _COUNTED[1:]]
 
 
+def is_example(module: str) -> bool:
+    """Whether a module of the table is of the examples; the others are of the library."""
+    return module.startswith(f"{EXAMPLES}/")
+
+
+def file_of(module: str) -> str:
+    """Return the path of a module of the table in the repository."""
+    return f"{module}.py" if is_example(module) else f"src/sequencectl/{module}.py"
+
+
 def read_result(module: str, meta: Mapping[str, object]) -> Result:
     """What mutmut noted of a module: the exit status of pytest by mutant, null if not tried."""
     statuses = meta["exit_code_by_key"]
@@ -155,16 +171,29 @@ def read_result(module: str, meta: Mapping[str, object]) -> Result:
     return Result(module, words)
 
 
+def of_examples(results: Sequence[Result]) -> Result:
+    """What came of the examples, as of one module."""
+    words = [result.words for result in results if is_example(result.module)]
+    return Result(EXAMPLES, {name: word for each in words for name, word in each.items()})
+
+
+def is_enough(results: Sequence[Result]) -> bool:
+    """Whether enough was noticed in each module of the library, and in the examples together."""
+    own = [result for result in results if not is_example(result.module)]
+    enough = all(result.ratio >= LEAST for result in own)
+    return enough and of_examples(results).ratio >= LEAST_OF_EXAMPLES
+
+
 def digest(root: Path) -> str:
-    """What stands for the library and the tests: another one, other results."""
-    files = sorted((*(root / "src").rglob("*.py"), *(root / "tests").rglob("*.py")))
+    """What stands for library, examples and tests: another one, other results."""
+    files = sorted(file for name in SOURCES for file in (root / name).rglob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def settings(module: str, tests: Sequence[str]) -> str:
     """What mutmut is told about a module, below what ``pyproject.toml`` tells it of all."""
     wanted = {
-        "only_mutate": [f"src/sequencectl/{module}.py"],
+        "only_mutate": [file_of(module)],
         "pytest_add_cli_args_test_selection": list(tests),
     }
     return "".join(f"{key} = {json.dumps(value)}\n" for key, value in wanted.items())
@@ -218,7 +247,7 @@ def run_module(module: str, folder: Path, root: Path, *, children: int) -> Resul
     """Mutate a module and return what came of it, or what mutmut said if nothing did."""
     prepare(module, folder, root)
     said = mutmut(folder, "run", "--max-children", str(children))
-    meta = folder / "mutants" / "src" / "sequencectl" / f"{module}.py.meta"
+    meta = folder / "mutants" / f"{file_of(module)}.meta"
     if not meta.is_file():
         return said[-2_000:]
     result = read_result(module, json.loads(meta.read_text(encoding="utf-8")))
@@ -254,7 +283,7 @@ def main(arguments: Sequence[str], *, root: Path = ROOT) -> int:
     unknown = set(options.modules) - TESTS.keys()
     if unknown:
         parser.error(f"no such module in the table: {', '.join(sorted(unknown))}")
-    failed = False
+    failed, results = False, list[Result]()
     for module in options.modules or TESTS:
         folder = root / "build" / "mutation" / module
         if options.afresh:
@@ -266,8 +295,10 @@ def main(arguments: Sequence[str], *, root: Path = ROOT) -> int:
             continue
         for line in told(result, folder, reasons().get(module, {})):
             print(line, flush=True)
-        failed |= result.ratio < LEAST
-    return 1 if failed else 0
+        results.append(result)
+    if (together := of_examples(results)).words:
+        print(together, flush=True)
+    return 0 if is_enough(results) and not failed else 1
 
 
 if __name__ == "__main__":
