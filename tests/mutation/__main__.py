@@ -109,7 +109,14 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/wire/test_consistency.py", "tests/wire/test_decoding.py",
         "tests/wire/test_grammar.py", "tests/wire/test_strictness.py",
     ),
-    "examples/controller/storage/states": ("tests/examples/controller/storage/test_deliveries.py",),
+    "examples/controller/storage/states": (
+        "tests/examples/controller/storage/test_states.py",
+        "tests/examples/controller/storage/test_deliveries.py",
+    ),
+    "examples/controller/storage/deliveries": (
+        "tests/examples/controller/storage/test_documents.py",
+        "tests/examples/controller/storage/test_deliveries.py",
+    ),
 }  # fmt: skip
 """Modules of the library, those without side effects, and of the examples, the latter by their
 path; and the tests that belong to each."""

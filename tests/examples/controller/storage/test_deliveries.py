@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from examples.controller.storage.cloudevents import history_of
-from examples.controller.storage.deliveries import Document, begin, mention, tell
+from examples.controller.storage.deliveries import Document
 from examples.controller.storage.states import detail_of, permitted_of, state_of, status_line
 from sequencectl import (
     Applied,
     Bounds,
     ControlPlane,
     Decision,
-    Event,
     Phase,
     QueuePolicy,
     Rejected,
@@ -28,6 +26,7 @@ from sequencectl import (
 from sequencectl.cloudevents import from_cloudevent
 from sequencectl.events import SequenceTriggered, TaskFinishReported, TaskStartReported
 from sequencectl.testing.strategies import histories, planes
+from tests.examples.controller.storage.folding import folded
 from tests.support import Host
 
 CAME_AS = TriggerSequence | ReportTaskStarted | ReportTaskFinished
@@ -42,24 +41,9 @@ def pasts() -> st.SearchStrategy[Past]:
     )
 
 
-def folded(decisions: tuple[Decision, ...]) -> dict[str, Document]:
+def documents_of(decisions: tuple[Decision, ...]) -> dict[str, Document]:
     """The documents of all contexts after these decisions."""
-    return folded_events([event for decision in decisions for event in decision.events])
-
-
-def folded_events(events: Iterable[Event]) -> dict[str, Document]:
-    """The documents of all contexts after these events."""
-    documents: dict[str, Document] = {}
-    for event in events:
-        context = event.subject.context
-        if context not in documents and isinstance(event, SequenceTriggered):
-            documents[context] = begin(event)
-        if context in documents:
-            tell(documents[context], event)
-            written = history_of(event)
-            if written is not None:
-                mention(documents[context], written)
-    return documents
+    return folded(event for decision in decisions for event in decision.events)
 
 
 def test_a_resumed_delivery_stays_so_while_others_leave_the_line() -> None:
@@ -73,7 +57,7 @@ def test_a_resumed_delivery_stays_so_while_others_leave_the_line() -> None:
     seen = []
     for act in (lambda: None, lambda: host.finish("a")):
         act()
-        document = folded_events(host.events)["one"]
+        document = folded(host.events)["one"]
         a = document["sequences"][0]
         seen.append((host.phase("b"), status_line(document, a)))
 
@@ -87,7 +71,7 @@ def test_a_resumed_delivery_stays_so_while_others_leave_the_line() -> None:
 def test_a_document_says_what_the_library_says(past: Past) -> None:
     """Phases, results, tasks, pauses and the status line are those of the state (R32)."""
     plane, decisions = past
-    state, documents = decisions[-1].state, folded(decisions)
+    state, documents = decisions[-1].state, documents_of(decisions)
 
     for context in {record.context for record in state.sequences.values()}:
         view, document = plane.delivery(state, context), documents[context]
@@ -108,7 +92,7 @@ def test_what_is_permitted_is_what_the_library_answers(past: Past) -> None:
     """To every delivery of which something is live, and to no other (R32)."""
     plane, decisions = past
     state = decisions[-1].state
-    documents = folded(decisions)
+    documents = documents_of(decisions)
 
     assert {
         record.context: {
@@ -134,7 +118,7 @@ def answer_of(outcome: Applied | Unchanged | Rejected) -> Document:
 def test_nothing_is_permitted_to_a_row_that_the_library_has_forgotten() -> None:
     """The journal keeps it, even as live if it lags behind, and shows no button for it (R33)."""
     host = Host({"dev": {"delivery": ["deploy"]}}, bounds=Bounds(retain=0))
-    behind = folded((host.trigger("a"),))["a"]
+    behind = folded(host.trigger("a").events)["a"]
     host.finish("a")
     host.trigger("b")
 
@@ -149,7 +133,7 @@ def test_every_sequence_that_is_known_is_explained(past: Past) -> None:
     plane, decisions = past
     state = decisions[-1].state
 
-    for document in folded(decisions).values():
+    for document in documents_of(decisions).values():
         detail = detail_of(document, plane, state)
         known = {s["id"] for s in detail["sequences"] if state.sequence(s["id"]) is not None}
         assert known == set(detail["explanations"])
