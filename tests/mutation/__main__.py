@@ -117,6 +117,24 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/examples/controller/storage/test_documents.py",
         "tests/examples/controller/storage/test_deliveries.py",
     ),
+    "examples/controller/storage/cloudevents": (
+        "tests/examples/controller/storage/test_cloudevents.py",
+    ),
+    "examples/controller/api/stream": ("tests/examples/controller/api/test_stream.py",),
+    "examples/stores/errors": ("tests/examples/stores/test_sqlite_bad_input.py",),
+    "examples/stores/database": (
+        "tests/examples/stores/test_sqlite.py", "tests/examples/stores/test_sqlite_bad_input.py",
+    ),
+    "examples/stores/sqlite": (
+        "tests/examples/stores/test_sqlite.py", "tests/examples/stores/test_sqlite_bad_input.py",
+        "tests/examples/stores/test_conformance.py",
+    ),
+    "examples/stores/event_log": (
+        "tests/examples/stores/test_event_log.py", "tests/examples/stores/test_conformance.py",
+    ),
+    "examples/stores/snapshot_file": (
+        "tests/examples/stores/test_snapshot_file.py", "tests/examples/stores/test_conformance.py",
+    ),
 }  # fmt: skip
 """Modules of the library, those without side effects, and of the examples, the latter by their
 path; and the tests that belong to each."""
