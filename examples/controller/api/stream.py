@@ -76,7 +76,7 @@ class Broadcaster:
             seen, text = await self._first(project, since)
             next_at = time() + self._interval
             yield text
-            while not self._closing.is_set():
+            while not (self._closing.is_set() or room.is_over):
                 tick = room.tick
                 if tick is None or tick.serial <= seen:
                     if not await room.wait(self._keep_alive):
@@ -98,7 +98,7 @@ class Broadcaster:
         room = self._rooms.get(project)
         if room is None:
             room = self._rooms[project] = _Room()
-            room.ticking = asyncio.create_task(self._tick(project, room))
+            room.ticking = asyncio.create_task(self._look(project, room))
         room.clients += 1
         self._metrics.streams.inc()
         return room
@@ -107,9 +107,25 @@ class Broadcaster:
         self._metrics.streams.dec()
         room.clients -= 1
         if not room.clients:
-            del self._rooms[project]
+            self._forget(project, room)
             if room.ticking is not None:
                 room.ticking.cancel()
+
+    def _forget(self, project: str, room: _Room) -> None:
+        if self._rooms.get(project) is room:
+            del self._rooms[project]
+
+    async def _look(self, project: str, room: _Room) -> None:
+        """Make messages while there are clients; end their streams if the project fails to answer.
+
+        Whoever comes back is told why, or gets what it missed.
+        """
+        try:
+            await self._tick(project, room)
+        except Exception:  # noqa: BLE001 - whatever the store says, nobody may wait for ever
+            room.is_over = True
+            self._forget(project, room)
+            room.ring()
 
     async def _tick(self, project: str, room: _Room) -> None:
         """Make one message of all that happened, as often as may be, while there are clients."""
@@ -155,6 +171,7 @@ class _Room:
 
     def __init__(self) -> None:
         self.clients = 0
+        self.is_over = False
         self.newest = 0
         self.news = asyncio.Event()
         self.tick: _Tick | None = None

@@ -24,14 +24,18 @@ class Project:
     def __init__(self, serial: int = 10, *, slowness: float = 0.0) -> None:
         self.serial = serial
         self.slowness = slowness
+        self.is_broken = False
         self.looks = 0
+        self.metrics = Metrics()
         self.broadcaster = Broadcaster(
-            self.gather, Metrics(), interval=INTERVAL, keep_alive=KEEP_ALIVE
+            self.gather, self.metrics, interval=INTERVAL, keep_alive=KEEP_ALIVE
         )
 
     async def gather(self, project: str, after: int) -> tuple[int, Message | None]:
         """What changed: every serial after one; more than a hundred are too many."""
         assert project == "p"
+        if self.is_broken:
+            raise OSError("cannot be read")
         if after == FROM_NOW_ON:
             return self.serial, {}
         self.looks += 1
@@ -232,3 +236,51 @@ def test_closing_ends_every_stream() -> None:
         return len(clients), len(asyncio.all_tasks())
 
     assert (3, 1) == run(program())
+
+
+def test_the_streams_of_a_project_that_cannot_be_looked_at_end() -> None:
+    """Its clients come back, and miss nothing once it can be: nobody waits for ever."""
+
+    async def program() -> list[list[tuple[str, Any]]]:
+        project = Project()
+        clients = [Client(project), Client(project)]
+        await asyncio.sleep(1)
+        project.is_broken = True
+        project.change()
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(client.ended() for client in clients))
+        project.is_broken = False
+        clients = [Client(project, 10), Client(project)]
+        await asyncio.sleep(1)
+        project.change()
+        await asyncio.sleep(1)
+        await asyncio.gather(*(client.leave() for client in clients))
+        return [[(event, data.get("states")) for *_, event, data in c.heard] for c in clients]
+
+    assert [
+        [("changed", [11]), ("changed", [12])],
+        [("hello", None), ("changed", [12])],
+    ] == run(program())
+
+
+def test_whoever_comes_while_others_are_sent_away_is_served() -> None:
+    """A stream that is about to end holds no newer one back."""
+
+    async def program() -> list[str]:
+        project = Project()
+        slow = project.broadcaster.follow("p", None)
+        await anext(slow)
+        project.is_broken = True
+        project.change()
+        await asyncio.sleep(1)
+        project.is_broken = False
+        client = Client(project)
+        await asyncio.sleep(1)
+        async with asyncio.timeout(60):
+            assert [] == [text async for text in slow]
+        project.change()
+        await asyncio.sleep(1)
+        await client.leave()
+        return [event for *_, event, _ in client.heard]
+
+    assert ["hello", "changed"] == run(program())
