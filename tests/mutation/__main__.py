@@ -115,7 +115,6 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "examples/controller/storage/deliveries": (
         "tests/examples/controller/storage/test_documents.py",
-        "tests/examples/controller/storage/test_deliveries.py",
     ),
     "examples/controller/storage/cloudevents": (
         "tests/examples/controller/storage/test_cloudevents.py",
@@ -123,7 +122,8 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "examples/controller/api/stream": ("tests/examples/controller/api/test_stream.py",),
     "examples/stores/errors": ("tests/examples/stores/test_sqlite_bad_input.py",),
     "examples/stores/database": (
-        "tests/examples/stores/test_sqlite.py", "tests/examples/stores/test_sqlite_bad_input.py",
+        "tests/examples/stores/test_database.py", "tests/examples/stores/test_sqlite.py",
+        "tests/examples/stores/test_sqlite_bad_input.py",
     ),
     "examples/stores/sqlite": (
         "tests/examples/stores/test_sqlite.py", "tests/examples/stores/test_sqlite_bad_input.py",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from examples.controller.storage.deliveries import MOST_CONTROLS, Document, mention
+from examples.controller.storage.deliveries import MOST_CONTROLS, Document, instant, mention
 from sequencectl import Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.events import SequenceTriggered, TaskTriggered
 from tests.examples.controller.storage.folding import folded
@@ -262,7 +264,7 @@ def test_a_sequence_may_end_before_it_starts(
         ),
         pytest.param(
             lambda host: (host.trigger("a", context="c"), host.until(60)),
-            {"finishedAt": at(60), "result": "fail",
+            {"name": "deploy", "finishedAt": at(60), "result": "fail",
              "timedOut": "Nobody reacted to task deploy in stage dev within 1m0s;"
                          " it was terminated."},
             id="timed out",
@@ -546,6 +548,19 @@ def test_the_end_of_a_delivery_ends_its_pauses() -> None:
     assert ["pause", "force"] == [each["kind"] for each in document["controls"]]
 
 
+def test_the_end_of_a_delivery_takes_back_that_a_stage_was_resumed() -> None:
+    """Also that of a stage in which nothing was over."""
+
+    def story(host: Host) -> None:
+        host.trigger("a", context="c")
+        host.pause("c", stage="prod")
+        host.resume("c", stage="prod")
+        host.pause("c", stage="dev")
+        host.abort("c", force=True)
+
+    assert told(story)["resumed"] is None
+
+
 def test_only_the_newest_controls_and_pauses_are_kept() -> None:
     """A document does not grow with what is done to it again and again."""
 
@@ -598,3 +613,19 @@ def test_an_id_that_is_used_again_is_of_the_newest_sequence() -> None:
     document = told(story, bounds=Bounds(retain=0, remember=0))
 
     assert ["aborted", "running"] == [each["phase"] for each in document["sequences"]]
+
+
+def test_an_instant_is_shown_in_utc_wherever_the_machine_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With milliseconds, whatever zone it was given in."""
+    tokyo = timezone(timedelta(hours=9))
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        shown = instant(datetime(2026, 1, 1, 9, 0, 5, 678_900, tokyo))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert "2026-01-01T00:00:05.678Z" == shown
