@@ -112,6 +112,21 @@ def test_a_report_without_an_id_gets_one_of_its_own(host: Host) -> None:
     assert all(ids)
 
 
+def test_an_id_that_was_made_stays_the_same_from_release_to_release() -> None:
+    """A journal may be made up again by a newer program; another project has other ids."""
+    made = []
+    for project in ("sockshop", "other"):
+        host = Host({"dev": {"delivery": ["deploy"]}}, project=project)
+        host.trigger("a")
+        host.start("a")
+        made.append(written(host.of(TaskStartReported)[0])["id"])
+
+    assert [
+        "30ef46b9-31eb-30be-2027-279fe376c793",
+        "c558f107-48d9-7774-38a4-2971a2986a82",
+    ] == made
+
+
 def test_everything_else_stands_there_as_it_was_published(host: Host) -> None:
     """The trigger of a follow-up too: nobody outside sent it. What has no form is left out."""
     host.finish("a")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from examples.controller.storage.deliveries import MOST_CONTROLS, Document, instant, mention
-from sequencectl import Bounds, QueuePolicy, TimeoutPolicy
+from examples.controller.storage.deliveries import MOST_CONTROLS, Document, instant, is_live, mention
+from sequencectl import Bounds, Phase, QueuePolicy, TimeoutPolicy
 from sequencectl.events import SequenceTriggered, TaskTriggered
 from tests.examples.controller.storage.folding import folded
 from tests.support import Host
@@ -143,6 +143,12 @@ def afterwards(story: Story, *later: Callable[[Host], object]) -> Story:
 def soaking(host: Host) -> None:
     """The only task of the sequence is to be triggered later."""
     host.trigger("a", "prod", "soak", context="c")
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_a_sequence_is_live_until_it_has_ended(phase: Phase) -> None:
+    """In every phase the document says what the library says."""
+    assert is_live({"phase": phase.value}) is not phase.has_ended
 
 
 ENDED = {"result": "fail", "status": "aborted"}
