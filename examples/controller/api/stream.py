@@ -74,7 +74,9 @@ class Broadcaster:
         room, time = self._enter(project), asyncio.get_running_loop().time
         try:
             seen, text = await self._first(project, since)
+            room.welcome(seen)
             next_at = time() + self._interval
+            self._metrics.messages.inc()
             yield text
             while not (self._closing.is_set() or room.is_over):
                 tick = room.tick
@@ -86,10 +88,10 @@ class Broadcaster:
                 else:
                     if tick.after <= seen:
                         seen, text = tick.serial, tick.text
-                        self._metrics.messages.inc()
                     else:
                         seen, text = await self._since(project, seen)
                     next_at = time() + self._interval
+                    self._metrics.messages.inc()
                     yield text
         finally:
             self._leave(project, room)
@@ -129,14 +131,13 @@ class Broadcaster:
 
     async def _tick(self, project: str, room: _Room) -> None:
         """Make one message of all that happened, as often as may be, while there are clients."""
-        last, _ = await self._gather(project, FROM_NOW_ON)
         while not self._closing.is_set():
             await room.news.wait()
             room.news.clear()
+            last = room.seen if room.tick is None else room.tick.serial
             if room.newest > last:
                 serial, text = await self._since(project, last)
                 room.tick = _Tick(last, serial, text)
-                last = serial
                 room.ring()
                 await self._pause(self._interval)
 
@@ -144,12 +145,10 @@ class Broadcaster:
         """Return what a client is sent at once: where it begins, or what it missed."""
         if since is not None:
             return await self._since(project, since)
-        self._metrics.messages.inc()
         serial, _ = await self._gather(project, FROM_NOW_ON)
         return serial, _written("hello", serial, {"project": project, "serial": serial})
 
     async def _since(self, project: str, seen: int) -> tuple[int, bytes]:
-        self._metrics.messages.inc()
         serial, message = await self._gather(project, seen)
         about = {"project": project, "serial": serial}
         if message is None:
@@ -173,10 +172,17 @@ class _Room:
         self.clients = 0
         self.is_over = False
         self.newest = 0
+        self.seen = FROM_NOW_ON
+        """The lowest serial that a client has seen: where the first message begins."""
         self.news = asyncio.Event()
         self.tick: _Tick | None = None
         self.ticking: asyncio.Task[None] | None = None
         self._bell = asyncio.Event()
+
+    def welcome(self, seen: int) -> None:
+        """Take in a client: what happened since is news, also if it did so a moment ago."""
+        self.seen = min(self.seen, seen)
+        self.news.set()
 
     def ring(self) -> None:
         """Wake everybody who waits."""

@@ -284,3 +284,97 @@ def test_whoever_comes_while_others_are_sent_away_is_served() -> None:
         return [event for *_, event, _ in client.heard]
 
     assert ["hello", "changed"] == run(program())
+
+
+@pytest.mark.parametrize(
+    ("since", "first"),
+    [
+        pytest.param(None, b'id: 10\nevent: hello\ndata: {"project":"p","serial":10}\n\n',
+                     id="a new client"),
+        pytest.param(9, b'id: 10\nevent: changed\n'
+                     b'data: {"project":"p","serial":10,"states":[10]}\n\n',
+                     id="one that was away"),
+    ],
+)  # fmt: skip
+def test_what_changes_right_after_the_first_message_is_told(
+    since: int | None, first: bytes
+) -> None:
+    """In three lines, as server-sent events are, without a blank that says nothing."""
+
+    async def program() -> list[bytes]:
+        project = Project()
+        stream = project.broadcaster.follow("p", since)
+        texts = [await anext(stream)]
+        project.change()
+        texts.append(await anext(stream))
+        await stream.aclose()
+        return texts
+
+    changed = b'id: 11\nevent: changed\ndata: {"project":"p","serial":11,"states":[11]}\n\n'
+    assert [first, changed] == run(program())
+
+
+def test_nothing_is_sent_beside_what_changes() -> None:
+    """No sign of life with a message, and nothing for a serial that everybody has seen."""
+
+    async def program() -> tuple[int, list[str]]:
+        project = Project()
+        client = Client(project)
+        await asyncio.sleep(1)
+        project.broadcaster.changed("p", project.serial)
+        for _ in range(3):
+            await asyncio.sleep(1)
+            project.change()
+        await asyncio.sleep(1)
+        await client.leave()
+        return client.alive, [event for *_, event, _ in client.heard]
+
+    assert (0, ["hello", "changed", "changed", "changed"]) == run(program())
+
+
+def test_a_project_is_looked_at_until_its_last_client_has_gone() -> None:
+    """Then nothing of it is left, and it begins anew with the next one."""
+
+    async def program() -> list[tuple[int, int, float]]:
+        project = Project()
+        clients = [Client(project) for _ in range(3)]
+        seen = []
+        while clients:
+            await asyncio.sleep(1)
+            project.change()
+            await asyncio.sleep(1)
+            tasks = len(asyncio.all_tasks()) - 1 - len(clients)
+            heard = {project.serial in client.seen() for client in clients}
+            seen.append((tasks, heard, len(project.broadcaster._rooms)))
+            await clients.pop().leave()
+        await asyncio.sleep(0)
+        seen.append((len(asyncio.all_tasks()) - 1, set(), len(project.broadcaster._rooms)))
+        return seen
+
+    assert [(1, {True}, 1)] * 3 + [(0, set(), 0)] == run(program())
+
+
+def test_clients_and_messages_are_counted() -> None:
+    """How many follow now, and each message to each of them."""
+
+    def counted(project: Project) -> tuple[float, float]:
+        rows = project.metrics.text().decode().split("\n")
+        found = dict(row.rsplit(" ", 1) for row in rows if row and not row.startswith("#"))
+        names = ("sequencectl_streams", "sequencectl_stream_messages_total")
+        streams, messages = (float(found[name]) for name in names)
+        return streams, messages
+
+    async def program() -> list[tuple[float, float]]:
+        project = Project()
+        clients = [Client(project), Client(project, 8)]
+        seen = []
+        for _ in range(2):
+            await asyncio.sleep(1)
+            seen.append(counted(project))
+            project.change()
+        await asyncio.sleep(1)
+        for client in clients:
+            await client.leave()
+        return [*seen, counted(project)]
+
+    assert [(2, 2), (2, 4), (0, 6)] == run(program())
