@@ -1,0 +1,201 @@
+"""Projects in memory and in their file: what is kept, what is refused, and that both agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from examples.controller.storage.projects import AlreadyThere, Project, Projects
+from sequencectl import ControlPlane, InvalidValue, Shipyard, TimeoutPolicy, UnknownProject
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LIMITS = TimeoutPolicy(reaction="7m")
+
+
+def shipyard(*stages: str) -> str:
+    """A shipyard of these stages."""
+    listed = ", ".join(
+        f"{{name: {stage}, sequences: [{{name: delivery, tasks: [{{name: deploy}}]}}]}}"
+        for stage in stages
+    )
+    head = "apiVersion: spec.keptn.sh/0.2.2\nkind: Shipyard\nmetadata: {name: shop}\n"
+    return f"{head}spec: {{stages: [{listed}]}}\n"
+
+
+def opened(path: Path) -> Projects:
+    """The projects of a file, with a policy that their planes have."""
+    return Projects(path, lambda shipyard: ControlPlane(shipyard, timeouts=LIMITS))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the projects are kept."""
+    return tmp_path / "projects.db"
+
+
+@pytest.fixture
+def projects(path: Path) -> Iterator[Projects]:
+    """Projects with one of them, closed at the end."""
+    projects = opened(path)
+    projects.create("shop", shipyard("dev", "prod"), now=NOON, since=7)
+    yield projects
+    projects.close()
+
+
+def read_again(projects: Projects, path: Path) -> tuple[Project, ...]:
+    """What another program reads, which is what this one has in memory."""
+    other = opened(path)
+    try:
+        assert [(each.name, each.services) for each in projects.all()] == [
+            (each.name, dict(each.services)) for each in other.all()
+        ]
+        assert projects.all() == other.all()
+        return other.all()
+    finally:
+        other.close()
+
+
+def test_a_project_is_kept_with_its_shipyard_and_its_plane(projects: Projects, path: Path) -> None:
+    """Its plane has the policies of this controller; its serial is the one it was made with."""
+    (project,) = read_again(projects, path)
+    plane = ControlPlane(Shipyard.from_yaml(shipyard("dev", "prod")), timeouts=LIMITS)
+
+    assert Project("shop", shipyard("dev", "prod"), NOON, 7, plane, {}) == project
+    assert plane == projects.plane_of("shop")
+
+
+def test_projects_are_listed_by_name(projects: Projects, path: Path) -> None:
+    """However they were made."""
+    for name in ("z", "a", "m"):
+        projects.create(name, shipyard("dev"), now=NOON, since=0)
+
+    assert ["a", "m", "shop", "z"] == [each.name for each in read_again(projects, path)]
+
+
+def test_another_shipyard_is_for_what_comes_later(projects: Projects, path: Path) -> None:
+    """All else of the project stays, and other projects do."""
+    projects.create("other", shipyard("dev"), now=NOON, since=0)
+    projects.add_service("shop", "carts", now=NOON)
+    before = projects.get("shop")
+    after = projects.update("shop", shipyard("qa"))
+
+    assert ["qa"] == [stage.name for stage in projects.plane_of("shop").shipyard.stages]
+    assert after == projects.get("shop")
+    assert (shipyard("qa"), before.created_at, before.since, before.services) == (
+        after.shipyard, after.created_at, after.since, after.services,
+    )  # fmt: skip
+    assert [shipyard("dev"), shipyard("qa")] == [
+        each.shipyard for each in read_again(projects, path)
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a", "A9", "shop-2", "a_b", "0", "a" * 63, "x" + "-" * 61 + "y"],
+)
+def test_names_of_letters_digits_and_dashes_are_taken(projects: Projects, name: str) -> None:
+    """From one character to 63."""
+    assert name == projects.create(name, shipyard("dev"), now=NOON, since=0).name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "-a", "a-", "_a", "a_", "a b", "a/b", "../x", "ä", "a" * 64, "a\n"]
+)
+def test_other_names_are_refused(projects: Projects, path: Path, name: str) -> None:
+    """They show up in addresses and in ids."""
+    with pytest.raises(InvalidValue) as refused:
+        projects.create(name, shipyard("dev"), now=NOON, since=0)
+
+    assert ("name", name, "must be 1 to 63 letters, digits, '-' or '_'") == (
+        refused.value.where, refused.value.value, refused.value.problem,
+    )  # fmt: skip
+    assert 1 == len(read_again(projects, path))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        pytest.param(lambda p: p.create("shop", shipyard("qa"), now=NOON, since=0),
+                     AlreadyThere, "project shop exists already", id="a project that exists"),
+        pytest.param(lambda p: p.create("new", "spec: 1", now=NOON, since=0),
+                     InvalidValue, "spec", id="a project without a shipyard"),
+        pytest.param(lambda p: p.update("shop", "spec: 1"), InvalidValue, "spec",
+                     id="a bad shipyard"),
+        pytest.param(lambda p: p.update("none", shipyard("qa")), UnknownProject, "none",
+                     id="a shipyard for nobody"),
+        pytest.param(lambda p: p.delete("none"), UnknownProject, "none", id="nobody deleted"),
+        pytest.param(lambda p: p.get("none"), UnknownProject, "none", id="nobody asked for"),
+        pytest.param(lambda p: p.plane_of("none"), UnknownProject, "none", id="nobody's plane"),
+        pytest.param(lambda p: p.add_service("none", "carts", now=NOON), UnknownProject, "none",
+                     id="a service of nobody"),
+        pytest.param(lambda p: p.remove_service("none", "carts"), UnknownProject, "none",
+                     id="a service taken from nobody"),
+        pytest.param(lambda p: p.add_service("shop", "orders", now=NOON), AlreadyThere,
+                     "service orders exists already in project shop",
+                     id="a service that exists"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_changes_nothing(
+    projects: Projects,
+    path: Path,
+    change: Callable[[Projects], object],
+    error: type[Exception],
+    message: str,
+) -> None:
+    """Neither in memory nor in the file."""
+    projects.add_service("shop", "orders", now=NOON)
+    before = projects.all()
+    with pytest.raises(error, match=message):
+        change(projects)
+
+    assert before == read_again(projects, path)
+
+
+def test_services_are_added_and_removed(projects: Projects, path: Path) -> None:
+    """Each has the instant at which it was made; of another project's nothing is changed."""
+    projects.create("other", shipyard("dev"), now=NOON, since=0)
+    projects.add_service("shop", "orders", now=NOON)
+    projects.add_service("shop", "carts", now=NOON + timedelta(hours=1))
+    projects.add_service("other", "carts", now=NOON)
+    removed = [projects.remove_service("shop", "orders") for _ in range(2)]
+    other, shop = read_again(projects, path)
+
+    assert [True, False] == removed
+    assert {"carts": NOON + timedelta(hours=1)} == shop.services
+    assert {"carts": NOON} == other.services
+
+
+def test_a_deleted_project_leaves_nothing_behind(projects: Projects, path: Path) -> None:
+    """Another one of its name has no services, and other projects keep theirs."""
+    projects.create("other", shipyard("dev"), now=NOON, since=0)
+    for name in ("shop", "other"):
+        projects.add_service(name, "carts", now=NOON)
+    projects.delete("shop")
+    assert ["other"] == [each.name for each in read_again(projects, path)]
+    again = projects.create("shop", shipyard("qa"), now=NOON, since=12)
+
+    assert ({}, 12) == (dict(again.services), again.since)
+    assert [{"carts": NOON}, {}] == [dict(each.services) for each in read_again(projects, path)]
+
+
+def test_an_instant_is_kept_to_the_millisecond_in_utc(projects: Projects, path: Path) -> None:
+    """Whatever zone the clock is in."""
+    tokyo = datetime(2026, 1, 1, 9, 0, 0, 123_000, timezone(timedelta(hours=9)))
+    projects.create("other", shipyard("dev"), now=tokyo, since=0)
+    other, _ = read_again(projects, path)
+
+    assert "2026-01-01T00:00:00.123000+00:00" == other.created_at.isoformat()
+
+
+def test_whoever_reads_meanwhile_reads_the_old_projects_to_their_end(projects: Projects) -> None:
+    """A list that is being read does not change under its reader, on another thread or not."""
+    before = projects.all()
+    old = projects._projects
+    projects.add_service("shop", "carts", now=NOON)
+    projects.create("new", shipyard("dev"), now=NOON, since=0)
+    projects.delete("shop")
+
+    assert (("shop",), before) == (tuple(old), tuple(old.values()))
