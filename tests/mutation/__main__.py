@@ -127,13 +127,15 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "examples/stores/sqlite": (
         "tests/examples/stores/test_sqlite.py", "tests/examples/stores/test_sqlite_bad_input.py",
-        "tests/examples/stores/test_conformance.py",
+        "tests/examples/stores/test_side_by_side.py", "tests/examples/stores/test_conformance.py",
     ),
     "examples/stores/event_log": (
-        "tests/examples/stores/test_event_log.py", "tests/examples/stores/test_conformance.py",
+        "tests/examples/stores/test_event_log.py", "tests/examples/stores/test_side_by_side.py",
+        "tests/examples/stores/test_conformance.py",
     ),
     "examples/stores/snapshot_file": (
-        "tests/examples/stores/test_snapshot_file.py", "tests/examples/stores/test_conformance.py",
+        "tests/examples/stores/test_snapshot_file.py",
+        "tests/examples/stores/test_side_by_side.py", "tests/examples/stores/test_conformance.py",
     ),
 }  # fmt: skip
 """Modules of the library, those without side effects, and of the examples, the latter by their
