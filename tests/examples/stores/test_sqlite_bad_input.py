@@ -341,6 +341,18 @@ def test_whoever_is_second_finds_the_tables(
         assert HISTORY[0].state == store.load(PROJECT)
 
 
+def test_an_error_without_a_code_is_told_as_well(path: Path) -> None:
+    """Python's own part of sqlite3 raises some that SQLite knows nothing of."""
+    with (
+        SqliteStore(path) as store,
+        pytest.raises(StoreUnusable) as caught,
+        store._database.transaction(writes=False),
+    ):
+        raise sqlite3.OperationalError("made up")
+
+    assert "cannot be used (made up)" == caught.value.problem
+
+
 def test_a_mistake_of_the_program_is_not_disguised(path: Path) -> None:
     """A store that was closed raises what sqlite3 raises, not that the file is unusable."""
     store = SqliteStore(path)

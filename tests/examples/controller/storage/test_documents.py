@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from examples.controller.storage.deliveries import MOST_CONTROLS, Document, instant, is_live, mention
+from examples.controller.storage.deliveries import (
+    MOST_CONTROLS,
+    Document,
+    instant,
+    is_live,
+    mention,
+)
 from sequencectl import Bounds, Phase, QueuePolicy, TimeoutPolicy
 from sequencectl.events import SequenceTriggered, TaskTriggered
 from tests.examples.controller.storage.folding import folded
