@@ -144,6 +144,10 @@ path; and the tests that belong to each."""
 DEEPER: Final = "\n__import__('sys').setrecursionlimit(4_000)\n"
 """Of what mutmut mutates, it calls each function by way of three of its own."""
 
+NOT_FOUND: Final = "BadTestExecutionCommandsException"
+"""What mutmut says, if it says all, when pytest does not find a test by an id that it listed (one
+with escapes, for instance). mutmut takes that for a mutant killed, each time."""
+
 _WORDS: Final = {0: "survived", 1: "killed", 3: "killed", 5: "no test", 33: "no test"}
 _COUNTED: Final = ("killed", "survived", "no test")
 
@@ -218,10 +222,14 @@ def digest(root: Path) -> str:
 
 
 def settings(module: str, tests: Sequence[str]) -> str:
-    """What mutmut is told about a module, below what ``pyproject.toml`` tells it of all."""
+    """What mutmut is told about a module, below what ``pyproject.toml`` tells it of all.
+
+    With ``debug`` it says all, so that `NOT_FOUND` is seen.
+    """
     wanted = {
         "only_mutate": [file_of(module)],
         "pytest_add_cli_args_test_selection": list(tests),
+        "debug": True,
     }
     return "".join(f"{key} = {json.dumps(value)}\n" for key, value in wanted.items())
 
@@ -274,6 +282,9 @@ def run_module(module: str, folder: Path, root: Path, *, children: int) -> Resul
     """Mutate a module and return what came of it, or what mutmut said if nothing did."""
     prepare(module, folder, root)
     said = mutmut(folder, "run", "--max-children", str(children))
+    if NOT_FOUND in said:
+        shutil.rmtree(folder)
+        return f"pytest does not find a test by its id: {said[-2_000:]}"
     meta = folder / "mutants" / f"{file_of(module)}.meta"
     if not meta.is_file():
         return said[-2_000:]

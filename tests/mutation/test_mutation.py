@@ -98,6 +98,7 @@ def test_a_module_is_told_to_mutmut_below_what_holds_for_all() -> None:
     assert settings("payload", ("tests/test_payload.py",)).splitlines() == [
         'only_mutate = ["src/sequencectl/payload.py"]',
         'pytest_add_cli_args_test_selection = ["tests/test_payload.py"]',
+        "debug = true",
     ]
     assert 'only_mutate = ["examples/stores/errors.py"]' in settings("examples/stores/errors", ())
 

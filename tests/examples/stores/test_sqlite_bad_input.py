@@ -157,7 +157,16 @@ def test_a_synchronous_that_keeps_no_promise_is_refused(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------- rows that are not ours
 
-NOT_OURS = (b"", b"\x00\xff", b"[]", b"{}", b"null", b'{"schema":1}', "text", 7)
+NOT_OURS = {
+    "nothing": b"",
+    "no UTF-8": b"\x00\xff",
+    "a list": b"[]",
+    "an empty map": b"{}",
+    "null": b"null",
+    "a map without fields": b'{"schema":1}',
+    "a text": "text",
+    "a number": 7,
+}
 
 
 def ask_all(path: Path) -> None:
@@ -169,7 +178,7 @@ def ask_all(path: Path) -> None:
         store.pending(PROJECT, limit=10)
 
 
-@pytest.mark.parametrize("value", NOT_OURS, ids=repr)
+@pytest.mark.parametrize("value", NOT_OURS.values(), ids=NOT_OURS)
 @pytest.mark.parametrize(
     "statement",
     [

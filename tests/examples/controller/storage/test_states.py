@@ -220,7 +220,8 @@ def test_an_explanation_has_why_a_sequence_waits() -> None:
     assert explanation == {
         "phase": "waiting", "since": at(2), "ahead": 1, "aheadIds": ["second"],
         "holders": [{"sequenceId": "first", "phase": "running"}], "waitsFor": None,
-        "canForce": False, "deadline": at(302), "deadlineKind": "waiting", "pause": None,
+        "waitsUntil": None, "drainLine": "", "canForce": False, "deadline": at(302),
+        "deadlineKind": "waiting", "pause": None,
         "freeze": {"actor": "eve", "reason": "holidays", "since": at(3)},
     }  # fmt: skip
 
