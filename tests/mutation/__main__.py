@@ -37,7 +37,7 @@ REASONS: Final = Path(__file__).with_name("survivors.toml")
 TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "durations": ("tests/test_durations.py",),
     "payload": ("tests/test_payload.py",),
-    "commands": ("tests/test_commands.py",),
+    "commands": ("tests/test_commands.py", "tests/test_errors.py"),
     "_scalars": ("tests/test_commands.py", "tests/wire/test_strictness.py"),
     "shipyard/definitions": ("tests/test_shipyard.py",),
     "shipyard/__init__": ("tests/test_shipyard.py",),
