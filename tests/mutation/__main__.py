@@ -120,6 +120,26 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/examples/controller/storage/test_cloudevents.py",
     ),
     "examples/controller/api/stream": ("tests/examples/controller/api/test_stream.py",),
+    "examples/controller/storage/projects": ("tests/examples/controller/storage/test_projects.py",),
+    "examples/controller/storage/journal": (
+        "tests/examples/controller/storage/test_journal.py",
+        "tests/examples/controller/storage/test_history.py",
+    ),
+    "examples/controller/storage/journal_reader": (
+        "tests/examples/controller/storage/test_journal.py",
+        "tests/examples/controller/storage/test_history.py",
+    ),
+    "examples/controller/api/pages": ("tests/examples/controller/api/test_pages.py",),
+    "examples/controller/api/sequences": ("tests/examples/controller/api/test_sequences.py",),
+    "examples/controller/api/projects": (
+        "tests/examples/controller/api/test_projects.py",
+        "tests/examples/controller/api/test_stages.py",
+    ),
+    "examples/controller/api/events": (
+        "tests/examples/controller/api/test_events.py",
+        "tests/examples/controller/api/test_open_tasks.py",
+        "tests/examples/controller/api/test_evaluations.py",
+    ),
     "examples/stores/errors": ("tests/examples/stores/test_sqlite_bad_input.py",),
     "examples/stores/database": (
         "tests/examples/stores/test_database.py", "tests/examples/stores/test_sqlite.py",

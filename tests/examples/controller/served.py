@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
+from collections.abc import Coroutine
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -15,6 +16,7 @@ from examples.controller.settings import Settings
 from sequencectl import TimeoutPolicy
 from sequencectl.testing import ManualClock
 
+T = TypeVar("T")
 SHIPYARD = """
 apiVersion: spec.keptn.sh/0.2.2
 kind: Shipyard
@@ -52,6 +54,10 @@ class Served:
         self._runner.run(self.controller.__aexit__())
         self.controller = Controller(self._settings, clock=self.clock)
         self._runner.run(self.controller.__aenter__())
+
+    def run(self, program: Coroutine[Any, Any, T]) -> T:
+        """Run something beside the controller, on its loop."""
+        return self._runner.run(program)
 
     def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         """Send a request and return the answer."""

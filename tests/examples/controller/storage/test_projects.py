@@ -63,7 +63,10 @@ def test_a_project_is_kept_with_its_shipyard_and_its_plane(projects: Projects, p
     (project,) = read_again(projects, path)
     plane = ControlPlane(Shipyard.from_yaml(shipyard("dev", "prod")), timeouts=LIMITS)
 
-    assert Project("shop", shipyard("dev", "prod"), NOON, 7, plane, {}) == project
+    assert ("shop", shipyard("dev", "prod"), "spec.keptn.sh/0.2.2", NOON, 7, plane, {}) == (
+        project.name, project.shipyard, project.version, project.created_at, project.since,
+        project.plane, project.services,
+    )  # fmt: skip
     assert plane == projects.plane_of("shop")
 
 
