@@ -142,7 +142,8 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "examples/stores/errors": ("tests/examples/stores/test_sqlite_bad_input.py",),
     "examples/stores/database": (
-        "tests/examples/stores/test_database.py", "tests/examples/stores/test_sqlite.py",
+        "tests/examples/stores/test_database.py", "tests/examples/stores/test_opening.py",
+        "tests/examples/stores/test_sqlite.py",
         "tests/examples/stores/test_sqlite_bad_input.py",
     ),
     "examples/stores/sqlite": (
