@@ -138,7 +138,14 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "examples/controller/api/events": (
         "tests/examples/controller/api/test_events.py",
         "tests/examples/controller/api/test_open_tasks.py",
+        "tests/examples/controller/api/test_history.py",
+    ),
+    "examples/controller/api/evaluations": (
         "tests/examples/controller/api/test_evaluations.py",
+    ),
+    "examples/controller/storage/newest": (
+        "tests/examples/controller/storage/test_history.py",
+        "tests/examples/controller/api/test_history.py",
     ),
     "examples/stores/errors": ("tests/examples/stores/test_sqlite_bad_input.py",),
     "examples/stores/database": (
