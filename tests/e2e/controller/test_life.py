@@ -120,28 +120,6 @@ def test_a_journal_that_is_lost_is_made_up(tmp_path: Path, lost: str) -> None:
         assert before == [client.get(path).json() for path in paths]
 
 
-def test_a_deleted_project_that_is_made_again_is_a_new_one(tmp_path: Path) -> None:
-    """Its serials go on, so that no id comes twice; nothing else of the old one is there."""
-    with Controller(tmp_path) as controller, controller.client() as client:
-        client.create()
-        client.trigger("one")
-        freeze = {"state": "freeze"}
-        client.post("/v1/project/sockshop/stage/prod/control", json=freeze)
-        client.control("one", "abort", force=True)
-        client.delete("/v1/project/sockshop").raise_for_status()
-        assert 404 == client.trigger("two").status_code
-        controller.stop()
-        controller.start()
-        client.create()
-        client.trigger("three")
-        states = client.get("/v1/sequence/sockshop").json()["states"]
-        stages = client.get("/v1/project/sockshop").json()["stages"]
-
-        assert ["three"] == [state["shkeptncontext"] for state in states]
-        assert [None, None] == [stage["frozen"] for stage in stages]
-        assert states[0]["serial"] > 5
-
-
 def test_a_silent_task_runs_out_of_time_by_itself(tmp_path: Path) -> None:
     """One timer is armed for the first deadline: nobody has to ask."""
     with Controller(tmp_path, "--reaction", "200ms") as controller, controller.client() as client:

@@ -272,3 +272,25 @@ def test_a_project_in_which_something_is_live_is_not_deleted(served: Served) -> 
     refused(gone, 404)
     assert ([], None) == (stage_of(served)["services"], stage_of(served, "prod")["frozen"])
     assert [] == served.get("/v1/sequence/shop")["states"]
+
+
+def test_a_deleted_project_that_is_made_again_is_a_new_one(served: Served) -> None:
+    """Its serials go on, so that no id comes twice; nothing else of the old one is there."""
+    served.trigger("c1")
+    control(served, "prod", state="freeze")
+    served.ask("POST", "/v1/sequence/shop/c1/control", json={"state": "abort", "force": True})
+    last = served.get("/v1/sequence/shop")["states"][0]["serial"]
+    served.ask("DELETE", "/v1/project/shop").raise_for_status()
+    triggered = served.event("dev.delivery.triggered", {"project": "shop", "stage": "dev"}, id="c2")
+    served.restart()
+    served.create()
+    served.trigger("c3")
+    served.restart()
+    (state,) = served.get("/v1/sequence/shop")["states"]
+    stages = served.get("/v1/project/shop/stage")["stages"]
+
+    assert 404 == triggered.status_code
+    assert "c3" == state["shkeptncontext"]
+    assert state["first"] > last
+    assert [None, None] == [stage["frozen"] for stage in stages]
+    assert ["carts"] == [each["serviceName"] for each in stages[0]["services"]]
