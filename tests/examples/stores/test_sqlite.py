@@ -71,6 +71,22 @@ def test_neither_load_nor_commit_depends_on_the_size_of_a_project(tmp_path: Path
     assert not any("FROM sequence" in text for text in seen[500])
 
 
+def test_whoever_knows_the_newest_state_pays_one_look(tmp_path: Path) -> None:
+    """And what was committed a moment ago is published without being decoded."""
+    crowd = burst(PLANE.initial("p"), 3)
+    with SqliteStore(tmp_path / "x.db") as store:
+        store.commit(crowd)
+        with statements(store) as seen:
+            loaded = store.load("p", known=crowd.state)
+        pending = store.pending("p", limit=10)
+
+    assert loaded is crowd.state
+    assert 1 == len(seen)
+    assert [True] * len(crowd.events) == [
+        one is other for one, other in zip(crowd.events, pending, strict=True)
+    ]
+
+
 def test_a_state_from_long_ago_is_caught_up_or_read_afresh(tmp_path: Path) -> None:
     """As many events stay as `KEPT` says; whoever knows less reads the rows."""
     states = [PLANE.initial("p")]

@@ -216,6 +216,19 @@ def test_rows_that_contradict_each_other_are_noticed(path: Path, statement: str)
         ask_all(path)
 
 
+def test_a_lost_row_is_told_in_numbers(path: Path) -> None:
+    """What there must be, and what there is."""
+    change(path, "DELETE FROM sequence WHERE sequence_id = 'c5'")
+    with SqliteStore(path) as store, pytest.raises(StoreUnusable) as caught:
+        store.load(PROJECT)
+    serial = LAST.serial
+    must = f"must be of 'sockshop', at serial {serial}, with 12 rows"
+
+    assert caught.value.problem == (
+        f"holds what is not ours: project: {must}, got ('sockshop', {serial}, 11)"
+    )
+
+
 def test_an_event_in_the_way_of_a_commit_is_noticed(path: Path) -> None:
     """A commit finds its serial taken: it fails as a whole."""
     change(path, "INSERT INTO event VALUES (?, ?, ?)", PROJECT, NEXT.state.serial, b"{}")
