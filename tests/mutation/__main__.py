@@ -147,6 +147,8 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/examples/controller/storage/test_history.py",
         "tests/examples/controller/api/test_history.py",
     ),
+    "examples/controller/api/reading": ("tests/examples/controller/api/test_fields.py",),
+    "examples/controller/webhooks": ("tests/examples/controller/test_webhooks.py",),
     "examples/stores/errors": ("tests/examples/stores/test_sqlite_bad_input.py",),
     "examples/stores/database": (
         "tests/examples/stores/test_database.py", "tests/examples/stores/test_opening.py",
