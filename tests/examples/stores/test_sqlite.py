@@ -103,6 +103,21 @@ def test_a_state_from_long_ago_is_caught_up_or_read_afresh(tmp_path: Path) -> No
     assert [states[-1]] * 6 == loaded
 
 
+@pytest.mark.parametrize("behind", [KEPT, KEPT + 1])
+def test_as_many_events_as_are_kept_are_caught_up(tmp_path: Path, behind: int) -> None:
+    """One more, and the rows are read, also where the events are all there."""
+    old = burst(PLANE.initial("p"), 3)
+    new = burst(old.state, behind)
+    with SqliteStore(tmp_path / "x.db", kept=ALL) as store:
+        store.commit(old)
+        store.commit(new)
+        with statements(store) as seen:
+            loaded = store.load("p", known=old.state)
+
+    assert behind == new.state.serial - old.state.serial
+    assert (new.state, behind > KEPT) == (loaded, any("FROM sequence" in text for text in seen))
+
+
 def test_a_host_may_keep_every_event(tmp_path: Path) -> None:
     """With `kept` at ALL acknowledged events stay as an audit log, across a restart too."""
     crowd = burst(PLANE.initial("p"), KEPT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -87,6 +88,43 @@ def test_what_says_no_stretch_of_time_is_refused(given: dict[str, str], sentence
     assert 400 == refused.value.status
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"start": "2022-03-01T06:00:00"},
+         "end, timeframe: one of them must be given if there is a start"),
+        ({"end": "2022-03-01T06:00:00"}, "start: must be given if there is an end"),
+        ({"end": "2022-03-01T06:00:00", "timeframe": "5m"},
+         "end, timeframe: only one of them may be given"),
+        ({"start": "noon", "timeframe": "5m"},
+         "start: must be an instant such as 2022-03-01T08:00:00Z, got 'noon'"),
+        ({"start": "9999-12-31T23:59:59", "timeframe": "2000000h"},
+         "start, timeframe: must lie within the years 1 to 9999"),
+    ],
+)  # fmt: skip
+def test_a_sentence_is_whole(given: dict[str, str], sentence: str) -> None:
+    """It begins with the fields and says what is permitted."""
+    with pytest.raises(Refusal) as refused:
+        evaluated(**given)
+
+    assert sentence == refused.value.message
+
+
+def test_an_instant_without_an_offset_is_in_utc_wherever_the_machine_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not in the zone of the controller, which whoever asks does not know."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        found = evaluated(start="2022-03-01T06:00:00", end="2022-03-01T06:10:00")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert ("2022-03-01T06:00:00.000Z", "2022-03-01T06:10:00.000Z") == found
+
+
 def test_an_evaluation_is_a_sequence_of_the_stage(served: Served) -> None:
     """Its executor is told of which time, with the labels and the revision of the request."""
     served.trigger("c")
@@ -121,4 +159,5 @@ def test_now_is_what_the_clock_of_the_host_says(served: Served) -> None:
 
     assert instant(served.clock.now()) == task["data"]["evaluation"]["end"]
     assert "labels" not in task["data"]
+    assert "gitcommitid" not in task
     assert 2 == len(contexts)
