@@ -10,6 +10,7 @@ from examples.stores.errors import StoreUnusable
 from examples.stores.snapshot_file import Folder, SnapshotStore
 from sequencectl import AbortSequence
 from sequencectl.errors import Conflict
+from sequencectl.serialization import dump_project
 from tests.support import Host
 
 
@@ -23,9 +24,12 @@ def store(tmp_path: Path) -> SnapshotStore:
 
 def test_a_folder_must_exist(tmp_path: Path) -> None:
     """It is not made: a path with a mistake in it would be a store without projects."""
-    with pytest.raises(StoreUnusable, match="is no folder; make it first"):
+    with pytest.raises(StoreUnusable) as refused:
         SnapshotStore(tmp_path / "missing")
 
+    assert (tmp_path / "missing", "is no folder; make it first") == (
+        refused.value.path, refused.value.problem,
+    )  # fmt: skip
     assert [] == list(tmp_path.iterdir())
 
 
@@ -49,6 +53,26 @@ def test_a_file_that_is_not_ours_is_noticed(
         with pytest.raises(StoreUnusable, match="holds what is not ours"):
             call()
     assert data == path.read_bytes()
+
+
+def test_a_file_that_is_not_ours_is_told_by_what_is_in_it(
+    store: SnapshotStore, tmp_path: Path
+) -> None:
+    """Where the mistake is, what must be there, and what is."""
+    (path,) = tmp_path.glob("*.project")
+    head, _, outbox = path.read_bytes().split(b"\n")
+    other = dump_project(Host({"dev": {"delivery": ["deploy"]}}).state)
+    said = []
+    for data in (b"{}", b"\n".join((head, other, outbox))):
+        path.write_bytes(data)
+        with pytest.raises(StoreUnusable) as caught:
+            store.load("sockshop")
+        said.append(caught.value.problem)
+
+    assert [
+        "holds what is not ours: head: must be three lines, the first a list, got b'{}'",
+        "holds what is not ours: state: must be 'sockshop' at 3, got b'",
+    ] == [said[0], said[1][: len("holds what is not ours: state: must be 'sockshop' at 3, got b'")]]
 
 
 def test_a_truncated_file_is_noticed(store: SnapshotStore, tmp_path: Path) -> None:
