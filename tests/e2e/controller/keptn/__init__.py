@@ -1,0 +1,1 @@
+"""What Keptn's own command line and executors ask of a controller, as `keptn/go-utils` does it."""
