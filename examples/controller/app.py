@@ -18,6 +18,7 @@ from examples.controller.api.events import EventsApi
 from examples.controller.api.projects import ProjectsApi
 from examples.controller.api.sequences import SequencesApi, changes
 from examples.controller.api.stream import Broadcaster, Message
+from examples.controller.api.uniform import UniformApi
 from examples.controller.bridge.page import Page
 from examples.controller.host import Host, SystemClock
 from examples.controller.settings import SOURCE, Settings
@@ -74,6 +75,7 @@ class Controller:
         self._sequences = SequencesApi(self.host, self._projects, self.broadcaster)
         self._events = EventsApi(self.host)
         self._evaluations = EvaluationsApi(self.host, self._projects)
+        self._uniform = UniformApi(self.host)
         app = Starlette(
             routes=[
                 *(Route(path, serve, methods=[method]) for method, path, serve in self._table()),
@@ -88,6 +90,10 @@ class Controller:
         project = "/v1/project/{project}"
         stage, sequence = project + "/stage/{stage}", "/v1/sequence/{project}"
         service = stage + "/service/{service:path}"
+        uniform, registrations = self._uniform, "/v1/uniform/registration"
+        registration = registrations + "/{registration}"
+        subscriptions = registration + "/subscription"
+        subscription = subscriptions + "/{subscription}"
         return [
             ("GET", "/healthz", self.health),
             ("GET", "/metrics", self.metrics),
@@ -111,6 +117,17 @@ class Controller:
             ("POST", service + "/evaluation", self._evaluations.trigger_evaluation),
             ("POST", project + "/service", projects.create_service),
             ("DELETE", project + "/service/{service:path}", projects.delete_service),
+            ("POST", registrations, uniform.register),
+            ("GET", registrations, uniform.list_registrations),
+            ("PUT", registration + "/ping", uniform.ping),
+            ("DELETE", registration, uniform.unregister),
+            ("GET", subscriptions, uniform.list_subscriptions),
+            ("POST", subscriptions, uniform.subscribe),
+            ("GET", subscription, uniform.get_subscription),
+            ("PUT", subscription, uniform.change_subscription),
+            ("DELETE", subscription, uniform.unsubscribe),
+            ("POST", "/v1/log", uniform.write_log),
+            ("GET", "/v1/log", uniform.list_log),
             ("GET", "/v1/stream/{project}", sequences.stream),
             ("GET", sequence, sequences.list_sequences),
             ("POST", sequence + "/{context:path}/control", sequences.control_sequence),

@@ -23,6 +23,7 @@ from examples.controller.storage.journal import Journal
 from examples.controller.storage.journal_reader import JournalReader
 from examples.controller.storage.newest import NewestStates
 from examples.controller.storage.projects import Projects
+from examples.controller.storage.uniform import Uniform
 from examples.stores.errors import StoreUnusable
 from examples.stores.sqlite import ALL, SqliteStore
 from sequencectl import (
@@ -99,6 +100,7 @@ class Host:
             await asyncio.gather(self._checking, return_exceptions=True)
         await self._reading_thread(self.journal.close)
         await self._reading_thread(self._states.close)
+        await self._reading_thread(self._uniform.close)
         await self._deciding(self._open.close)
         self._decider.shutdown()
         self._reader.shutdown()
@@ -158,6 +160,10 @@ class Host:
     async def read(self, question: Callable[[JournalReader], T]) -> T:
         """Return what `question` finds in the journal."""
         return await self._reading_thread(partial(self._read, question))
+
+    async def uniform(self, work: Callable[[Uniform], T]) -> T:
+        """Return what `work` makes of the registrations and the log; it may change them."""
+        return await self._reading_thread(lambda: work(self._uniform))
 
     # ------------------------------------------------------------------ projects
 
@@ -270,6 +276,7 @@ class Host:
     def _open_journal(self) -> None:
         self.journal = JournalReader(self._settings.data / "journal.db")
         self._states = NewestStates(self._settings.data / "sequences.db")
+        self._uniform = Uniform(self._settings.data / "projects.db", self._clock)
 
     def _serial(self, project: str) -> int:
         state = self._store.load(project)

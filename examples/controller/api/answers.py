@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from examples.controller.api.reading import Refusal
 from examples.controller.host import StillLive
 from examples.controller.storage.projects import AlreadyThere
+from examples.controller.storage.uniform import NoRoom, UnknownRegistration
 from examples.stores.errors import StoreUnusable
 from sequencectl import (
     CommandRejected,
@@ -29,6 +30,8 @@ _UNKNOWN: Final = frozenset({RejectedCode.UNKNOWN_CONTEXT, RejectedCode.NOT_REAC
 _STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (UnknownProject, 404),
     (UnknownSequence, 404),
+    (UnknownRegistration, 404),
+    (NoRoom, 400),
     (AlreadyThere, 409),
     (StillLive, 409),
     (Contention, 503),
@@ -65,6 +68,7 @@ def not_served(_: Request, why: Exception) -> Response:
 
 HANDLERS: Final[dict[Any, Any]] = {
     **dict.fromkeys((SequencectlError, AlreadyThere, StillLive, Refusal, StoreUnusable), refused),
+    **dict.fromkeys((UnknownRegistration, NoRoom), refused),
     HTTPException: not_served,
 }
 """What answers which error."""

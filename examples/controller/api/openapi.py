@@ -42,6 +42,13 @@ _BY: Final = _object({"actor": _TEXT, "reason": _TEXT, "since": _INSTANT})
 _LATEST: Final = {
     "oneOf": [_object({"id": _TEXT, "type": _TEXT, "time": _INSTANT}), {"type": "null"}]
 }
+_NAMES: Final = _list(_TEXT)
+_FILTER: Final = _object({}, projects=_NAMES, stages=_NAMES, services=_NAMES)
+_METADATA: Final = _object(
+    {}, hostname=_TEXT, integrationversion=_TEXT, distributorversion=_TEXT, location=_TEXT,
+    kubernetesmetadata=_object({}, namespace=_TEXT, podname=_TEXT, deploymentname=_TEXT),
+    lastseen=_INSTANT,
+)  # fmt: skip
 
 SCHEMAS: Final[Mapping[str, Document]] = {
     "Error": _object({"code": _WHOLE, "message": _TEXT}, reason=_TEXT),
@@ -104,8 +111,26 @@ SCHEMAS: Final[Mapping[str, Document]] = {
         "paused": _list(_ANY), "sequences": _list(_ref("Sequence")),
     }),
     "Detail": {"allOf": [
-        _ref("State"), _object({"controls": _list(_ANY), "explanations": _ANY}),
+        _ref("State"),
+        _object({"controls": _list(_ANY), "explanations": _ANY, "logs": _list(_ref("LogEntry"))}),
     ]},
+    "Made": _object({"id": _TEXT}),
+    "NewSubscription": _object({"event": _TEXT}, filter=_FILTER),
+    "Subscription": _object({"id": _TEXT, "event": _TEXT, "filter": _FILTER}),
+    "NewRegistration": _object(
+        {"name": _TEXT}, metadata=_METADATA, subscriptions=_list(_ref("NewSubscription"))
+    ),
+    "Registration": _object({
+        "id": _TEXT, "name": _TEXT, "metadata": _METADATA,
+        "subscriptions": _list(_ref("Subscription")),
+    }),
+    "Registrations": _list(_ref("Registration")),
+    "Subscriptions": _list(_ref("Subscription")),
+    "LogEntry": _object({}, time=_INSTANT, **dict.fromkeys(
+        ("integrationid", "message", "shkeptncontext", "task", "triggeredid", "gitcommitid"), _TEXT
+    )),
+    "NewLog": _object({"logs": _list(_ref("LogEntry"))}),
+    "Log": _page("logs", _ref("LogEntry")),
     "Projects": _page("projects", _ref("Project")),
     "Stages": _page("stages", _ref("Stage")),
     "Services": _page("services", _ref("Service")),
@@ -142,6 +167,20 @@ _OPERATIONS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "trigger_evaluation": ("NewEvaluation", "EventTaken", ()),
     "create_service": ("NewService", "Nothing", ()),
     "delete_service": ("", "Nothing", ()),
+    "register": ("NewRegistration", "Made", ()),
+    "list_registrations": (
+        "", "Registrations",
+        ("id", "name", "namespace", "hostname", "project", "stage", "service"),
+    ),
+    "ping": ("", "Registration", ()),
+    "unregister": ("", "Nothing", ()),
+    "list_subscriptions": ("", "Subscriptions", ()),
+    "subscribe": ("NewSubscription", "Made", ()),
+    "get_subscription": ("", "Subscription", ()),
+    "change_subscription": ("NewSubscription", "Made", ()),
+    "unsubscribe": ("", "Nothing", ()),
+    "write_log": ("NewLog", "Nothing", ()),
+    "list_log": ("", "Log", ("integrationId", "fromTime", "beforeTime", *_PAGED)),
     "stream": ("", "", ("since",)),
     "list_sequences": (
         "", "States",
@@ -151,6 +190,9 @@ _OPERATIONS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "get_sequence": ("", "Detail", ()),
 }  # fmt: skip
 """By operation: the schema of its body, that of its answer (none: it is a text), its query."""
+
+_CREATED: Final = frozenset({"register", "subscribe"})
+"""What is answered with 201 where something is new."""
 
 
 def document(routes: Iterable[tuple[str, str, str, str]], version: str) -> Document:
@@ -180,12 +222,14 @@ def _operation(path: str, name: str, summary: str) -> Document:
         *({"name": each, "in": "query"} for each in query),
     ]
     content = _json(answer) if answer else {"content": {"text/plain": {"schema": _TEXT}}}
+    done = {"description": "Done.", **content}
     operation: Document = {
         "operationId": name,
         "summary": summary,
         "parameters": [{**each, "schema": _TEXT} for each in parameters],
         "responses": {
-            "200": {"description": "Done.", **content},
+            "200": done,
+            **({"201": done} if name in _CREATED else {}),
             "default": {"$ref": "#/components/responses/Error"},
         },
     }

@@ -25,6 +25,7 @@ from sequencectl.errors import shown
 MAX_BODY: Final = 2 * 1024 * 1024
 """No body has more bytes: a shipyard of 1 MiB in base64 fits."""
 
+MAX_LIST: Final = 10_000
 MAX_PAGE: Final = 100
 _PAGE: Final = 10
 _SERIAL: Final = re.compile(r"[0-9]{1,18}")
@@ -86,6 +87,41 @@ class Fields:
         except (binascii.Error, ValueError):
             raise wrong(name, value, "a text of UTF-8 in base64") from None
 
+    def name(self, key: str) -> str:
+        """Take a short text, as names and ids are; empty if it is missing or null."""
+        value = self.text(key, default="")
+        if value and _ID.fullmatch(value) is None:
+            raise wrong(key, value, "at most 200 printable ASCII characters")
+        return value
+
+    def instant(self, name: str) -> str:
+        """Take an instant, as the journal writes it; empty if it is missing, null or empty."""
+        given = self.text(name, default="")
+        return _instant(given, name) if given else ""
+
+    def part(self, name: str) -> Fields:
+        """Take the fields of a JSON object; none if it is missing or null."""
+        value = self._left.pop(name, None)
+        if value is not None and not isinstance(value, dict):
+            raise wrong(name, value, "a JSON object")
+        return Fields(value or {})
+
+    def parts(self, name: str) -> list[Fields]:
+        """Take a list of JSON objects; it is empty if it is missing or null."""
+        return [Fields({name: each}).part(name) for each in self._list(name)]
+
+    def names(self, name: str) -> list[str]:
+        """Take a list of short texts; it is empty if it is missing or null."""
+        return [Fields({name: each}).name(name) for each in self._list(name)]
+
+    def _list(self, name: str) -> list[Any]:
+        value = self._left.pop(name, None)
+        if value is not None and not isinstance(value, list):
+            raise wrong(name, value, "a list")
+        if value is not None and len(value) > MAX_LIST:
+            raise Refusal(400, f"{name}: must have at most {MAX_LIST} entries, got {len(value)}")
+        return value or []
+
     def end(self, *ignored: str) -> None:
         """Raise unless every field was taken, or may be ignored."""
         for name, value in self._left.items():
@@ -140,13 +176,7 @@ def serial_of(request: Request) -> int | None:
 def instant_of(request: Request, name: str) -> str:
     """Return an instant of the query as the journal writes it; empty if it is not given."""
     given = request.query_params.get(name, "")
-    if not given:
-        return ""
-    try:
-        at = datetime.fromisoformat(given)
-        return instant(at if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        raise wrong(name, given, "an instant of ISO 8601") from None
+    return _instant(given, name) if given else ""
 
 
 def is_id(value: str) -> bool:
@@ -159,6 +189,14 @@ def id_of(value: str, where: str) -> str:
     if not is_id(value):
         raise wrong(where, value, "1 to 200 printable ASCII characters")
     return value
+
+
+def _instant(given: str, where: str) -> str:
+    try:
+        at = datetime.fromisoformat(given)
+        return instant(at if at.tzinfo else at.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        raise wrong(where, given, "an instant of ISO 8601") from None
 
 
 def _whole(given: str, where: str, *, most: int = 10**18) -> int:

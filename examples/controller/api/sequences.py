@@ -35,6 +35,9 @@ from sequencectl import AbortSequence, PauseSequence, ResumeSequence, UnknownCon
 MOST_CHANGED: Final = 500
 """A client that missed changes of more deliveries than this is told to load them again."""
 
+MOST_LOGGED: Final = 50
+"""So many entries of the log are shown beside a delivery, the newest."""
+
 _CONTROLS: Final = ("pause", "resume", "abort")
 
 
@@ -76,13 +79,16 @@ class SequencesApi:
         )
 
     async def get_sequence(self, request: Request) -> Response:
-        """Return a delivery with an explanation of each of its sequences, and its controls."""
+        """Return a delivery with an explanation of each sequence, its controls and its log."""
         project, context = self._about(request)
         document = await self._host.read(lambda journal: journal.delivery(project, context))
         if document is None:
             raise UnknownContext(project, context)
         detail = await self._host.ask(project, partial(detail_of, document))
-        return JSONResponse(detail)
+        page = await self._host.uniform(
+            lambda uniform: uniform.logs(size=MOST_LOGGED, context=context)
+        )
+        return JSONResponse({**detail, "logs": page.entries})
 
     async def control_sequence(self, request: Request) -> Response:
         """Pause, resume or abort a delivery, or its part in a stage.

@@ -824,14 +824,15 @@ class Controls {
   }
 }
 
-/** What only the detail has: who works on what, why in the library's words, and the audit. */
+/** What only the detail has: who works on what, the audit, the log, why in the library's words. */
 class More {
   constructor() {
     this.tasks = table("Tasks", ["Stage", "Task", "Executor", "Triggered", "Took", "Result"]);
     this.audit = table("Controls", ["When", "What", "Where", "Who", "Why"]);
+    this.log = table("Log", ["When", "Task", "Message"]);
     this.why = make("ul", { class: "plain why" });
     const why = make("section", {}, make("h3", {}, "In the library's words"), this.why);
-    this.elements = [this.tasks.element, this.audit.element, why];
+    this.elements = [this.tasks.element, this.audit.element, this.log.element, why];
   }
 
   update(state, detail) {
@@ -839,6 +840,7 @@ class More {
     this.tasks.update(tasks, "No task has been triggered.");
     const controls = (detail?.controls ?? []).toReversed();
     this.audit.update(controls.map(auditCells), "Nobody has controlled it.");
+    this.log.update((detail?.logs ?? []).map(logCells), "No executor has logged anything.");
     const texts = state.sequences.map((each) => detail?.explanations[each.id]?.text ?? "").filter(Boolean);
     reconcile(this.why, texts.map((text, key) => ({ text, key })), (each) => each.key,
       () => make("li"), (element, each) => setParts(element, [told(each.text)]));
@@ -859,6 +861,10 @@ function taskCells(sequence, task) {
 
 function auditCells({ at, kind, stage, actor, reason }) {
   return [[time(at)], [kind], [stage ? told(stage) : "everywhere"], [actor ? told(actor) : "—"], [reason ? told(reason) : "—"]];
+}
+
+function logCells({ time: at, task, message }) {
+  return [[time(at)], [task ? told(task) : "—"], [told(message)]];
 }
 
 /** A table whose rows are lists of cells, each a list of parts. */

@@ -91,7 +91,8 @@ def explain(
         if stage in {None, each.get("stage")} and known in {None, found.context, each.get("id")}
     ]
     controls = found.detail.get("controls") or ()
-    session.answer(found.detail, *lines, *map(_control, controls))
+    logged = reversed(found.detail.get("logs") or ())
+    session.answer(found.detail, *lines, *map(_control, controls), *map(_logged, logged))
 
 
 def _found(session: Session, known: str, project: str | None, *, is_context: bool) -> Found:
@@ -121,6 +122,13 @@ def _control(control: Json) -> str:
     reason = f" ({control['reason']})" if control.get("reason") else ""
     when = clock(control.get("at"), with_date=True)
     return f"{when} UTC: {control.get('kind')}{stage}{actor}{reason}"
+
+
+def _logged(entry: Json) -> str:
+    """Return what an executor logged about the context, and when."""
+    task = f" by {entry['task']}" if entry.get("task") else ""
+    when = clock(entry.get("time"), with_date=True)
+    return f"{when} UTC: logged{task}: {entry.get('message')}"
 
 
 def _only_project(session: Session) -> str:

@@ -20,16 +20,26 @@ from ruamel.yaml import YAML
 from examples.stores.database import Database, Schema
 from sequencectl import ControlPlane, InvalidValue, Shipyard, UnknownProject
 
+_UNIFORM: Final = (
+    # what `uniform` keeps; seen: the last sign of life
+    """CREATE TABLE registration (id TEXT PRIMARY KEY, document TEXT NOT NULL, seen TEXT NOT NULL)
+       WITHOUT ROWID""",
+    """CREATE TABLE log (number INTEGER PRIMARY KEY, context TEXT NOT NULL,
+       integration TEXT NOT NULL, time TEXT NOT NULL, entry TEXT NOT NULL)""",
+    "CREATE INDEX log_of_context ON log (context)",
+)
 SCHEMA: Final = Schema(
     application_id=0x73657170,  # "seqp"
-    version=1,
+    version=2,
     statements=(
         # since: the serial the project had when it was created, perhaps for a second time
         """CREATE TABLE project (name TEXT PRIMARY KEY, shipyard TEXT NOT NULL,
            created_at TEXT NOT NULL, since INTEGER NOT NULL) WITHOUT ROWID""",
         """CREATE TABLE service (project TEXT, name TEXT, created_at TEXT NOT NULL,
            PRIMARY KEY (project, name)) WITHOUT ROWID""",
+        *_UNIFORM,
     ),
+    upgrades={1: _UNIFORM},
 )
 _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 

@@ -87,6 +87,8 @@ def test_hostile_texts_are_texts(
         report = {"service": name, "message": text, "result": "fail"}
         client.event("deployment.started", report, shkeptncontext=context, source=text, **about)
         client.event("deployment.finished", report, shkeptncontext=context, source=text, **about)
+        log = {"shkeptncontext": context, "task": name, "message": text * 20}
+        client.post("/v1/log", json={"logs": [log]}).raise_for_status()
         if text != MARKUP:  # which stays as it is
             client.control(path, "resume").raise_for_status()
     freeze = {"state": "freeze", "actor": MARKUP, "reason": MARKUP * 10}
@@ -105,7 +107,8 @@ def test_hostile_texts_are_texts(
     assert_fits(page)
     page.locator("article .title a").first.click()
     expect(page.locator("#detail article")).to_be_visible()
-    expect(page.locator("#detail table").last).to_contain_text(MARKUP)
+    for table in page.locator("#detail table").all()[1:]:  # nobody works on a task
+        expect(table).to_contain_text(MARKUP)
     assert 0 == page.locator("main img, main script, main b, main i, main [onerror]").count()
     assert_fits(page)
     by_mouse(page.locator("#detail [data-do=abort]"))

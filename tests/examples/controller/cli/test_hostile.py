@@ -39,11 +39,12 @@ def test_a_hostile_text_stays_in_its_cell(run: CommandLine, case: str) -> None:
     context = world.find("sockshop").contexts["c1"]
     context |= {"service": name, "statusLine": name}
     context["explanations"]["c1-dev"]["text"] = name
+    context["logs"] = [{"time": name, "task": name, "message": name}]
     world.find("sockshop").frozen["dev"] = {"actor": name, "reason": name, "since": name}
 
     shown = {verb: run(verb) for verb in ("get sequence", "get stage -p sockshop", "explain -c c1")}
 
-    assert [2, 3, 1] == [len(ran.out.split("\n")) - 1 for ran in shown.values()]
+    assert [2, 3, 2] == [len(ran.out.split("\n")) - 1 for ran in shown.values()]
     for ran in shown.values():
         assert visible(name) in ran.out
         assert ran.out.replace("\n", "").isprintable()

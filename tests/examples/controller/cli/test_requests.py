@@ -201,3 +201,19 @@ def test_an_event_is_sent_as_it_stands(run: CommandLine, tmp_path: Path) -> None
     assert ["ID of Keptn context: c1"] == first.lines
     assert ["ID of Keptn context: c1", "Nothing has changed: duplicate."] == second.lines
     assert [report, report] == run.api.received
+
+
+def test_explain_tells_what_executors_logged(run: CommandLine) -> None:
+    """After all else, the oldest entry first; the controller has the newest first."""
+    run(DELIVER)
+    run.api.world.projects["sockshop"].contexts[C]["logs"] = [
+        {"time": "2026-01-01T10:00:01.000Z", "task": "", "message": "and then\nno more"},
+        {"time": "2026-01-01T10:00:00.000Z", "task": "deployment", "message": "no such image"},
+    ]
+
+    ran = run(f"explain -c {C}")
+
+    assert [
+        "2026-01-01 10:00:00 UTC: logged by deployment: no such image",
+        "2026-01-01 10:00:01 UTC: logged: and then\\nno more",
+    ] == ran.lines[-2:]
