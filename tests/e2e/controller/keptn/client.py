@@ -49,6 +49,7 @@ class GoClient:
                 "Accept-Encoding": "gzip",
             }
         )
+        del self._http.headers["Accept"]
 
     def close(self) -> None:
         """Close its connections."""
@@ -200,6 +201,13 @@ class Keptn:
         """``SequenceControlHandler.ControlSequence``."""
         path = f"{CONTROL_PLANE}/v1/sequence/{project}/{context}/control"
         self.http.post(path, {"stage": stage, "state": state})
+
+    def state(self, project: str, context: str) -> Answer:
+        """Return how a delivery stands, as the Bridge asks for it; go-utils has the type alone."""
+        path = f"{CONTROL_PLANE}/v1/sequence/{project}"
+        [state] = decoded(models.STATES, self.http.get_ok(path, keptnContext=context))["states"]
+        found: Answer = state
+        return found
 
     def events(self, pages: int = 0, /, **wanted: str) -> list[Answer]:
         """``EventHandler.GetEvents``; a number of pages is compared with the key of the next."""

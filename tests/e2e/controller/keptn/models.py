@@ -101,7 +101,6 @@ EXPANDED_PROJECT: Final = Struct(
 )
 DELETED: Final = Struct("DeleteProjectResponse", message=STRING)
 PROJECTS: Final = _page("Projects", "projects", Pointer(PROJECT))
-EXPANDED_PROJECTS: Final = _page("ExpandedProjects", "projects", Pointer(EXPANDED_PROJECT))
 STAGES: Final = _page("Stages", "stages", Pointer(STAGE))
 SERVICES: Final = _page("Services", "services", Pointer(SERVICE))
 
@@ -212,5 +211,6 @@ LOG: Final = Struct(
     triggeredid=STRING,
     gitcommitid=STRING,
 )
+SUBSCRIPTIONS: Final = Slice(SUBSCRIPTION)
 INTEGRATIONS: Final = Slice(Pointer(INTEGRATION))
 LOGS: Final = _page("GetLogsResponse", "logs", LOG, key=INT64, count=INT64)
