@@ -1,0 +1,53 @@
+"""A host on a folder, for tests that start, stop and start it again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from examples.controller.host import Host
+from examples.controller.settings import Settings
+from sequencectl import TimeoutPolicy, TriggerSequence
+from sequencectl.testing import ManualClock
+
+T = TypeVar("T")
+SHIPYARD = """
+apiVersion: spec.keptn.sh/0.2.2
+kind: Shipyard
+metadata: {name: p}
+spec:
+  stages: [{name: dev, sequences: [{name: delivery, tasks: [{name: deploy}]}]}]
+"""
+HOUR = timedelta(hours=1)
+
+
+class Hosting:
+    """A host on a folder, with a clock that is turned by hand."""
+
+    def __init__(self, data: Path, **policies: Any) -> None:
+        limits = {"reaction": HOUR, **policies}
+        self.settings = Settings(data=data, timeouts=TimeoutPolicy(**limits), settle=timedelta(0))
+        self.clock = ManualClock()
+        self.told: list[tuple[str, int]] = []
+        self.host = Host(self.settings, lambda *told: self.told.append(told), clock=self.clock)
+
+    def run(self, program: Coroutine[Any, Any, T]) -> T:
+        """Start the host, run a program beside it and stop it."""
+
+        async def whole() -> T:
+            await self.host.start()
+            await self.host.at_rest()
+            try:
+                return await program
+            finally:
+                await self.host.stop()
+
+        return asyncio.run(whole())
+
+
+def trigger(known: str) -> TriggerSequence:
+    """A delivery into dev."""
+    return TriggerSequence(known, stage="dev", sequence="delivery", service="carts")
