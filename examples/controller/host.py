@@ -4,7 +4,8 @@ Shows: the nine duties with `SequenceController` in an asyncio program. Commands
 by a thread that owns the store, so that no request waits on another's disk in the event loop; the
 timer is set to the instant that the newest answer of the controller names, for all projects
 together, and costs nothing until then.
-Leaves out: several processes on one folder (the stores permit it, the stream does not tell).
+Leaves out: several processes on one folder; the stores permit it, the stream does not tell, and a
+lock keeps the second one out.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Final, TypeVar, final
 
 from examples.controller.metrics import Metrics
 from examples.controller.settings import Settings
+from examples.controller.storage.folder import Folder
 from examples.controller.storage.journal import Journal
 from examples.controller.storage.journal_reader import JournalReader
 from examples.controller.storage.newest import NewestStates
@@ -74,22 +76,30 @@ class Host:
         clock: Clock | None = None,
     ) -> None:
         self.metrics = Metrics()
-        self.is_well = True
+        self._works = True
         self._settings = settings
         self._changed = changed
         self._clock = SystemClock() if clock is None else clock
         self._decider = ThreadPoolExecutor(1, "decider")
         self._reader = ThreadPoolExecutor(1, "reader")
         self._open = ExitStack()
+        self._read_from = ExitStack()
         self._timer: asyncio.TimerHandle | None = None
         self._armed_at: datetime | None = None
         self._checking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Open the files, make up what the journal lacks, publish what is unsent (duty 8)."""
+        """Open the files, make up what the journal lacks, publish what is unsent (duty 8).
+
+        Raises `StoreUnusable`, and leaves the files to others then.
+        """
         self._loop = asyncio.get_running_loop()
-        await self._deciding(self._open_files)
-        await self._reading_thread(self._open_journal)
+        try:
+            await self._loop.run_in_executor(self._decider, self._open_files)
+            await self._loop.run_in_executor(self._reader, self._open_journal)
+        except BaseException:
+            await self._close_files()
+            raise
         self._checking = self._loop.create_task(self._check())
 
     async def stop(self) -> None:
@@ -98,12 +108,12 @@ class Host:
             self._timer.cancel()
         if self._checking is not None:
             await asyncio.gather(self._checking, return_exceptions=True)
-        await self._reading_thread(self.journal.close)
-        await self._reading_thread(self._states.close)
-        await self._reading_thread(self._uniform.close)
-        await self._deciding(self._open.close)
-        self._decider.shutdown()
-        self._reader.shutdown()
+        await self._close_files()
+
+    @property
+    def is_well(self) -> bool:
+        """Whether the store worked when it was last used, and its files are in their place."""
+        return self._works and self._folder.lost is None
 
     async def at_rest(self) -> None:
         """Wait until the check that is under way is over."""
@@ -130,13 +140,13 @@ class Host:
             try:
                 handled = await self._deciding(partial(self._controller.handle, project, command))
             except StoreUnusable:
-                self.is_well = False
+                self._works = False
                 self._arm(self._clock.now() + _RETRY)  # it may have been committed after all
                 raise
             except Exception as error:
                 self.metrics.refused(command, error)
                 raise
-        self.is_well = True
+        self._works = True
         self._arm(handled.arm)
         if handled.unsent is not None:
             self.metrics.unsent.inc()
@@ -235,10 +245,10 @@ class Host:
         try:
             checked = await self._deciding(self._controller.check_deadlines)
         except Exception:  # noqa: BLE001 - whatever the store says, somebody must come back
-            self.is_well = False
+            self._works = False
             self._arm(self._clock.now() + _RETRY)
             return
-        self.is_well = True
+        self._works = True
         self.metrics.checks.inc()
         self._arm(checked.arm)
 
@@ -246,13 +256,16 @@ class Host:
 
     def _open_files(self) -> None:
         settings, close = self._settings, self._open.callback
-        settings.data.mkdir(parents=True, exist_ok=True)
-        self._store = SqliteStore(settings.data / "sequences.db", kept=ALL)
+        self._folder = folder = Folder(settings.data)
+        close(folder.close)
+        self._store = SqliteStore(folder.sequences, kept=ALL)
         close(self._store.close)
-        self.projects = Projects(settings.data / "projects.db", settings.plane)
+        self.projects = Projects(folder.projects, settings.plane)
         close(self.projects.close)
-        self._journal = Journal(settings.data / "journal.db")
+        self._journal = Journal(folder.journal)
         close(self._journal.close)
+        folder.keep_watch()
+        folder.compare(self._store, self.projects, self._journal)
         for project in self.projects.all():
             self._catch_up(project.name, project.since)
         self._controller = SequenceController(
@@ -266,7 +279,7 @@ class Host:
     def _catch_up(self, project: str, since: int) -> None:
         """Tell the journal what it lacks: all that was committed and not acknowledged, or lost."""
         told = self._journal.told(project)
-        if not since <= told <= self._serial(project):  # it is another one's, or a new file
+        if told <= since:  # of this project it knows nothing yet, perhaps of one before it
             self._journal.forget(project, serial=since)
             told = since
         while events := self._store.events(project, after=told, limit=_CATCH_UP):
@@ -274,9 +287,19 @@ class Host:
             told = events[-1].serial
 
     def _open_journal(self) -> None:
-        self.journal = JournalReader(self._settings.data / "journal.db")
-        self._states = NewestStates(self._settings.data / "sequences.db")
-        self._uniform = Uniform(self._settings.data / "projects.db", self._clock)
+        self.journal = JournalReader(self._folder.journal)
+        self._read_from.callback(self.journal.close)
+        self._states = NewestStates(self._folder.sequences)
+        self._read_from.callback(self._states.close)
+        self._uniform = Uniform(self._folder.projects, self._clock)
+        self._read_from.callback(self._uniform.close)
+
+    async def _close_files(self) -> None:
+        """Close what is open, the folder last: each file by the thread that opened it."""
+        await self._loop.run_in_executor(self._reader, self._read_from.close)
+        await self._loop.run_in_executor(self._decider, self._open.close)
+        self._decider.shutdown()
+        self._reader.shutdown()
 
     def _serial(self, project: str) -> int:
         state = self._store.load(project)
@@ -286,7 +309,14 @@ class Host:
         return question(self.journal)
 
     async def _deciding(self, work: Callable[[], T]) -> T:
-        return await self._loop.run_in_executor(self._decider, work)
+        return await self._loop.run_in_executor(self._decider, partial(self._in_place, work))
 
     async def _reading_thread(self, work: Callable[[], T]) -> T:
-        return await self._loop.run_in_executor(self._reader, work)
+        return await self._loop.run_in_executor(self._reader, partial(self._in_place, work))
+
+    def _in_place(self, work: Callable[[], T]) -> T:
+        """Do some work; raise `StoreUnusable` if a file it is done on was gone before its end."""
+        self._folder.look()
+        done = work()
+        self._folder.look()
+        return done

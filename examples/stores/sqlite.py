@@ -158,6 +158,11 @@ class SqliteStore:
         with self._database.statement() as database:
             return self._events(database, project, after, limit)
 
+    def serials(self) -> dict[str, int]:
+        """Return every project with its serial."""
+        with self._database.statement() as database:
+            return dict(database.execute("SELECT name, serial FROM project").fetchall())
+
     def agenda(self, *, limit: int) -> Sequence[Appointment]:
         """Return projects with unsent events, then deadlines by instant."""
         with self._database.transaction(writes=False) as database:

@@ -59,6 +59,11 @@ class Journal:
         with self._database.statement() as database:
             return told_of(database, project)
 
+    def serials(self) -> dict[str, int]:
+        """Return every project that was ever told, with the serial of its last event."""
+        with self._database.statement() as database:
+            return dict(database.execute("SELECT project, serial FROM told").fetchall())
+
     def tell(self, project: str, events: Sequence[Event]) -> None:
         """Take in events, those that are known already left out."""
         with self._database.transaction(writes=True) as database:

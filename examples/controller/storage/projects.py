@@ -164,15 +164,15 @@ class Projects:
         with self._database.transaction(writes=False) as database:
             rows = database.execute("SELECT * FROM project").fetchall()
             services = database.execute("SELECT * FROM service ORDER BY name").fetchall()
-        for name, shipyard, created_at, since in rows:
-            own = {
-                service: datetime.fromisoformat(at)
-                for project, service, at in services
-                if project == name
-            }
-            plane, version = self._planned(shipyard)
-            at = datetime.fromisoformat(created_at)
-            yield Project(name, shipyard, version, at, since, plane, own)
+            for name, shipyard, created_at, since in rows:
+                own = {
+                    service: datetime.fromisoformat(at)
+                    for project, service, at in services
+                    if project == name
+                }
+                plane, version = self._planned(shipyard)
+                at = datetime.fromisoformat(created_at)
+                yield Project(name, shipyard, version, at, since, plane, own)
 
     def _planned(self, shipyard: str) -> tuple[ControlPlane, str]:
         """Return the plane of a shipyard and its version; raise `InvalidValue` if it is wrong."""

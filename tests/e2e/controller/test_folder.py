@@ -1,0 +1,63 @@
+"""The data folder of the process: its lock, files that go while it runs, a first start cut off."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.controller.process import PATIENCE, PROGRAM, ROOT, Controller, until
+
+
+def test_a_folder_has_one_process_at_a_time(tmp_path: Path) -> None:
+    """The second one ends with a sentence; a killed one keeps nobody out."""
+    command = [sys.executable, *PROGRAM, "--data", str(tmp_path), "--port", "0"]
+    with Controller(tmp_path) as controller, controller.client() as client:
+        client.create()
+        second = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        controller.kill()
+        controller.start()
+        projects = client.get("/v1/project").json()["projects"]
+
+    said = f"sequencectl-controller: {tmp_path}: is used by another controller\n"
+    assert (1, "", said) == (second.returncode, second.stdout, second.stderr)
+    assert ["sockshop"] == [project["projectName"] for project in projects]
+
+
+def test_a_file_that_is_deleted_while_it_runs_is_noticed(tmp_path: Path) -> None:
+    """No command is answered as applied any more, nothing is read, and its health is bad."""
+    with Controller(tmp_path) as controller, controller.client() as client:
+        client.create()
+        client.trigger("one").raise_for_status()
+        well = client.get("/healthz").status_code
+        (tmp_path / "sequences.db").unlink()
+        answers = [
+            client.get("/healthz"),
+            client.trigger("two"),
+            client.control("one", "pause"),
+            client.get("/v1/sequence/sockshop"),
+            client.get("/v1/sequence/sockshop/one"),
+            client.get("/v1/project"),
+            client.get("/mongodb-datastore/event", params={"project": "sockshop"}),
+        ]
+        status, said = controller.stop()
+
+    assert [200, *[503] * len(answers)] == [well, *(each.status_code for each in answers)]
+    assert (0, "") == (status, said)
+
+
+@pytest.mark.parametrize("name", ["controller.lock", "sequences.db", "projects.db", "journal.db"])
+def test_a_first_start_that_is_killed_is_no_loss(tmp_path: Path, name: str) -> None:
+    """As soon as a file is there the process is killed; the next start goes on from that."""
+    command = [sys.executable, *PROGRAM, "--data", str(tmp_path), "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as first:
+        until((tmp_path / name).exists)
+        first.kill()
+
+    with Controller(tmp_path) as controller, controller.client() as client:
+        client.create()
+        assert client.trigger("one").is_success
