@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from examples.controller.host import StillLive
+from examples.controller.storage.journal_reader import JournalReader
 from examples.stores.errors import StoreUnusable
-from examples.stores.sqlite import SqliteStore
+from examples.stores.sqlite import ALL, SqliteStore
 from sequencectl import (
     AbortSequence,
     CommandRejected,
@@ -22,8 +24,11 @@ from sequencectl import (
 from tests.examples.controller.hosting import HOUR, SHIPYARD, Hosting, trigger
 
 
-def crowd(hosting: Hosting, size: int) -> None:
-    """Put many waiting deliveries into the store, each with a deadline of its own."""
+def crowd(hosting: Hosting, size: int, *, is_acknowledged: bool = False) -> None:
+    """Put many waiting deliveries into the store, each with a deadline of its own.
+
+    Those that are acknowledged are nobody's to publish any more.
+    """
     hosting.settings.data.mkdir(parents=True, exist_ok=True)
 
     async def create() -> None:
@@ -36,8 +41,10 @@ def crowd(hosting: Hosting, size: int) -> None:
         decisions.append(plane.decide(state, trigger(f"c{number}"), hosting.clock.now()))
         state = decisions[-1].state
         hosting.clock.advance(timedelta(seconds=1))
-    store = SqliteStore(hosting.settings.data / "sequences.db")
+    store = SqliteStore(hosting.settings.data / "sequences.db", kept=ALL)
     store.commit(combine(*decisions))
+    if is_acknowledged:
+        store.acknowledge("p", through=state.serial)
     store.close()
 
 
@@ -140,3 +147,20 @@ def test_a_store_that_fails_makes_the_host_unwell_until_it_works(tmp_path: Path)
         return seen
 
     assert [(False, True), (True, True)] == hosting.run(program())
+
+
+def test_a_journal_that_is_far_behind_catches_up_completely(tmp_path: Path) -> None:
+    """Portion by portion to the end, though nothing of it will ever be published again."""
+    size = 2_500
+    crowd(Hosting(tmp_path), size, is_acknowledged=True)
+    hosting = Hosting(tmp_path)
+
+    async def program() -> tuple[int, int, int]:
+        deliveries = partial(JournalReader.deliveries, project="p", size=1, names={})
+        listed = (await hosting.host.read(deliveries)).total
+        told = await hosting.host.read(lambda journal: journal.told("p"))
+        return listed, told, await hosting.host.ask("p", lambda _, state: state.serial)
+
+    listed, told, serial = hosting.run(program())
+
+    assert (size, serial) == (listed, told)

@@ -12,7 +12,7 @@ import pytest
 from examples.controller.storage.newest import NewestStates
 from examples.stores.sqlite import SqliteStore
 from sequencectl import AbortSequence, ControlPlane, ProjectState, UnknownProject
-from tests.examples.controller.test_host import SHIPYARD, Hosting, trigger
+from tests.examples.controller.hosting import SHIPYARD, Hosting, trigger
 
 PATIENCE = 5.0
 """So many seconds something waits that would wait for ever if it were wrong."""
