@@ -35,6 +35,7 @@ ROOT = os.path.dirname(os.path.realpath(__file__))
 VENV = os.path.join(ROOT, ".venv")
 STAMP = os.path.join(VENV, "dev-stamp.json")
 PROGRAMS = os.path.join(VENV, "Scripts" if os.name == "nt" else "bin")
+UNTIL_STDIN_CLOSES = "--until-stdin-closes"  # the option of commands that do not outlive us
 
 USAGE = """usage: python3 dev.py VERB [-- ARGUMENTS]
 
@@ -86,7 +87,7 @@ def module(name, *arguments):
 def demo(arguments):
     if "--serve" in arguments:
         rest = [argument for argument in arguments if argument != "--serve"]
-        return [module("examples.controller.demo", *rest)]
+        return [module("examples.controller.demo", UNTIL_STDIN_CLOSES, *rest)]
     return [module("examples.demo", *arguments)]
 
 
@@ -385,7 +386,7 @@ def run(command):
 
     Ctrl-C reaches the child by itself, from the terminal: here it is only outlived, so that the
     child's own answer is handed on. (A handler, unlike ignoring, is not inherited by the child.)
-    SIGTERM is handed on.
+    SIGTERM is handed on. A command that ends when stdin closes ends with us even if we are killed.
     """
     children = []
 
@@ -398,7 +399,8 @@ def run(command):
         signal.SIGTERM: signal.signal(signal.SIGTERM, hand_on),
     }
     try:
-        children.append(subprocess.Popen(command, cwd=ROOT))
+        lifeline = subprocess.PIPE if UNTIL_STDIN_CLOSES in command else None
+        children.append(subprocess.Popen(command, cwd=ROOT, stdin=lifeline))
         status = children[0].wait()
     except OSError as error:
         raise CannotRun("cannot run {} ({}); remove .venv and try again".format(command[0], error))

@@ -17,6 +17,7 @@ from typing import NoReturn
 
 import uvicorn
 
+from examples.controller import lifeline
 from examples.controller.app import Controller
 from examples.controller.server import Server
 from examples.controller.settings import Settings
@@ -35,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = _settings(options)
     except InvalidValue as error:
         parser.error(str(error))
+    if options.until_stdin_closes:
+        lifeline.end_when_stdin_closes()
     try:
         with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
             runner.run(Server.run_controller(Controller(settings)))
@@ -60,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         add(f"--{name}", type=_duration, default=None, help="a duration (default: no limit)")
     add("--scope", choices=("stage", "service"), default="stage", help="what runs one at a time")
     add("--mode", choices=("queue", "latest_only", "reject_when_busy"), default="queue")
+    add(lifeline.OPTION, action="store_true", help=lifeline.HELP)
     webhook = "post open tasks of this name there, signed (may be repeated; needs a secret in %s)"
     add("--webhook", action="append", default=[], metavar="TASK=URL", help=webhook % SECRET)
     return parser

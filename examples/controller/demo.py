@@ -4,7 +4,8 @@
 
 Shows: what a person sees who has a controller, executors and the command line, each a process of
 its own. Every line after a ``$`` is a command that was really run, with what it printed. Then it
-serves until Ctrl-C. Exit status: 0, or 1 if something could not be started or a story went wrong.
+serves until Ctrl-C. The other processes end when it ends, by whatever. Exit status: 0, or 1 if
+something could not be started or a story went wrong.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, final
+
+from examples.controller import lifeline
 
 SHIPYARD: Final = Path(__file__).parents[1] / "demo" / "sockshop.yaml"
 TASKS: Final = ("deployment", "test", "release", "rollback", "evaluation")
@@ -47,8 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--duration", default="1.5", help="seconds that executors need for a task")
     parser.add_argument("--no-stories", action="store_true", help="only serve")
     parser.add_argument("--exit", action="store_true", help="end after the stories")
+    parser.add_argument(lifeline.OPTION, action="store_true", help=lifeline.HELP)
     options = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, _end)
+    if options.until_stdin_closes:
+        lifeline.end_when_stdin_closes()
     try:
         with ExitStack() as opened:
             data = options.data or Path(opened.enter_context(TemporaryDirectory()))
@@ -94,10 +100,10 @@ def executor(task: str, url: str, duration: str) -> Iterator[None]:
 
 @contextmanager
 def process(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A program of these examples in a process of its own, ended at the end."""
+    """A program of these examples in a process of its own, ended at the end, also by our own."""
     with subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        stdin=subprocess.DEVNULL,
+        [sys.executable, "-m", module, *arguments, lifeline.OPTION],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE if module == "examples.controller" else subprocess.DEVNULL,
         text=True,
     ) as started:

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import httpx
 
+from examples.controller import lifeline
 from examples.controller.cli.text import visible
 from examples.executor.api import UNAUTHORIZED, Api, Refused
 from examples.executor.behaviour import RESULTS, Behaviour
@@ -31,6 +32,8 @@ def main(
 ) -> int:
     """Work as the arguments say and return the exit status."""
     arguments = _parser().parse_args(argv)
+    if arguments.until_stdin_closes:
+        lifeline.end_when_stdin_closes()
     try:
         with suppress(asyncio.CancelledError, KeyboardInterrupt):
             asyncio.run(_work(arguments, transport))
@@ -97,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--silent", action="store_true", help="never say anything")
     add("--mute-finish", "--dying", action="store_true", help="start and never finish")
     add("--once", action="store_true", help="end when one is done and none is open")
+    add(lifeline.OPTION, action="store_true", help=lifeline.HELP)
     return parser
 
 

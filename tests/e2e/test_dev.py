@@ -4,6 +4,7 @@ import ast
 import contextlib
 import importlib
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -125,6 +126,10 @@ def test_wrong_usage_is_explained_and_exits_2(
         (
             "deep simulation --faults race",
             "python -m sequencectl.testing.simulation --seeds=100000 --faults race",
+        ),
+        (
+            "demo --serve --port 0",
+            "python -m examples.controller.demo --until-stdin-closes --port 0",
         ),
         ("simulate --seed 7", "python -m sequencectl.testing.simulation --seed 7"),
     ],
@@ -344,3 +349,30 @@ def test_an_interrupted_job_has_the_last_word(
 
     assert "ready\n" == ready
     assert (status, last_words, "") == (child.returncode, out, err)
+
+
+WAITS = """
+import sys
+print("ready", flush=True)
+sys.stdin.read()
+print("ended", flush=True)
+"""
+
+
+def test_a_job_that_lives_until_stdin_closes_does_not_outlive_a_kill() -> None:
+    """Nobody can end it in order then; the system closes the pipe."""
+    job = f"[sys.executable, '-c', {WAITS!r}, '--until-stdin-closes']"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"import sys, dev; dev.run({job})"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,  # open to the end: what closes is another one
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert parent.stdout is not None
+        ready = parent.stdout.readline()
+        parent.kill()
+        has_ended, _, _ = select.select([parent.stdout], [], [], 60)
+        last_words = parent.stdout.readline() if has_ended else ""
+
+    assert ("ready\n", "ended\n") == (ready, last_words)

@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.e2e.controller.process import PATIENCE, ROOT, SHIPYARD, Client, Controller, until
@@ -193,24 +195,61 @@ def test_the_demo_that_serves_plays_the_stories(
     assert re.search(line, played.stdout, re.MULTILINE)
 
 
-def test_the_demo_serves_until_it_is_ended(tmp_path: Path) -> None:
-    """Ctrl-C ends the controller and the executors, too."""
+@contextmanager
+def serving(data: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The demo without stories, and the address of its controller."""
     command = [sys.executable, "-m", "examples.controller.demo", "--port", "0", "--no-stories"]
     with subprocess.Popen(
-        [*command, "--data", str(tmp_path)],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    ) as serving:  # fmt: skip
-        assert serving.stdout is not None
-        line = serving.stdout.readline()
-        url = line.strip().removeprefix("The Bridge: ").removesuffix("/bridge/")
+        [*command, "--data", str(data), *arguments], cwd=ROOT, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as demo:  # fmt: skip
+        try:
+            assert demo.stdout is not None
+            line = demo.stdout.readline()
+            yield demo, line.strip().removeprefix("The Bridge: ").removesuffix("/bridge/")
+        finally:
+            with suppress(ProcessLookupError):  # all of it is gone, as it should
+                os.killpg(demo.pid, signal.SIGKILL)
+
+
+def test_the_demo_serves_until_it_is_ended(tmp_path: Path) -> None:
+    """Ctrl-C ends the controller and the executors, too."""
+    with serving(tmp_path) as (demo, url):
         with Client(base_url=url, timeout=PATIENCE) as client:
             until(lambda: client.get("/v1/project").json()["totalCount"])
             client.trigger("c1").raise_for_status()
             until(lambda: client.state("c1")["sequences"][0]["tasks"][0]["executors"])
-        serving.send_signal(signal.SIGINT)
-        said, complaint = serving.communicate(timeout=PATIENCE)
+        demo.send_signal(signal.SIGINT)
+        said, complaint = demo.communicate(timeout=PATIENCE)
 
-    assert (0, "") == (serving.returncode, complaint)
+        assert (0, "") == (demo.returncode, complaint)
+        assert said.endswith("Stopped.\n")
+        with pytest.raises(ProcessLookupError):
+            os.killpg(demo.pid, 0)
+
+
+def test_the_demo_is_not_outlived_by_its_processes(tmp_path: Path) -> None:
+    """Killed it can end nobody; they end by themselves, in order, while a stream is open."""
+    with serving(tmp_path) as (demo, url), Client(base_url=url, timeout=PATIENCE) as client:
+        until(lambda: client.get("/v1/project").json()["totalCount"])
+        with client.stream("GET", "/v1/stream/sockshop") as stream:
+            lines = stream.iter_lines()
+            first = next(lines)
+            demo.kill()
+            left = list(lines)  # a stream that is cut off raises
+        _, complaint = demo.communicate(timeout=PATIENCE)  # all have closed what they inherited
+
+        assert first
+        assert left
+        assert "Traceback" not in complaint
+        with pytest.raises(httpx.ConnectError):
+            client.get("/healthz")
+
+
+def test_the_demo_ends_when_its_stdin_closes(tmp_path: Path) -> None:
+    """If it is asked to: as dev.py asks it, which may be killed itself."""
+    with serving(tmp_path, "--until-stdin-closes") as (demo, _):
+        said, complaint = demo.communicate(timeout=PATIENCE)  # closes it first
+
+    assert (0, "") == (demo.returncode, complaint)
     assert said.endswith("Stopped.\n")
-    with pytest.raises(ProcessLookupError):
-        os.killpg(serving.pid, 0)
