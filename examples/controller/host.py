@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from json import JSONDecodeError
 from typing import Final, TypeVar, final
 
 from examples.controller.metrics import Metrics
@@ -306,7 +307,11 @@ class Host:
         return 0 if state is None else state.serial
 
     def _read(self, question: Callable[[JournalReader], T]) -> T:
-        return question(self.journal)
+        try:
+            return question(self.journal)
+        except JSONDecodeError as error:
+            problem = f"holds what is not ours ({error}): delete it to have it made up again"
+            raise StoreUnusable(self._folder.journal, problem) from error
 
     async def _deciding(self, work: Callable[[], T]) -> T:
         return await self._loop.run_in_executor(self._decider, partial(self._in_place, work))

@@ -104,6 +104,8 @@ class SequencesApi:
     async def stream(self, request: Request) -> Response:
         """Follow what changes in a project, as server-sent events."""
         project = self._host.projects.get(request.path_params["project"]).name
+        # an error that comes later can only cut the stream off
+        await self._host.read(lambda journal: journal.told(project))
         following = self._broadcaster.follow(project, serial_of(request))
         quiet = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(following, media_type="text/event-stream", headers=quiet)

@@ -42,6 +42,7 @@ def test_a_file_that_is_deleted_while_it_runs_is_noticed(tmp_path: Path) -> None
             client.get("/v1/sequence/sockshop"),
             client.get("/v1/sequence/sockshop/one"),
             client.get("/v1/project"),
+            client.get("/v1/stream/sockshop"),
             client.get("/mongodb-datastore/event", params={"project": "sockshop"}),
         ]
         status, said = controller.stop()

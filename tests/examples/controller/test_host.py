@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -164,3 +166,19 @@ def test_a_journal_that_is_far_behind_catches_up_completely(tmp_path: Path) -> N
     listed, told, serial = hosting.run(program())
 
     assert (size, serial) == (listed, told)
+
+
+def test_a_document_that_is_damaged_is_an_error_of_the_store(tmp_path: Path) -> None:
+    """It names the file, and what helps."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> None:
+        host = hosting.host
+        await host.create("p", SHIPYARD)
+        await host.handle("p", trigger("a"))
+        with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as journal:
+            journal.execute("UPDATE delivery SET document = 'scribbled'")
+        with pytest.raises(StoreUnusable, match=r"journal\.db: holds what is not ours .* delete"):
+            await host.read(lambda journal: journal.delivery("p", "a"))
+
+    hosting.run(program())
