@@ -284,6 +284,9 @@ class Host:
             self._journal.forget(project, serial=since)
             told = since
         while events := self._store.events(project, after=told, limit=_CATCH_UP):
+            if events[0].serial != told + 1:
+                problem = f"lacks events of project {project} after {told}: restore the journal too"
+                raise StoreUnusable(self._folder.sequences, problem)
             self._journal.tell(project, events)
             told = events[-1].serial
 

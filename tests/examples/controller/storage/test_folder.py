@@ -178,6 +178,17 @@ def test_a_journal_that_is_missing_is_made_up(tmp_path: Path) -> None:
     assert before == contents(tmp_path / "journal.db", "p")
 
 
+def test_a_journal_that_cannot_be_made_up_as_a_whole_is_not(tmp_path: Path) -> None:
+    """Another program may have dropped old events from the store, which it may by default."""
+    live(tmp_path, "a", "b")
+    remove(tmp_path, "journal.db")
+    with closing(sqlite3.connect(tmp_path / "sequences.db")) as store, store:
+        store.execute("DELETE FROM event WHERE serial < 4")
+
+    with pytest.raises(StoreUnusable, match=r"sequences\.db: lacks events of project p after 0"):
+        start(tmp_path)
+
+
 # ---------------------------------------------------------------- files of another time
 
 
