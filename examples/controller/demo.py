@@ -120,7 +120,6 @@ class Stories:
 
     def __init__(self, url: str) -> None:
         self._environment = {**os.environ, "SEQUENCECTL_ENDPOINT": url}
-        self._environment.pop("SEQUENCECTL_TOKEN", None)
 
     def prepare(self) -> None:
         """Create the project, unless the folder has it."""

@@ -163,12 +163,13 @@ def test_a_watched_delivery_that_fails_is_five(terminal: Terminal, client: Clien
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
-    """What the demo that serves prints, without serving on."""
+    """What the demo that serves prints, without serving on; with a token, which all of it has."""
     data = tmp_path_factory.mktemp("demo")
     command = [sys.executable, "-m", "examples.controller.demo", "--port", "0", "--exit"]
     return subprocess.run(
         [*command, "--duration", "0.8", "--data", str(data)],
-        cwd=ROOT, capture_output=True, text=True, timeout=3 * PATIENCE, check=False,
+        cwd=ROOT, env={**os.environ, "SEQUENCECTL_TOKEN": "a token"},
+        capture_output=True, text=True, timeout=3 * PATIENCE, check=False,
     )  # fmt: skip
 
 
