@@ -19,7 +19,7 @@ import uvicorn
 
 from examples.controller import lifeline
 from examples.controller.app import Controller
-from examples.controller.server import Server
+from examples.controller.server import AddressUnusable, Server
 from examples.controller.settings import Settings
 from examples.controller.webhooks import SECRET, Receivers
 from examples.stores.errors import StoreUnusable
@@ -41,11 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
             runner.run(Server.run_controller(Controller(settings)))
-    except StoreUnusable as error:
+    except (AddressUnusable, StoreUnusable, OSError) as error:
         return _complain(str(error))
-    except OSError as error:
-        why = os.strerror(error.errno) if error.errno else str(error)
-        return _complain(f"{settings.host}, port {settings.port}: {why}")
     return 0
 
 
@@ -56,9 +53,17 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", help="the address to serve (default: %(default)s)")
     add("--port", type=int, default=8080, help="the port, 0 for any (default: %(default)s)")
     token = "what clients send as x-token (default: SEQUENCECTL_TOKEN)"  # noqa: S105 - a help text
+    add(
+        "--allowed-host", action="append", default=[], metavar="NAME",
+        help="a further name it is served under, as behind a proxy; needs a token; repeatable",
+    )  # fmt: skip
+    add("--actor-header", default="", metavar="NAME", help="in which a proxy says who acts")
     add("--token", default=os.environ.get("SEQUENCECTL_TOKEN", ""), help=token)
     for name, limit in (("reaction", "3m"), ("completion", "24h"), ("settle", "3m")):
         add(f"--{name}", type=_duration, default=limit, help=f"a duration (default: {limit})")
+    for name, limit in (("request-timeout", "30s"), ("idle-timeout", "1m")):
+        add(f"--{name}", type=_duration, default=limit, help=f"of clients (default: {limit})")
+    add("--connections", type=int, default=900, help="the most at once (default: %(default)s)")
     for name in ("total", "waiting", "abort-grace"):
         add(f"--{name}", type=_duration, default=None, help="a duration (default: no limit)")
     add("--scope", choices=("stage", "service"), default="stage", help="what runs one at a time")
@@ -76,7 +81,12 @@ def _settings(options: argparse.Namespace) -> Settings:
         data=options.data,
         host=options.host,
         port=options.port,
+        allowed_hosts=tuple(options.allowed_host),
+        actor_header=options.actor_header,
         token=options.token,
+        connections=options.connections,
+        request_timeout=options.request_timeout,
+        idle_timeout=options.idle_timeout,
         timeouts=TimeoutPolicy(**limits),
         queueing=QueuePolicy(scope=options.scope, mode=options.mode),
         settle=options.settle or timedelta(0),

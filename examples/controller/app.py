@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from examples.controller.api import openapi
 from examples.controller.api.answers import HANDLERS, error
-from examples.controller.api.door import Prefixes, Token
+from examples.controller.api.door import Door, Prefixes
 from examples.controller.api.evaluations import EvaluationsApi
 from examples.controller.api.events import EventsApi
 from examples.controller.api.projects import ProjectsApi
@@ -71,8 +71,10 @@ class Controller:
             source=SOURCE,
             clock=clock,
         )
-        self._projects = ProjectsApi(self.host)
-        self._sequences = SequencesApi(self.host, self._projects, self.broadcaster)
+        self._projects = ProjectsApi(self.host, actor_header=settings.actor_header)
+        self._sequences = SequencesApi(
+            self.host, self._projects, self.broadcaster, actor_header=settings.actor_header
+        )
         self._events = EventsApi(self.host)
         self._evaluations = EvaluationsApi(self.host, self._projects)
         self._uniform = UniformApi(self.host)
@@ -83,7 +85,8 @@ class Controller:
             ],
             exception_handlers=HANDLERS,
         )
-        self.app = Prefixes(Token(app, settings.token))
+        app.router.redirect_slashes = False  # it would repeat the host that a client names
+        self.app = Prefixes(Door(app, settings))
 
     def _table(self) -> list[tuple[str, str, Serve]]:
         projects, sequences, events = self._projects, self._sequences, self._events

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -12,9 +14,15 @@ from typing import Final, final
 import uvicorn
 
 from examples.controller.app import Controller
+from examples.controller.connection import Config
+from examples.controller.settings import Settings
 
 GRACE: Final = 1
 """So many seconds a request in hand has to end after the signal."""
+
+
+class AddressUnusable(Exception):
+    """The address cannot be served; the message says which and why."""
 
 
 @final
@@ -22,9 +30,10 @@ class Server(uvicorn.Server):
     """Closes the streams before it waits for requests to end: a stream never ends by itself."""
 
     def __init__(self, controller: Controller) -> None:
-        config = uvicorn.Config(
+        config = Config(
             controller.app,
-            log_level="warning",
+            controller.settings,
+            log_level="error",  # a warning is about what a client does
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=GRACE,
@@ -58,10 +67,8 @@ class Server(uvicorn.Server):
 
     @classmethod
     async def run_controller(cls, controller: Controller) -> None:
-        """Serve a controller until a signal; raise `OSError` if its address cannot be had."""
-        settings = controller.settings
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        with socket.create_server((settings.host, settings.port), family=family) as line:
+        """Serve a controller until a signal; raise `AddressUnusable` if it cannot be had."""
+        with _line(controller.settings) as line:
             async with controller:
                 await cls(controller).serve([line])
 
@@ -70,3 +77,15 @@ class Server(uvicorn.Server):
         """The address that is served; the port is known once it is."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _line(settings: Settings) -> socket.socket:
+    host, port = settings.host, settings.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        number = error.errno or 0
+        is_foreign = number < 0 or number == errno.EADDRNOTAVAIL  # below 0: a name nobody knows
+        why = "no address of this machine" if is_foreign else os.strerror(number)
+        raise AddressUnusable(f"{host}, port {port}: {why}") from None

@@ -6,8 +6,9 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 
 from examples.controller.api.reading import Refusal
 from examples.controller.host import StillLive
@@ -19,7 +20,6 @@ from sequencectl import (
     Contention,
     InvalidValue,
     RejectedCode,
-    SequencectlError,
     UnknownProject,
     UnknownSequence,
 )
@@ -54,21 +54,40 @@ def refused(_: Request, why: Exception) -> Response:
     if isinstance(why, CommandRejected):
         status = 404 if why.code in _UNKNOWN else 400
         return error(status, why.message, reason=why.code.value)
-    status = next((status for kind, status in _STATUSES if isinstance(why, kind)), 500)
+    status = next(status for kind, status in _STATUSES if isinstance(why, kind))
     return error(status, str(why))
 
 
-def not_served(_: Request, why: Exception) -> Response:
+def not_served(request: Request, why: Exception) -> Response:
     """Answer what no route serves, or not by this method."""
     assert isinstance(why, HTTPException)
     answer = error(why.status_code, f"{why.detail.lower()}: see /openapi.json")
-    answer.headers.update(why.headers or {})
+    if why.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = ", ".join(sorted(_methods(request)))
     return answer
 
 
+async def gone(_: Request, _why: Exception) -> Response:
+    """Answer a client that went before it had sent everything: nobody reads it."""
+    return error(400, "the request ended too early")
+
+
+async def failed(_: Request, _why: Exception) -> Response:
+    """Answer a mistake of ours, which the server writes to its log: a client learns no more."""
+    return error(500, "the controller has made a mistake: its log says which")
+
+
+def _methods(request: Request) -> set[str]:
+    """Return the methods by which any route serves a path."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    found = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in found for method in route.methods or ()}
+
+
 HANDLERS: Final[dict[Any, Any]] = {
-    **dict.fromkeys((SequencectlError, AlreadyThere, StillLive, Refusal, StoreUnusable), refused),
-    **dict.fromkeys((UnknownRegistration, NoRoom), refused),
+    **dict.fromkeys((Refusal, CommandRejected, *(kind for kind, _ in _STATUSES)), refused),
     HTTPException: not_served,
+    ClientDisconnect: gone,
+    Exception: failed,
 }
 """What answers which error."""

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from examples.controller.api.pages import page, part_of
-from examples.controller.api.reading import Refusal, fields_of, wrong
+from examples.controller.api.reading import Refusal, actor_of, fields_of, wrong
 from examples.controller.host import Host
 from examples.controller.storage.deliveries import Document, instant
 from examples.controller.storage.projects import Project
@@ -36,8 +36,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class ProjectsApi:
     """Projects are created, changed and deleted; their stages are frozen and unfrozen."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, *, actor_header: str = "") -> None:
         self._host = host
+        self._actor_header = actor_header
 
     async def list_projects(self, request: Request) -> Response:
         """List the projects by name."""
@@ -95,7 +96,7 @@ class ProjectsApi:
             raise wrong("state", word, "freeze or unfreeze")
         command = (FreezeStage if word == "freeze" else UnfreezeStage)(
             stage,
-            actor=fields.text("actor", default=""),
+            actor=actor_of(request, fields, self._actor_header),
             reason=fields.text("reason", default=""),
             request_id=fields.text("requestId", default="") or None,
         )

@@ -30,6 +30,8 @@ MAX_PAGE: Final = 100
 _PAGE: Final = 10
 _SERIAL: Final = re.compile(r"[0-9]{1,18}")
 _ID: Final = re.compile(r"[ -~]{1,200}")
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
+"""What half a character looks like in JSON; two of them may be a whole one."""
 
 
 @final
@@ -59,7 +61,7 @@ class Fields:
         value = self._left.pop(name, None)
         if value is None and default is not None:
             return default
-        if not isinstance(value, str) or any("\ud800" <= each <= "\udfff" for each in value):
+        if not isinstance(value, str):
             raise wrong(name, value, "a text")
         return value
 
@@ -159,6 +161,21 @@ async def cloudevent_of(request: Request) -> dict[str, Any]:
     return event
 
 
+def actor_of(request: Request, fields: Fields, header: str) -> str:
+    """Return who acts: whom `header` names if there is one to trust, else whom the body claims."""
+    claim = fields.text("actor", default="")
+    if not header:
+        return claim
+    given = request.headers.getlist(header)
+    try:
+        (actor,) = (each.encode("latin-1").decode() for each in given)
+    except ValueError:  # not once, or no UTF-8
+        actor = ""
+    if not actor:
+        raise Refusal(400, f"the header {header} must be there once and say who acts")
+    return actor
+
+
 def page_of(request: Request) -> tuple[int, int]:
     """Return how many entries a page has, and the key the page begins at (0 for the first)."""
     query = request.query_params
@@ -207,7 +224,10 @@ def _whole(given: str, where: str, *, most: int = 10**18) -> int:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
+        text = body.decode("utf-8-sig")
+        found = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
+        if _HALF.search(text) is not None:
+            _no_halves(found)
     except (ValueError, RecursionError) as error:
         raise Refusal(400, f"the body must be JSON: {error}") from None
     if not isinstance(found, dict):
@@ -222,10 +242,19 @@ def _no_constant(name: str) -> None:
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        # each key once: found loses it when it is seen, and lacks it when it comes again
+        twice = next(key for key, _ in pairs if found.pop(key, pairs) is pairs)
         raise ValueError(f"the key {shown(twice)} is there twice")
     return found
+
+
+def _no_halves(found: object) -> None:
+    """Refuse half a character, which JSON can say and UTF-8 cannot, in any text or key."""
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = shown(error.object[error.start])
+        raise ValueError(f"{half} is half a character") from None
 
 
 def _binary(headers: dict[str, str], body: bytes) -> dict[str, Any]:

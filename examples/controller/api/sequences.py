@@ -13,6 +13,7 @@ from examples.controller.api.projects import ProjectsApi
 from examples.controller.api.reading import (
     Fields,
     Refusal,
+    actor_of,
     fields_of,
     id_of,
     instant_of,
@@ -45,8 +46,16 @@ _CONTROLS: Final = ("pause", "resume", "abort")
 class SequencesApi:
     """Deliveries are listed, explained, paused, resumed and aborted."""
 
-    def __init__(self, host: Host, projects: ProjectsApi, broadcaster: Broadcaster) -> None:
+    def __init__(
+        self,
+        host: Host,
+        projects: ProjectsApi,
+        broadcaster: Broadcaster,
+        *,
+        actor_header: str = "",
+    ) -> None:
         self._host = host
+        self._actor_header = actor_header
         self._projects = projects
         self._broadcaster = broadcaster
 
@@ -96,7 +105,8 @@ class SequencesApi:
         The message says which task a pause or an abort waits for, and until when an abort does.
         """
         project, context = self._about(request)
-        command = _control(context, await fields_of(request))
+        fields = await fields_of(request)
+        command = _control(context, actor_of(request, fields, self._actor_header), fields)
         outcome = await self._host.handle(project, command)
         message = await self._host.ask(project, partial(drained_for, context))
         return JSONResponse({"outcome": outcome, "message": message})
@@ -106,8 +116,10 @@ class SequencesApi:
         project = self._host.projects.get(request.path_params["project"]).name
         # an error that comes later can only cut the stream off
         await self._host.read(lambda journal: journal.told(project))
-        following = self._broadcaster.follow(project, serial_of(request))
-        quiet = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        since, quiet = serial_of(request), {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream", headers=quiet)
+        following = self._broadcaster.follow(project, since)
         return StreamingResponse(following, media_type="text/event-stream", headers=quiet)
 
     def _about(self, request: Request) -> tuple[str, str]:
@@ -146,11 +158,13 @@ async def _shown(host: Host, project: str, documents: Sequence[Document]) -> lis
     return [state_of(each, permitted.get(each["context"], {})) for each in documents]
 
 
-def _control(context: str, fields: Fields) -> PauseSequence | ResumeSequence | AbortSequence:
+def _control(
+    context: str, actor: str, fields: Fields
+) -> PauseSequence | ResumeSequence | AbortSequence:
     """Return the command that the body of a control asks for."""
     word, stage = fields.text("state"), fields.text("stage", default="") or None
     request_id = fields.text("requestId", default="") or None
-    actor, reason = fields.text("actor", default=""), fields.text("reason", default="")
+    reason = fields.text("reason", default="")
     force, own = fields.flag("force"), fields.text("sequenceId", default="") or None
     fields.end()
     if word not in _CONTROLS:

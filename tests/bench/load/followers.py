@@ -17,7 +17,7 @@ from typing import Any
 READERS = 3
 """So many clients read what they are told; for the others the ids are enough."""
 
-LINES = b"GET /v1/stream/load HTTP/1.1\r\nHost: load\r\nx-token: \r\n\r\n"
+LINES = b"GET /v1/stream/load HTTP/1.1\r\nHost: localhost\r\nx-token: \r\n\r\n"
 
 
 class Follower:

@@ -12,9 +12,13 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.e2e.controller.process import PATIENCE, Client, Controller
 
 CHROMIUM = Path("/usr/bin/chromium")
+EVIL = "evil.example"
+"""A name that the browser takes for this machine's, as after DNS rebinding."""
+
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    f"--host-resolver-rules=MAP {EVIL} 127.0.0.1",
 ]  # fmt: skip
 
 
@@ -24,6 +28,7 @@ class Pages:
     def __init__(self, browser: Browser) -> None:
         self.wrongs: list[str] = []
         self.permitted: list[str] = []
+        self.urls: list[str] = []
         self._browser = browser
         self._contexts: list[BrowserContext] = []
 
@@ -51,6 +56,7 @@ class Pages:
             context.close()
 
     def _watch(self, url: str, origin: str) -> None:
+        self.urls.append(url)
         if not url.startswith((f"{origin}/", "data:", "blob:")):
             self.wrongs.append(f"another origin: {url}")
 

@@ -69,6 +69,14 @@ def test_the_token_is_asked_for(pages: Pages, controller: Controller, client: Cl
     expect(page.locator("#detail .line")).to_have_text("delivery running")
     assert ["token"] == page.evaluate("Object.keys(sessionStorage)")
     assert "secret" not in page.evaluate("JSON.stringify(localStorage) + location.href")
+    assert any("/v1/stream/" in url for url in pages.urls)
+    assert not any("secret" in url for url in pages.urls)
+    other = page.context.new_page()
+    other.goto(f"{controller.url}/bridge/")
+    expect(other.get_by_label("Token")).to_be_visible()
+    other.close()
+    page.close()
+    assert (0, "") == controller.stop()
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])

@@ -87,8 +87,9 @@ class Controller:
         self._process.communicate(timeout=PATIENCE)
 
     def client(self, **options: Any) -> Client:
-        """A client that has the token."""
-        headers = {"x-token": self.token} if self.token else {}
+        """A client that has the token, and says that it sends JSON, with a GET too."""
+        headers = {"Content-Type": "application/json"}
+        headers |= {"x-token": self.token} if self.token else {}
         return Client(base_url=self.url, headers=headers, timeout=PATIENCE, **options)
 
     def kill(self) -> None:

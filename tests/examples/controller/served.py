@@ -28,6 +28,9 @@ spec:
     - name: prod
       sequences: [{name: delivery, tasks: [{name: deployment}]}]
 """
+JSON = {"Content-Type": "application/json"}
+"""Keptn's clients say this with every request."""
+
 TASK = "sh.keptn.event.deployment.triggered"
 
 
@@ -106,5 +109,6 @@ class Served:
 
     async def _asked(self, method: str, path: str, **request: Any) -> httpx.Response:
         transport = httpx.ASGITransport(app=self.controller.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        about: dict[str, Any] = {"headers": JSON, "base_url": "http://127.0.0.1"}
+        async with httpx.AsyncClient(transport=transport, **about) as client:
             return await client.request(method, path, **request)

@@ -20,7 +20,6 @@ from sequencectl import (
     InvalidValue,
     PauseSequence,
     RejectedCode,
-    SequencectlError,
     UnknownContext,
     UnknownProject,
 )
@@ -43,7 +42,6 @@ PAUSE = PauseSequence("c1")
         (StillLive("project p has 1 live sequences"), 409),
         (Contention("p", 10), 503),
         (StoreUnusable(Path("sequences.db"), "is damaged"), 503),
-        (SequencectlError("something else"), 500),
     ],
     ids=lambda each: type(each).__name__ if isinstance(each, Exception) else str(each),
 )

@@ -43,7 +43,9 @@ def answers(data: Path, *requests: tuple[str, str, Any]) -> list[tuple[int, Any]
         async with Controller(Settings(data=data), clock=ManualClock(NOW)) as controller:
             transport = httpx.ASGITransport(controller.app)
             async with httpx.AsyncClient(
-                transport=transport, base_url="http://localhost:8080"
+                transport=transport,
+                base_url="http://localhost:8080",
+                headers={"Content-Type": "application/json"},
             ) as client:
                 for method, path, body in requests:
                     known = found[0][1].get("id") if found else ""
@@ -226,7 +228,7 @@ MALFORMED: list[tuple[str, Any, str]] = [
     (LOG, {"logs": [{}] * 10_001}, "logs: must have at most 10000 entries, got 10001"),
     (LOG, {"logs": [7]}, "logs: must be a JSON object, got 7"),
     (LOG, {"logs": [{"message": 7}]}, "message: must be a text, got 7"),
-    (LOG, {"logs": [{"message": "\ud800"}]}, "message: must be a text"),
+    (LOG, {"logs": [{"message": "\ud800"}]}, "is half a character"),
     (LOG, {"logs": [{"task": "t" * 201}]}, "task: must be at most 200 printable ASCII"),
     (LOG, {"logs": [{"time": "soon"}]}, "time: must be an instant of ISO 8601, got 'soon'"),
     (LOG, {"logs": [{"time": "0001-01-01T00:00:00+09:00"}]}, "time: must be an instant"),
