@@ -1,8 +1,8 @@
 """Print how fast decisions are, and what they need: ``python3 dev.py bench [SECTION ...]``.
 
-Sections: ``delivery``, ``growth``, ``codec``, ``memory``, ``imports``, ``durable``; all of them
-unless some are named. Ratios within one run are what counts; a time by itself says more about the
-machine. ``--write`` also puts what is printed into ``docs/performance.md`` and draws
+Sections: ``delivery``, ``growth``, ``codec``, ``memory``, ``imports``, ``durable``, ``door``; all
+of them unless some are named. Ratios within one run are what counts; a time by itself says more
+about the machine. ``--write`` also puts what is printed into ``docs/performance.md`` and draws
 ``docs/growth.svg``. ``delivery --against REV`` measures the delivery on this version and on another
 revision instead.
 """
@@ -18,6 +18,7 @@ from functools import partial
 
 from tests.bench.against import IncomparableError, against
 from tests.bench.codec import codec
+from tests.bench.door import door
 from tests.bench.durable import durable
 from tests.bench.growth import Curve, growth
 from tests.bench.imports import imports
@@ -71,6 +72,7 @@ def run(sections: list[str] | tuple[str, ...], *, rounds: int, largest: int, wri
         "memory": memory,
         "imports": partial(imports, rounds),
         "durable": partial(durable, min(rounds, 10)),
+        "door": partial(door, rounds),
     }
     print(f"{_machine()}; median (quartiles)")
     for name in sections:

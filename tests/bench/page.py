@@ -16,7 +16,7 @@ from typing import Final, TextIO
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 
-SECTIONS: Final = ("delivery", "growth", "codec", "memory", "imports", "durable")
+SECTIONS: Final = ("delivery", "growth", "codec", "memory", "imports", "durable", "door")
 """The tables of ``python3 dev.py bench``."""
 
 
