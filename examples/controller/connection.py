@@ -126,8 +126,8 @@ class Connection(HttpToolsProtocol):
             self._arm(self._settings.request_timeout, self._give_up)
 
     def _give_up(self) -> None:
-        seconds = self._settings.request_timeout
-        self._refuse(408, f"a request must come within {seconds}")
+        patience = self._settings.request_timeout or timedelta(0)
+        self._refuse(408, f"a request must come within {patience.total_seconds():g} s")
 
     def _refuse(self, status: int, message: str) -> None:
         """Close the connection; answer the request that is read unless another answer is begun."""

@@ -20,6 +20,9 @@ SECRET = "open.sesame"  # noqa: S105 - nobody else has it
 NAME = "sequences.example.org"
 HURRY = ("--request-timeout", "300ms", "--idle-timeout", "300ms", "--connections", "8")
 GUARD = ("--allowed-host", NAME, "--actor-header", "X-User", *HURRY)
+SOON = 20.0
+"""So many seconds a test waits for what comes late, or never, with other limits than those."""
+
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 
 
@@ -39,7 +42,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Controller]:
 def line(controller: Controller) -> Iterator[socket.socket]:
     """A connection to it."""
     address = ("127.0.0.1", httpx.URL(controller.url).port)
-    with socket.create_connection(address, timeout=PATIENCE) as opened:
+    with socket.create_connection(address, timeout=SOON) as opened:
         yield opened
 
 

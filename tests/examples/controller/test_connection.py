@@ -163,7 +163,7 @@ def test_a_request_that_does_not_come_in_full_is_given_up(beginning: bytes) -> N
 
     line = played(half)
 
-    assert (408, "a request must come within 0:00:30") == line.refusal
+    assert (408, "a request must come within 30 s") == line.refusal
     assert 40 == line.closed_at
 
 

@@ -249,7 +249,7 @@ def test_the_head_of_a_stream_ends(tmp_path: Path, query: str) -> None:
 
     answer = with_project(tmp_path, program)
 
-    assert (200, b"") == (answer.status, answer.body)
+    assert (200, b"", "0") == (answer.status, answer.body, answer.headers.get("content-length"))
     assert answer.headers["content-type"].startswith("text/event-stream")
 
 
