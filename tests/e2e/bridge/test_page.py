@@ -281,7 +281,7 @@ def test_nobody_is_kept_out(
     expect(card(page, "waits").locator(".reasons")).to_contain_text("1st in line")
     examine(page)
     card(page, "busy").get_by_role("link").first.click()
-    expect(page.locator("#detail table")).to_have_count(2)
+    expect(page.locator("#detail table")).to_have_count(3)
     examine(page)
     page.locator("#detail [data-do=abort]").click()
     examine(page)
