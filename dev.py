@@ -53,6 +53,7 @@ USAGE = """usage: python3 dev.py VERB [-- ARGUMENTS]
   explore [ARGUMENTS]  every state of small worlds, slice by slice
   simulate [ARGUMENTS] worlds in which everything goes wrong: 5 000 seeds, every small schedule
   fuzz [ARGUMENTS]     read damaged documents; only typed refusals may come out, and soon
+  fuzz-api [ARGUMENTS] send what the OpenAPI document permits, and what not; the answers must fit it
   deep hypothesis      the property tests with many more examples
   deep exploration     the same slices with more sequences or executors
   deep simulation      the simulation with 100 000 seeds
@@ -152,6 +153,10 @@ def fuzz(arguments):
     return [module("tests.fuzz", *arguments)]
 
 
+def fuzz_api(arguments):
+    return [module("tests.fuzz_api", *arguments)]
+
+
 DEEP = {
     "hypothesis": ("pytest", "--hypothesis-profile=deep", "tests/properties"),
     "exploration": ("tests.exploration", "--deep"),
@@ -193,19 +198,21 @@ def lock(_arguments):
 Verb = collections.namedtuple("Verb", "job layers takes_arguments")
 
 PACKAGE = ("build", "run")
-EVERY_CHECK = ("demo", "controller", "browser", "test", "lint", "types", "docs")
+TESTS = PACKAGE + ("demo", "controller", "browser", "test", "api")
+EVERY_CHECK = ("demo", "controller", "browser", "test", "api", "fuzz-api", "lint", "types", "docs")
 VERBS = {
     "demo": Verb(demo, PACKAGE + ("demo",), True),
     "cli": Verb(cli, PACKAGE + ("demo", "controller"), True),
-    "test": Verb(test, PACKAGE + ("demo", "controller", "browser", "test"), True),
+    "test": Verb(test, TESTS, True),
     "lint": Verb(lint, PACKAGE + ("lint",), False),
-    "types": Verb(types, PACKAGE + ("demo", "controller", "browser", "test", "types"), False),
+    "types": Verb(types, TESTS + ("types",), False),
     "docs": Verb(docs, PACKAGE + ("demo", "controller", "browser", "test", "docs"), False),
     "bench": Verb(bench, PACKAGE + ("demo", "controller", "test"), True),
     "load": Verb(load, PACKAGE + ("demo", "controller", "test"), True),
     "peers": Verb(peers, PACKAGE + ("demo", "controller", "test", "peers"), True),
     "defects": Verb(defects, PACKAGE + EVERY_CHECK, True),
     "fuzz": Verb(fuzz, PACKAGE + ("demo", "controller", "test"), True),
+    "fuzz-api": Verb(fuzz_api, PACKAGE + ("demo", "controller", "fuzz-api"), True),
     "simulate": Verb(simulate, PACKAGE + ("demo", "controller", "test"), True),
     "explore": Verb(explore, PACKAGE + ("demo", "controller", "test"), True),
     "deep": Verb(deep, PACKAGE + ("demo", "controller", "test"), True),
@@ -217,7 +224,7 @@ MORE_LAYERS = {
     ("bench", "--write"): ("bench",),
     ("deep", "fuzz"): ("fuzz",),
     ("deep", "mutation"): ("mutation",),
-    ("deep", "budget"): ("browser", "lint", "types", "docs"),
+    ("deep", "budget"): ("browser", "api", "fuzz-api", "lint", "types", "docs"),
 }
 
 

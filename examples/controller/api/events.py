@@ -51,7 +51,10 @@ class EventsApi:
         self._host = host
 
     async def post_event(self, request: Request) -> Response:
-        """Take in a CloudEvent: a trigger of a sequence, or an executor's report."""
+        """Take in a CloudEvent: a trigger of a sequence, or an executor's report.
+
+        In binary mode its attributes are headers such as ``ce-type``, and the body is its data.
+        """
         event = await cloudevent_of(request)
         _complete(event)
         command, project = from_cloudevent(event, strict=True), project_of(event)

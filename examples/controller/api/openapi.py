@@ -1,198 +1,198 @@
-"""The OpenAPI document: made from the table of routes, and what each of them takes and answers."""
+"""The OpenAPI document: made from the table of routes, and what each of them takes and answers.
+
+Shows: a document from which clients can be made, and that a fuzzer can hold the program to. What
+every route may answer before it is looked at stands once; of the rest, each route says its own.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from http import HTTPStatus
+from typing import Final, final
 
-Document = dict[str, Any]
+import attrs
+
+from examples.controller.api.examples import EXAMPLES
+from examples.controller.api.reading import MAX_BODY, MAX_PAGE, PAGE
+from examples.controller.api.schemas import (
+    IDENTITY,
+    INSTANT,
+    JSON,
+    NAME,
+    PROJECT,
+    SCHEMAS,
+    SERVICE,
+    STATES,
+    TEXT,
+    Document,
+    ref,
+    whole,
+)
 
 _PARAMETER: Final = re.compile(r"\{(\w+)(?::path)?\}")
-_TEXT: Final[Document] = {"type": "string"}
-_TEXT_OR_NULL: Final[Document] = {"type": ["string", "null"]}
-_WHOLE: Final[Document] = {"type": "integer"}
-_FLAG: Final[Document] = {"type": "boolean"}
-_INSTANT: Final[Document] = {"type": "string", "format": "date-time"}
-_NANOSECONDS: Final[Document] = {"type": "string", "pattern": "^-?[0-9]+$"}
-_BYTES: Final[Document] = {"type": "string", "format": "byte"}
-_ANY: Final[Document] = {"type": "object"}
-_ANY_OR_NULL: Final[Document] = {"type": ["object", "null"]}
 
 
-def _object(required: Mapping[str, Document], **optional: Document) -> Document:
-    return {"type": "object", "required": list(required), "properties": {**required, **optional}}
+@final
+@attrs.frozen
+class Operation:
+    """What a route takes and answers; method, path, name and summary are those of its row.
+
+    `body` and `answer` name schemas, `media` is the type of the answer; `successes` are its
+    statuses, and `refusals` those of its own with which it refuses. `links` are operations that
+    may follow, and where the parts of their paths are found.
+    """
+
+    tag: str
+    answer: str = attrs.field(kw_only=True)
+    media: str = attrs.field(default=JSON, kw_only=True)
+    body: str = attrs.field(default="", kw_only=True)
+    query: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    successes: tuple[int, ...] = attrs.field(default=(200,), kw_only=True)
+    refusals: tuple[int, ...] = attrs.field(default=(), kw_only=True)
+    links: Mapping[str, Mapping[str, str]] = attrs.field(factory=dict, kw_only=True)
+    is_open: bool = attrs.field(default=False, kw_only=True)
 
 
-def _ref(name: str) -> Document:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _list(of: Document) -> Document:
-    return {"type": "array", "items": of}
-
-
-def _page(name: str, of: Document, *, key: Document = _TEXT) -> Document:
-    counts = {"totalCount": _WHOLE, "pageSize": _WHOLE, "nextPageKey": key}
-    return _object({name: _list(of), **counts})
-
-
-_CONTROL: Final = {"actor": _TEXT, "reason": _TEXT, "requestId": _TEXT}
-_BY: Final = _object({"actor": _TEXT, "reason": _TEXT, "since": _INSTANT})
-_LATEST: Final = {
-    "oneOf": [_object({"id": _TEXT, "type": _TEXT, "time": _INSTANT}), {"type": "null"}]
+TAGS: Final[Mapping[str, str]] = {
+    "program": "For those who run it.",
+    "events": "CloudEvents: triggers, the reports of executors, what they poll, the history.",
+    "projects": "Projects, their stages and services.",
+    "executors": "Executors that registered themselves, what they want to hear of, what they log.",
+    "deliveries": "How deliveries stand and why, their controls, and the stream of changes.",
 }
-_NAMES: Final = _list(_TEXT)
-_FILTER: Final = _object({}, projects=_NAMES, stages=_NAMES, services=_NAMES)
-_METADATA: Final = _object(
-    {}, hostname=_TEXT, integrationversion=_TEXT, distributorversion=_TEXT, location=_TEXT,
-    kubernetesmetadata=_object({}, namespace=_TEXT, podname=_TEXT, deploymentname=_TEXT),
-    lastseen=_INSTANT,
-)  # fmt: skip
-
-SCHEMAS: Final[Mapping[str, Document]] = {
-    "Error": _object({"code": _WHOLE, "message": _TEXT}, reason=_TEXT),
-    "Nothing": _object({}),
-    "Outcome": _object({"outcome": _TEXT}, message=_TEXT),
-    "CloudEvent": _object(
-        {"specversion": _TEXT, "type": _TEXT, "source": _TEXT},
-        id=_TEXT, shkeptncontext=_TEXT, triggeredid=_TEXT, gitcommitid=_TEXT, data=_ANY,
-    ),
-    "EventTaken": _object({"keptnContext": _TEXT, "outcome": _TEXT}),
-    "NewProject": _object({"name": _TEXT, "shipyard": _BYTES}, gitCredentials=_ANY_OR_NULL),
-    "ChangedProject": _object(
-        {"name": _TEXT},
-        shipyard={**_BYTES, "type": ["string", "null"]}, gitCredentials=_ANY_OR_NULL,
-    ),
-    "Service": _object(
-        {"serviceName": _TEXT, "creationDate": _NANOSECONDS, "openApprovals": _list(_ANY)}
-    ),
-    "NewService": _object({"serviceName": _TEXT}),
-    "NewEvaluation": _object(
-        {}, start=_TEXT_OR_NULL, end=_TEXT_OR_NULL, timeframe=_TEXT_OR_NULL,
-        gitcommitid=_TEXT_OR_NULL,
-        labels={"type": ["object", "null"], "additionalProperties": _TEXT},
-    ),
-    "StageControl": _object({"state": {"enum": ["freeze", "unfreeze"]}}, **_CONTROL),
-    "Stage": _object({
-        "stageName": _TEXT,
-        "services": _list(_ref("Service")),
-        "frozen": {"oneOf": [_BY, {"type": "null"}]},
-        "waiting": _WHOLE,
-        "holders": _list(_ANY),
-    }),
-    "Project": _object({
-        "projectName": _TEXT, "creationDate": _NANOSECONDS, "shipyard": _TEXT,
-        "shipyardVersion": _TEXT, "stages": _list(_ref("Stage")),
-    }),
-    "Control": _object(
-        {"state": {"enum": ["pause", "resume", "abort"]}},
-        stage=_TEXT, force=_FLAG, sequenceId=_TEXT, **_CONTROL,
-    ),
-    "Permitted": _object({
-        "outcome": {"enum": ["applied", "unchanged", "rejected"]},
-        "code": _TEXT_OR_NULL, "message": _TEXT,
-    }),
-    "Sequence": _object({
-        "id": _TEXT, "name": _TEXT, "stage": _TEXT, "service": _TEXT, "phase": _TEXT,
-        "result": _TEXT_OR_NULL, "status": _TEXT_OR_NULL, "message": _TEXT,
-        "planned": _list(_TEXT), "tasks": _list(_ANY), "pauses": _list(_ANY),
-    }),
-    "State": _object({
-        "name": _TEXT, "project": _TEXT, "service": _TEXT, "shkeptncontext": _TEXT,
-        "state": {"enum": ["waiting", "started", "paused", "finished", "timedOut", "aborted"]},
-        "time": _INSTANT, "problemTitle": _TEXT,
-        "stages": _list(_object({
-            "name": _TEXT, "state": _TEXT, "image": _TEXT, "latestEvent": _LATEST,
-            "latestFailedEvent": _LATEST, "latestEvaluation": {"type": ["object", "null"]},
-        })),
-        "statusLine": _TEXT, "draining": _FLAG, "live": _FLAG, "first": _WHOLE, "serial": _WHOLE,
-        "permitted": {"type": "object", "additionalProperties": _ref("Permitted")},
-        "paused": _list(_ANY), "sequences": _list(_ref("Sequence")),
-    }),
-    "Detail": {"allOf": [
-        _ref("State"),
-        _object({"controls": _list(_ANY), "explanations": _ANY, "logs": _list(_ref("LogEntry"))}),
-    ]},
-    "Made": _object({"id": _TEXT}),
-    "NewSubscription": _object({"event": _TEXT}, filter=_FILTER),
-    "Subscription": _object({"id": _TEXT, "event": _TEXT, "filter": _FILTER}),
-    "NewRegistration": _object(
-        {"name": _TEXT}, metadata=_METADATA, subscriptions=_list(_ref("NewSubscription"))
-    ),
-    "Registration": _object({
-        "id": _TEXT, "name": _TEXT, "metadata": _METADATA,
-        "subscriptions": _list(_ref("Subscription")),
-    }),
-    "Registrations": _list(_ref("Registration")),
-    "Subscriptions": _list(_ref("Subscription")),
-    "LogEntry": _object({}, time=_INSTANT, **dict.fromkeys(
-        ("integrationid", "message", "shkeptncontext", "task", "triggeredid", "gitcommitid"), _TEXT
-    )),
-    "NewLog": _object({"logs": _list(_ref("LogEntry"))}),
-    "Log": _page("logs", _ref("LogEntry")),
-    "Projects": _page("projects", _ref("Project")),
-    "Stages": _page("stages", _ref("Stage")),
-    "Services": _page("services", _ref("Service")),
-    "States": _page("states", _ref("State"), key=_WHOLE),
-    "Events": _page("events", _ref("CloudEvent")),
-}  # fmt: skip
-"""What bodies look like."""
+ANY: Final = (400, 503)
+"""The statuses with which any request may be refused; `_refusals_of` knows the others."""
 
 _PAGED: Final = ("pageSize", "nextPageKey")
-_OPERATIONS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
-    "health": ("", "Nothing", ()),
-    "metrics": ("", "", ()),
-    "openapi": ("", "Nothing", ()),
-    "auth": ("", "Nothing", ()),
-    "metadata": ("", "Nothing", ()),
-    "post_event": ("CloudEvent", "EventTaken", ()),
-    "list_triggered": ("", "Events", ("project", "stage", "service", "eventID", *_PAGED)),
-    "list_events": (
-        "", "Events",
-        ("project", "stage", "service", "keptnContext", "eventID", "type", "source", "root",
-         "fromTime", "beforeTime", *_PAGED),
-    ),
-    "list_history": ("", "Events", ("keptnContext", "type", "fromTime", *_PAGED)),
-    "list_projects": ("", "Projects", _PAGED),
-    "create_project": ("NewProject", "Nothing", ()),
-    "update_project": ("ChangedProject", "Nothing", ()),
-    "get_project": ("", "Project", ()),
-    "delete_project": ("", "Nothing", ()),
-    "list_stages": ("", "Stages", _PAGED),
-    "get_stage": ("", "Stage", ()),
-    "control_stage": ("StageControl", "Outcome", ()),
-    "list_services": ("", "Services", _PAGED),
-    "get_service": ("", "Service", ()),
-    "trigger_evaluation": ("NewEvaluation", "EventTaken", ()),
-    "create_service": ("NewService", "Nothing", ()),
-    "delete_service": ("", "Nothing", ()),
-    "register": ("NewRegistration", "Made", ()),
-    "list_registrations": (
-        "", "Registrations",
-        ("id", "name", "namespace", "hostname", "project", "stage", "service"),
-    ),
-    "ping": ("", "Registration", ()),
-    "unregister": ("", "Nothing", ()),
-    "list_subscriptions": ("", "Subscriptions", ()),
-    "subscribe": ("NewSubscription", "Made", ()),
-    "get_subscription": ("", "Subscription", ()),
-    "change_subscription": ("NewSubscription", "Made", ()),
-    "unsubscribe": ("", "Nothing", ()),
-    "write_log": ("NewLog", "Nothing", ()),
-    "list_log": ("", "Log", ("integrationId", "fromTime", "beforeTime", *_PAGED)),
-    "stream": ("", "", ("since",)),
-    "list_sequences": (
-        "", "States",
-        ("name", "state", "stage", "service", "keptnContext", "fromTime", "beforeTime", *_PAGED),
-    ),
-    "control_sequence": ("Control", "Outcome", ()),
-    "get_sequence": ("", "Detail", ()),
+_SCOPE: Final = ("stage", "service")
+_BETWEEN: Final = ("fromTime", "beforeTime")
+_REGISTERED: Final = {"registration": "$response.body#/id"}
+_SUBSCRIBED: Final = {
+    "registration": "$request.path.registration", "subscription": "$response.body#/id",
 }  # fmt: skip
-"""By operation: the schema of its body, that of its answer (none: it is a text), its query."""
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    "health": Operation("program", answer="Health", is_open=True),
+    "metrics": Operation("program", answer="Counters", media="text/plain"),
+    "openapi": Operation("program", answer="OpenApi"),
+    "auth": Operation("program", answer="Nothing"),
+    "metadata": Operation("program", answer="Metadata"),
+    "post_event": Operation("events", body="CloudEvent", answer="EventTaken", refusals=(404,)),
+    "list_triggered": Operation(
+        "events", answer="Events", query=("project", *_SCOPE, "eventID", *_PAGED)
+    ),
+    "list_events": Operation(
+        "events", answer="Events",
+        query=("project", "keptnContext", *_SCOPE, "type", "source", "eventID", "root", *_BETWEEN,
+               *_PAGED),
+    ),
+    "list_history": Operation(
+        "events", answer="Events", query=("keptnContext", "type", "fromTime", *_PAGED)
+    ),
+    "trigger_evaluation": Operation("events", body="NewEvaluation", answer="EventTaken"),
+    "list_projects": Operation("projects", answer="Projects", query=_PAGED),
+    "create_project": Operation("projects", body="NewProject", answer="Nothing", refusals=(409,)),
+    "update_project": Operation(
+        "projects", body="ChangedProject", answer="Nothing", refusals=(404,)
+    ),
+    "get_project": Operation("projects", answer="Project"),
+    "delete_project": Operation("projects", answer="Nothing", refusals=(409,)),
+    "list_stages": Operation("projects", answer="Stages", query=_PAGED),
+    "get_stage": Operation("projects", answer="Stage"),
+    "control_stage": Operation("projects", body="StageControl", answer="Outcome"),
+    "list_services": Operation("projects", answer="Services", query=_PAGED),
+    "get_service": Operation("projects", answer="Service"),
+    "create_service": Operation("projects", body="NewService", answer="Nothing", refusals=(409,)),
+    "delete_service": Operation("projects", answer="Nothing"),
+    "register": Operation(
+        "executors", body="NewRegistration", answer="Made", successes=(200, 201),
+        links=dict.fromkeys(("ping", "subscribe", "list_subscriptions"), _REGISTERED),
+    ),
+    "list_registrations": Operation(
+        "executors", answer="Registrations",
+        query=("id", "name", "namespace", "hostname", "project", *_SCOPE),
+    ),
+    "ping": Operation("executors", answer="Registration"),
+    "unregister": Operation("executors", answer="Nothing"),
+    "list_subscriptions": Operation("executors", answer="Subscriptions"),
+    "subscribe": Operation(
+        "executors", body="NewSubscription", answer="Made", successes=(201,),
+        links=dict.fromkeys(
+            ("get_subscription", "change_subscription", "unsubscribe"), _SUBSCRIBED
+        ),
+    ),
+    "get_subscription": Operation("executors", answer="Subscription"),
+    "change_subscription": Operation("executors", body="NewSubscription", answer="Made"),
+    "unsubscribe": Operation("executors", answer="Nothing"),
+    "write_log": Operation("executors", body="NewLog", answer="Nothing"),
+    "list_log": Operation("executors", answer="Log", query=("integrationId", *_BETWEEN, *_PAGED)),
+    "stream": Operation(
+        "deliveries", answer="Message", media="text/event-stream", query=("since",)
+    ),
+    "list_sequences": Operation(
+        "deliveries", answer="States",
+        query=("name", "state", *_SCOPE, "keptnContext", *_BETWEEN, *_PAGED),
+    ),
+    "control_sequence": Operation("deliveries", body="Control", answer="Controlled"),
+    "get_sequence": Operation("deliveries", answer="Detail"),
+}  # fmt: skip
+"""By the name of the method that serves a route."""
 
-_CREATED: Final = frozenset({"register", "subscribe"})
-"""What is answered with 201 where something is new."""
+_PART: Final[Document] = {**TEXT, "minLength": 1}
+_IN_PATHS: Final[Mapping[str, Document]] = {
+    "project": {"schema": PROJECT, "example": "sockshop"},
+    "stage": {"schema": NAME, "example": "dev"},
+    "service": {"schema": {**SERVICE, "minLength": 1}, "example": "carts"},
+    "context": {
+        "schema": IDENTITY, "example": "c1", "description": "A delivery, by its `shkeptncontext`.",
+    },
+    "type": {"schema": _PART, "example": "sh.keptn.event.deployment.triggered"},
+    "registration": {"schema": _PART, "example": "f3a1"},
+    "subscription": {"schema": _PART, "example": "9c27"},
+}  # fmt: skip
+_TIME: Final = {"anyOf": [INSTANT, {**TEXT, "maxLength": 0}]}
+_IN_QUERIES: Final[Mapping[str, Document]] = {
+    "project": {"schema": TEXT, "example": "sockshop"},
+    "stage": {"schema": TEXT, "example": "dev"},
+    "service": {"schema": TEXT, "example": "carts"},
+    "name": {"schema": TEXT, "example": "delivery"},
+    "state": {
+        "schema": TEXT, "example": "paused", "description": f"One of {', '.join(STATES['enum'])}.",
+    },
+    "type": {"schema": TEXT, "example": "sh.keptn.event.deployment.triggered"},
+    "source": {"schema": TEXT, "description": "The source of an event."},
+    "eventID": {"schema": TEXT, "description": "The `id` of an event."},
+    "root": {"schema": TEXT, "description": "`true`: the first event of each context alone."},
+    "id": {"schema": TEXT, "description": "That of a registration."},
+    "integrationId": {"schema": TEXT, "description": "The id of a registration."},
+    "namespace": {"schema": TEXT},
+    "hostname": {"schema": TEXT},
+    "keptnContext": {
+        "schema": TEXT, "example": "c1", "description": "A delivery; of a list, some: `c1,c2`.",
+    },
+    "fromTime": {"schema": _TIME, "description": "What is later than this instant."},
+    "beforeTime": {"schema": _TIME, "description": "What is earlier than this instant."},
+    "pageSize": {
+        "schema": {**whole(maximum=MAX_PAGE), "default": PAGE},
+        "description": "How many entries at most.",
+    },
+    "nextPageKey": {
+        "schema": {**TEXT, "pattern": "^[0-9]{0,18}$"},
+        "description": "What the page before said; `0` or nothing for the first page.",
+    },
+    "since": {
+        "schema": whole(maximum=10**18 - 1),
+        "description": "The id of the last message that was seen, as `Last-Event-ID` says it.",
+    },
+}  # fmt: skip
+_WRONG: Final[Mapping[int, str]] = {
+    400: "The request is malformed, or was refused; `reason` is then the library's code.",
+    401: "The header `x-token` must have the token of this controller.",
+    404: "Nobody knows what the path or the body names.",
+    409: "It is there already, or still in use.",
+    413: f"The body has more than {MAX_BODY} bytes.",
+    503: "Others kept committing first, or the store cannot be used: try again.",
+}
 
 
 def document(routes: Iterable[tuple[str, str, str, str]], version: str) -> Document:
@@ -201,42 +201,86 @@ def document(routes: Iterable[tuple[str, str, str, str]], version: str) -> Docum
     for method, path, name, summary in routes:
         shown = _PARAMETER.sub(r"{\1}", path)
         paths.setdefault(shown, {})[method.lower()] = _operation(path, name, summary)
-    errors = {"description": "What is wrong, in one sentence.", **_json("Error")}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "sequencectl reference controller", "version": version},
+        "info": {
+            "title": "sequencectl reference controller",
+            "version": version,
+            "description": "Deliveries run through the stages of projects, one after the other.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [
+            {"url": "/"},
+            {"url": "/api", "description": "As Keptn's clients write it."},
+            {"url": "/api/controlPlane", "description": "As Keptn's clients write it."},
+        ],
+        "tags": [{"name": name, "description": about} for name, about in TAGS.items()],
         "paths": paths,
         "components": {
             "schemas": dict(SCHEMAS),
-            "responses": {"Error": errors},
-            "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "x-token"}},
+            "responses": {_name(status): _refusal(status) for status in _WRONG},
+            "securitySchemes": {"token": {
+                "type": "apiKey", "in": "header", "name": "x-token",
+                "description": "A controller that was started without a token asks for none.",
+            }},
         },
         "security": [{"token": []}],
-    }
+    }  # fmt: skip
 
 
 def _operation(path: str, name: str, summary: str) -> Document:
-    body, answer, query = _OPERATIONS[name]
-    parameters = [
-        *({"name": each, "in": "path", "required": True} for each in _PARAMETER.findall(path)),
-        *({"name": each, "in": "query"} for each in query),
-    ]
-    content = _json(answer) if answer else {"content": {"text/plain": {"schema": _TEXT}}}
-    done = {"description": "Done.", **content}
+    row, (short, _, more) = OPERATIONS[name], summary.partition("\n\n")
     operation: Document = {
         "operationId": name,
-        "summary": summary,
-        "parameters": [{**each, "schema": _TEXT} for each in parameters],
+        "summary": " ".join(short.split()),
+        **({"description": " ".join(more.split())} if more else {}),
+        "tags": [row.tag],
+        "parameters": [
+            *({"name": each, "in": "path", "required": True, **_IN_PATHS[each]}
+              for each in _PARAMETER.findall(path)),
+            *({"name": each, "in": "query", **_IN_QUERIES[each]} for each in row.query),
+        ],
         "responses": {
-            "200": done,
-            **({"201": done} if name in _CREATED else {}),
-            "default": {"$ref": "#/components/responses/Error"},
+            **{str(status): {
+                "description": "Done.",
+                "content": _content(row.answer, row.media),
+                "links": {each: {"operationId": each, "parameters": dict(parameters)}
+                          for each, parameters in row.links.items()},
+            } for status in row.successes},
+            **{str(status): {"$ref": f"#/components/responses/{_name(status)}"}
+               for status in _refusals_of(row, path)},
         },
-    }
-    if body:
-        operation["requestBody"] = {"required": True, **_json(body)}
+    }  # fmt: skip
+    if row.body:
+        operation["requestBody"] = {"required": True, "content": _content(row.body, JSON)}
+    if row.is_open:
+        operation["security"] = []
     return operation
 
 
-def _json(schema: str) -> Document:
-    return {"content": {"application/json": {"schema": _ref(schema)}}}
+def _refusals_of(row: Operation, path: str) -> list[int]:
+    """Return the statuses with which a request of a route may be refused."""
+    found = {*ANY, *row.refusals}
+    found |= {404} if "{" in path else set()
+    found |= {413} if row.body else set()
+    found |= set() if row.is_open else {401}
+    return sorted(found)
+
+
+def _content(schema: str, media: str) -> Document:
+    return {media: {"schema": ref(schema), "example": EXAMPLES[schema]}}
+
+
+def _name(status: int) -> str:
+    return HTTPStatus(status).phrase.title().replace(" ", "")
+
+
+def _refusal(status: int) -> Document:
+    """Return the answer with a status that is no success."""
+    found: Document = {
+        "description": _WRONG[status],
+        "content": {JSON: {"schema": ref("Error")}},
+    }
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        found["headers"] = {"Retry-After": {"schema": whole(), "description": "In seconds."}}
+    return found

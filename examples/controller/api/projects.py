@@ -23,7 +23,7 @@ from sequencectl import (
     UnfreezeStage,
 )
 
-_GIT: Final = (
+GIT: Final = (
     *("gitCredentials", "gitUser", "gitToken", "gitRemoteURL", "gitPrivateKey"),
     *("gitPrivateKeyPass", "gitPemCertificate", "gitProxyUrl", "gitProxyScheme", "gitProxyUser"),
     *("gitProxyPassword", "gitProxyInsecure", "insecureSkipTLS"),
@@ -51,7 +51,7 @@ class ProjectsApi:
         """Create a project with a shipyard."""
         fields = await fields_of(request)
         name, shipyard = fields.text("name"), fields.base64("shipyard")
-        fields.end(*_GIT)
+        fields.end(*GIT)
         await self._host.create(name, shipyard)
         return JSONResponse({})
 
@@ -62,7 +62,7 @@ class ProjectsApi:
         """
         fields = await fields_of(request)
         name, shipyard = fields.text("name"), fields.base64("shipyard", default="")
-        fields.end(*_GIT)
+        fields.end(*GIT)
         if shipyard:
             await self._host.update(name, shipyard)
         else:

@@ -27,9 +27,13 @@ MAX_BODY: Final = 2 * 1024 * 1024
 
 MAX_LIST: Final = 10_000
 MAX_PAGE: Final = 100
-_PAGE: Final = 10
+PAGE: Final = 10
+"""How many entries a page has if a request does not say."""
+
+ID: Final = re.compile(r"[ -~]{1,200}")
+"""What an id may be."""
+
 _SERIAL: Final = re.compile(r"[0-9]{1,18}")
-_ID: Final = re.compile(r"[ -~]{1,200}")
 _HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
 """What half a character looks like in JSON; two of them may be a whole one."""
 
@@ -92,7 +96,7 @@ class Fields:
     def name(self, key: str) -> str:
         """Take a short text, as names and ids are; empty if it is missing or null."""
         value = self.text(key, default="")
-        if value and _ID.fullmatch(value) is None:
+        if value and ID.fullmatch(value) is None:
             raise wrong(key, value, "at most 200 printable ASCII characters")
         return value
 
@@ -179,9 +183,9 @@ def actor_of(request: Request, fields: Fields, header: str) -> str:
 def page_of(request: Request) -> tuple[int, int]:
     """Return how many entries a page has, and the key the page begins at (0 for the first)."""
     query = request.query_params
-    size = _whole(query.get("pageSize", str(_PAGE)), "pageSize", most=MAX_PAGE)
+    size = _whole(query.get("pageSize", str(PAGE)), "pageSize", most=MAX_PAGE)
     key = _whole(query.get("nextPageKey", "") or "0", "nextPageKey")
-    return size or _PAGE, key
+    return size or PAGE, key
 
 
 def serial_of(request: Request) -> int | None:
@@ -198,7 +202,7 @@ def instant_of(request: Request, name: str) -> str:
 
 def is_id(value: str) -> bool:
     """Return True if a text may be an id."""
-    return _ID.fullmatch(value) is not None
+    return ID.fullmatch(value) is not None
 
 
 def id_of(value: str, where: str) -> str:

@@ -41,7 +41,7 @@ SCHEMA: Final = Schema(
     ),
     upgrades={1: _UNIFORM},
 )
-_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
+NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 
 MakePlane = Callable[[Shipyard], ControlPlane]
 """How a shipyard becomes a plane: with the policies of this controller."""
@@ -101,7 +101,7 @@ class Projects:
 
     def create(self, name: str, shipyard: str, *, now: datetime, since: int) -> Project:
         """Add a project; raise `AlreadyThere`, or `InvalidValue` for its name or its shipyard."""
-        if _NAME.fullmatch(name) is None:
+        if NAME.fullmatch(name) is None:
             raise InvalidValue("name", name, "must be 1 to 63 letters, digits, '-' or '_'")
         if name in self._projects:
             raise AlreadyThere(f"project {name} exists already")

@@ -1,0 +1,349 @@
+"""The schemas of the OpenAPI document: what the bodies of requests and answers look like.
+
+Bounds and words are those that the routes and the library check. The body of a command is closed:
+a field that is not described is refused. Answers are open: more fields may come.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Final
+
+from examples.controller.api.projects import GIT
+from examples.controller.api.reading import ID, MAX_LIST
+from examples.controller.host import APPLIED
+from examples.controller.storage.deliveries import MOST_CONTROLS
+from examples.controller.storage.projects import NAME as PROJECT_NAME
+from sequencectl import Phase, RejectedCode, Result, Status, UnchangedCode
+from sequencectl.cloudevents import state_word
+from sequencectl.events import DeadlineKind
+
+Document = dict[str, Any]
+JSON: Final = "application/json"
+
+# ---------------------------------------------------------------- values
+
+
+def text(**bounds: Any) -> Document:
+    """Return the schema of a text."""
+    return {"type": "string", **bounds}
+
+
+def matching(pattern: re.Pattern[str], **more: Any) -> Document:
+    """Return the schema of a text that fits a pattern as a whole."""
+    return text(pattern=f"^{pattern.pattern}$", **more)
+
+
+def words(*given: str | type[Enum]) -> Document:
+    """Return the schema of a text that is one of these words, or the value of one of these."""
+    parts = ([one] if isinstance(one, str) else [each.value for each in one] for one in given)
+    return text(enum=[word for part in parts for word in part])
+
+
+def whole(**bounds: int) -> Document:
+    """Return the schema of a number that counts something."""
+    return {"type": "integer", "minimum": 0, **bounds}
+
+
+def listed(of: Document, **bounds: int) -> Document:
+    """Return the schema of a list."""
+    return {"type": "array", "items": of, **bounds}
+
+
+def ref(name: str) -> Document:
+    """Return a reference to a schema of this module."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def printable(most: int) -> Document:
+    """Return the schema of a text for people: neither control characters nor line breaks."""
+    return text(maxLength=most, format="printable")
+
+
+def _or_null(schema: Document) -> Document:
+    return {"oneOf": [schema, {"type": "null"}]}
+
+
+def _may_be_null(schema: Document) -> Document:
+    """Return the schema of a text that may be left out, or given as null."""
+    return {**schema, "type": ["string", "null"]}
+
+
+def _object(required: Mapping[str, Document], **optional: Document) -> Document:
+    return {"type": "object", "required": list(required), "properties": {**required, **optional}}
+
+
+def _closed(required: Mapping[str, Document], **optional: Document) -> Document:
+    return {**_object(required, **optional), "additionalProperties": False}
+
+
+def _open(required: Mapping[str, Document], **optional: Document) -> Document:
+    return {**_object(required, **optional), "additionalProperties": True}
+
+
+def _page(name: str, of: str, key: Document | None = None) -> Document:
+    return _object({
+        name: listed(ref(of)), "totalCount": whole(), "pageSize": whole(minimum=1),
+        "nextPageKey": key or text(
+            pattern="^[0-9]{0,18}$",
+            description="Where the next page begins; empty: this is the last.",
+        ),
+    })  # fmt: skip
+
+
+TEXT: Final = text()
+FLAG: Final[Document] = {"type": "boolean"}
+INSTANT: Final = text(format="date-time")
+IDENTITY: Final = matching(ID)
+NAME: Final = text(pattern="^[A-Za-z0-9_-]{1,63}$")
+"""The name of a stage, a sequence or a task."""
+PROJECT: Final = matching(PROJECT_NAME)
+SERVICE: Final = printable(200)
+STATES: Final = words(*sorted({state_word(phase) for phase in Phase}))
+_ACTOR, _REASON = printable(200), printable(1_000)
+_ANY: Final[Document] = {"type": "object"}
+_PHASE, _RESULT = ref("Phase"), ref("Result")
+_SHORT: Final = _may_be_null(text(pattern=f"^({ID.pattern})?$"))
+_CONTROL: Final = {
+    "actor": _may_be_null({**_ACTOR, "description": "Who asks."}),
+    "reason": _may_be_null({**_REASON, "description": "Why, in the words of who asks."}),
+    "requestId": {
+        **_SHORT,
+        "description": "The same id makes it the same request: it can be sent again.",
+    },
+}
+_GIT: Final = {name: {"description": "Anything; it is not kept."} for name in GIT}
+_CREATED: Final = text(pattern="^[0-9]+$", description="Nanoseconds since 1970, as a text.")
+_SHIPYARD: Final = text(format="byte", description="The YAML of a shipyard, in base64.")
+
+# ---------------------------------------------------------------- deliveries
+
+_LATEST: Final = _object({"id": TEXT, "type": TEXT, "time": INSTANT})
+_EXECUTOR: Final = _object({
+    "source": IDENTITY, "startedAt": _or_null(INSTANT), "finishedAt": _or_null(INSTANT),
+    "result": _or_null(_RESULT),
+})  # fmt: skip
+_TASK: Final = _object({
+    "id": IDENTITY, "name": NAME, "triggeredAt": INSTANT, "finishedAt": _or_null(INSTANT),
+    "result": _or_null(words(Result, "abandoned")), "message": TEXT,
+    "deadline": _or_null(INSTANT), "executors": listed(ref("TaskExecutor")),
+    "timedOut": {**_or_null(TEXT), "description": "Why it ran out of time, in a sentence."},
+})  # fmt: skip
+_SEQUENCE: Final = _object({
+    "id": IDENTITY, "name": NAME, "stage": NAME, "service": SERVICE, "phase": _PHASE,
+    "result": _or_null(_RESULT), "status": _or_null(ref("Status")), "message": TEXT,
+    "priority": {"type": "integer"}, "planned": listed(NAME), "parent": _or_null(IDENTITY),
+    "triggeredAt": INSTANT, "startedAt": _or_null(INSTANT), "endedAt": _or_null(INSTANT),
+    "dueAt": {**_or_null(INSTANT), "description": "When its next task is triggered."},
+    "tasks": listed(ref("Task")), "pauses": listed(ref("Pause"), maxItems=MOST_CONTROLS),
+    "abandonedTask": _or_null(TEXT), "supersededBy": _or_null(IDENTITY),
+})  # fmt: skip
+_STAGE_STATE: Final = _object({
+    "name": NAME, "state": words(*STATES["enum"], "succeeded"), "image": TEXT,
+    "latestEvent": _or_null(ref("LatestEvent")),
+    "latestFailedEvent": _or_null(ref("LatestEvent")),
+    "latestEvaluation": _or_null(ref("Evaluation")),
+})  # fmt: skip
+_STATE: Final[Mapping[str, Document]] = {
+    "name": NAME, "project": TEXT, "service": SERVICE, "shkeptncontext": IDENTITY,
+    "state": STATES, "time": INSTANT, "problemTitle": TEXT, "stages": listed(ref("StageState")),
+    "statusLine": {**TEXT, "description": "The name and how it stands: `delivery paused`."},
+    "draining": {**FLAG, "description": "It is being paused or aborted; its task runs still."},
+    "live": FLAG,
+    "first": {**whole(), "description": "The serial of its first event: the order of the list."},
+    "serial": {**whole(), "description": "The serial of its last event: the newer state."},
+    "permitted": {
+        "type": "object", "additionalProperties": ref("Permitted"),
+        "description": "By control, what it would get now; empty if the delivery is over.",
+    },
+    "paused": listed(ref("PausedScope")), "sequences": listed(ref("Sequence")),
+}  # fmt: skip
+_EXPLANATION: Final = _object({
+    "text": {**TEXT, "description": "All of it, in sentences."}, "phase": _PHASE,
+    "since": INSTANT, "ahead": whole(), "aheadIds": listed(IDENTITY),
+    "holders": listed(ref("LaneHolder")),
+    "waitsFor": {**_or_null(NAME), "description": "The task that an abort waits for."},
+    "canForce": FLAG, "deadline": _or_null(INSTANT),
+    "deadlineKind": _or_null(words(DeadlineKind)), "waitsUntil": _or_null(INSTANT),
+    "drainLine": text(description="What a pause or an abort waits for, in a sentence."),
+    "pause": _or_null(ref("KeptBack")), "freeze": _or_null(ref("KeptBack")),
+})  # fmt: skip
+
+_STAGE: Final[Mapping[str, Document]] = {
+    "stageName": NAME, "frozen": _or_null(ref("KeptBack")), "waiting": whole(),
+    "holders": listed(ref("Holder")),
+}  # fmt: skip
+
+# ---------------------------------------------------------------- executors
+
+_MOST: Final = {"maxItems": MAX_LIST}
+_OF_EXECUTOR: Final = ("hostname", "integrationversion", "distributorversion", "location")
+_IN_CLUSTER: Final = ("namespace", "podname", "deploymentname")
+_FILTERS: Final = ("projects", "stages", "services")
+_OF_LOG: Final = ("integrationid", "shkeptncontext", "task", "triggeredid", "gitcommitid")
+
+# ---------------------------------------------------------------- the components
+
+SCHEMAS: Final[Mapping[str, Document]] = {
+    "Error": _object({"code": whole(minimum=400, maximum=599), "message": TEXT},
+                     reason={**words(RejectedCode), "description": "What the library refused."}),
+    "Nothing": _closed({}),
+    "Health": _object({"status": words("ok")}),
+    "Metadata": _object({
+        "keptnversion": TEXT, "shipyardversion": TEXT, "keptnlabel": TEXT, "bridgeversion": TEXT,
+        "namespace": TEXT, "automaticprovisioning": FLAG, "sequencectlversion": TEXT,
+    }),
+    "Counters": text(description="Prometheus' text format, version 0.0.4."),
+    "Message": {
+        **_object({
+            "id": text(pattern="^[0-9]{1,18}$"), "event": words("hello", "changed", "reset"),
+            "data": text(contentMediaType=JSON, contentSchema=ref("Changes")),
+        }),
+        "description": "One of the server-sent events of the stream.",
+    },
+    "Changes": _object(
+        {"project": PROJECT, "serial": whole()},
+        states=listed(ref("State")), stages=listed(ref("StageStanding")),
+    ),
+    "OpenApi": _open({"openapi": TEXT, "info": _ANY, "paths": _ANY, "components": _ANY}),
+    "Outcome": _object({"outcome": words(APPLIED, UnchangedCode)}),
+    "Controlled": _object({
+        "outcome": words(APPLIED, UnchangedCode),
+        "message": text(description="What it waits for, and until when; empty if for nothing."),
+    }),
+    # events
+    "CloudEvent": _open(
+        {
+            "specversion": words("1.0"), "source": text(minLength=1),
+            "type": {**text(minLength=1), "description": "`sh.keptn.event.<stage>.<sequence>"
+                     ".triggered`, or `sh.keptn.event.<task>.started|finished`"},
+        },
+        id={**_SHORT, "description": "One is made if there is none."},
+        time=INSTANT, datacontenttype=TEXT, shkeptncontext=IDENTITY, shkeptnspecversion=TEXT,
+        triggeredid=IDENTITY, gitcommitid=SERVICE, data=ref("CloudEventData"),
+    ),
+    "CloudEventData": _open(
+        {"project": PROJECT}, stage=NAME, service=SERVICE, message=TEXT,
+        labels=_or_null({**_ANY, "additionalProperties": True}),
+        result=_RESULT, status=ref("Status"),
+    ),
+    "EventTaken": _object({
+        "keptnContext": TEXT, "outcome": words(APPLIED, UnchangedCode, "ignored"),
+    }),
+    "Event": _object(
+        {
+            "specversion": words("1.0"), "id": TEXT, "source": TEXT, "type": TEXT,
+            "time": INSTANT, "datacontenttype": TEXT, "shkeptncontext": TEXT,
+            "shkeptnspecversion": TEXT, "data": ref("EventData"),
+        },
+        triggeredid=TEXT, gitcommitid=TEXT, abandonedtask=TEXT,
+    ),
+    "EventData": _open({"project": TEXT, "stage": TEXT, "service": TEXT}),
+    "Events": _page("events", "Event"),
+    # projects
+    "NewProject": _closed({"name": PROJECT, "shipyard": _SHIPYARD}, **_GIT),
+    "ChangedProject": _closed({"name": PROJECT}, shipyard=_may_be_null(_SHIPYARD), **_GIT),
+    "Project": _object({
+        "projectName": PROJECT, "creationDate": _CREATED, "shipyard": TEXT,
+        "shipyardVersion": TEXT, "stages": listed(ref("Stage")),
+    }),
+    "Projects": _page("projects", "Project"),
+    "Stage": _object({**_STAGE, "services": listed(ref("Service"))}),
+    "StageStanding": _object(_STAGE),
+    "Stages": _page("stages", "Stage"),
+    "Holder": _object({
+        "sequenceId": IDENTITY, "keptnContext": IDENTITY, "name": NAME, "service": SERVICE,
+        "phase": _PHASE,
+    }),
+    "StageControl": _closed({"state": words("freeze", "unfreeze")}, **_CONTROL),
+    "NewService": _closed({"serviceName": {**SERVICE, "minLength": 1}}),
+    "Service": _object({
+        "serviceName": SERVICE, "creationDate": _CREATED, "openApprovals": listed(_ANY),
+    }),
+    "Services": _page("services", "Service"),
+    "NewEvaluation": _closed(
+        {}, start=_may_be_null(TEXT), end=_may_be_null(TEXT), timeframe=_may_be_null(TEXT),
+        gitcommitid=_may_be_null(SERVICE),
+        labels={"type": ["object", "null"], "additionalProperties": TEXT},
+    ),
+    # executors
+    "Made": _object({"id": IDENTITY}),
+    "NewRegistration": _open(
+        {"name": IDENTITY}, metadata=_or_null(_open(
+            {}, **dict.fromkeys(_OF_EXECUTOR, _SHORT),
+            kubernetesmetadata=_or_null(_open({}, **dict.fromkeys(_IN_CLUSTER, _SHORT))),
+        )),
+        subscriptions=_or_null(listed(ref("NewSubscription"), **_MOST)),
+    ),
+    "Registration": _object({
+        "id": IDENTITY, "name": IDENTITY, "metadata": ref("RegistrationMetadata"),
+        "subscriptions": listed(ref("Subscription")),
+    }),
+    "RegistrationMetadata": _object({
+        **dict.fromkeys(_OF_EXECUTOR, TEXT), "kubernetesmetadata": ref("InCluster"),
+        "lastseen": INSTANT,
+    }),
+    "InCluster": _object(dict.fromkeys(_IN_CLUSTER, TEXT)),
+    "Registrations": listed(ref("Registration")),
+    "NewSubscription": _open(
+        {"event": IDENTITY},
+        filter=_or_null(_open({}, **dict.fromkeys(_FILTERS, _or_null(listed(_SHORT, **_MOST))))),
+    ),
+    "Subscription": _object({
+        "id": IDENTITY, "event": TEXT, "filter": ref("SubscriptionFilter"),
+    }),
+    "SubscriptionFilter": _object(dict.fromkeys(_FILTERS, listed(TEXT))),
+    "Subscriptions": listed(ref("Subscription")),
+    "NewLog": _open({}, logs=_or_null(listed(_or_null(ref("NewLogEntry")), **_MOST))),
+    "NewLogEntry": _open(
+        {}, **dict.fromkeys(_OF_LOG, _SHORT), message=_may_be_null(TEXT),
+        time={"anyOf": [INSTANT, {"type": ["string", "null"], "maxLength": 0}]},
+    ),
+    "LogEntry": _object({**dict.fromkeys(_OF_LOG, TEXT), "message": TEXT, "time": INSTANT}),
+    "Log": _page("logs", "LogEntry", key=whole()),
+    # deliveries
+    "State": _object(_STATE),
+    "States": _page("states", "State", key=whole()),
+    "Detail": _object({
+        **_STATE, "controls": listed(ref("ControlNote"), maxItems=MOST_CONTROLS),
+        "logs": listed(ref("LogEntry")),
+        "explanations": {"type": "object", "additionalProperties": ref("Explanation")},
+    }),
+    "Control": _closed(
+        {"state": words("pause", "resume", "abort")},
+        stage=_may_be_null(text(pattern="^[A-Za-z0-9_-]{0,63}$")),
+        force={**FLAG, "description": "Of an abort: do not wait for the task in flight."},
+        sequenceId={**_CONTROL["requestId"], "description": "Of an abort: this sequence alone."},
+        **_CONTROL,
+    ),
+    "Permitted": _object({
+        "outcome": words(APPLIED, "unchanged", "rejected"),
+        "code": _or_null(words(UnchangedCode, RejectedCode)), "message": TEXT,
+    }),
+    "Sequence": _SEQUENCE,
+    "Phase": words(Phase),
+    "Result": words(Result),
+    "Status": words(Status),
+    "Task": _TASK,
+    "TaskExecutor": _EXECUTOR,
+    "Pause": _object({"from": INSTANT, "to": _or_null(INSTANT)}),
+    "PausedScope": _object({
+        "stage": _or_null(NAME), "at": INSTANT, "actor": _ACTOR, "reason": _REASON,
+    }),
+    "StageState": _STAGE_STATE,
+    "LatestEvent": _LATEST,
+    "Evaluation": _object({"result": TEXT, "score": _or_null({"type": "number"})}),
+    "ControlNote": _object({
+        "kind": words("pause", "resume", "abort", "force"), "stage": _or_null(NAME),
+        "sequence": _or_null(IDENTITY), "at": INSTANT, "actor": _ACTOR, "reason": _REASON,
+    }),
+    "Explanation": _EXPLANATION,
+    "LaneHolder": _object({"sequenceId": IDENTITY, "phase": _PHASE}),
+    "KeptBack": {
+        **_object({"actor": _ACTOR, "reason": _REASON, "since": INSTANT}),
+        "description": "By whom and since when a stage is frozen, or a delivery paused.",
+    },
+}  # fmt: skip
+"""By name, what bodies and their parts look like."""
