@@ -88,6 +88,11 @@ LAYERS: Final = (
         commands=(("-m", "tests.fuzz"),),
     ),
     Layer(
+        "API",
+        "what the OpenAPI document permits, and what not, sent to the reference controller",
+        commands=(("-m", "tests.fuzz_api"),),
+    ),
+    Layer(
         "conformance",
         "the shared checks of stores, sinks and clocks, and the stores of the examples",
         tests=("tests/contracts", "tests/examples/stores"),

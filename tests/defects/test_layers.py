@@ -16,7 +16,7 @@ OWN = [defect for defect in DEFECTS if defect.only is not None]
 RUNNING = {layer.name: layer for layer in LAYERS if layer.is_in_ci}
 VERBS = {
     "exploration": "explore", "simulation": "simulate", "fuzz": "fuzz", "types": "types",
-    "docs": "docs",
+    "docs": "docs", "API": "fuzz-api",
 }  # fmt: skip
 dev: Any = importlib.import_module("dev")  # Any: it has no annotations, see there
 

@@ -117,6 +117,7 @@ def test_wrong_usage_is_explained_and_exits_2(
         ("peers --rounds 2", "python -m tests.bench.peers --rounds 2"),
         ("defects R1 --naive", "python -m tests.defects R1 --naive"),
         ("fuzz --seed 7", "python -m tests.fuzz --seed 7"),
+        ("fuzz-api --seed 7", "python -m tests.fuzz_api --seed 7"),
         ("deep fuzz --seconds 60", "python -m tests.fuzz.guided --seconds 60"),
         ("deep budget wire --together", "python -m tests.defects.budget wire --together"),
         ("deep mutation payload", "python -m tests.mutation payload"),

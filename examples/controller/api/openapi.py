@@ -30,6 +30,7 @@ from examples.controller.api.schemas import (
     whole,
 )
 
+CLOUD_EVENT: Final = "application/cloudevents+json"
 _PARAMETER: Final = re.compile(r"\{(\w+)(?::path)?\}")
 
 
@@ -38,15 +39,16 @@ _PARAMETER: Final = re.compile(r"\{(\w+)(?::path)?\}")
 class Operation:
     """What a route takes and answers; method, path, name and summary are those of its row.
 
-    `body` and `answer` name schemas, `media` is the type of the answer; `successes` are its
-    statuses, and `refusals` those of its own with which it refuses. `links` are operations that
-    may follow, and where the parts of their paths are found.
+    `body` and `answer` name schemas, `accepts` and `media` are their media types; `successes` are
+    the statuses of the answer, and `refusals` those of its own with which it refuses. `links` are
+    operations that may follow, and where the parts of their paths are found.
     """
 
     tag: str
     answer: str = attrs.field(kw_only=True)
     media: str = attrs.field(default=JSON, kw_only=True)
     body: str = attrs.field(default="", kw_only=True)
+    accepts: tuple[str, ...] = attrs.field(default=(JSON,), kw_only=True)
     query: tuple[str, ...] = attrs.field(default=(), kw_only=True)
     successes: tuple[int, ...] = attrs.field(default=(200,), kw_only=True)
     refusals: tuple[int, ...] = attrs.field(default=(), kw_only=True)
@@ -77,7 +79,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "openapi": Operation("program", answer="OpenApi"),
     "auth": Operation("program", answer="Nothing"),
     "metadata": Operation("program", answer="Metadata"),
-    "post_event": Operation("events", body="CloudEvent", answer="EventTaken", refusals=(404,)),
+    "post_event": Operation(
+        "events", body="CloudEvent", accepts=(JSON, CLOUD_EVENT), answer="EventTaken",
+        refusals=(404,),
+    ),
     "list_triggered": Operation(
         "events", answer="Events", query=("project", *_SCOPE, "eventID", *_PAGED)
     ),
@@ -252,7 +257,7 @@ def _operation(path: str, name: str, summary: str) -> Document:
         },
     }  # fmt: skip
     if row.body:
-        operation["requestBody"] = {"required": True, "content": _content(row.body, JSON)}
+        operation["requestBody"] = {"required": True, "content": _content(row.body, *row.accepts)}
     if row.is_open:
         operation["security"] = []
     return operation
@@ -267,8 +272,8 @@ def _refusals_of(row: Operation, path: str) -> list[int]:
     return sorted(found)
 
 
-def _content(schema: str, media: str) -> Document:
-    return {media: {"schema": ref(schema), "example": EXAMPLES[schema]}}
+def _content(schema: str, *kinds: str) -> Document:
+    return {kind: {"schema": ref(schema), "example": EXAMPLES[schema]} for kind in kinds}
 
 
 def _name(status: int) -> str:
