@@ -13,6 +13,7 @@ from typing import Final, final
 
 import attrs
 
+from examples.controller.api.door import SAFE
 from examples.controller.api.examples import EXAMPLES
 from examples.controller.api.reading import MAX_BODY, MAX_PAGE, PAGE
 from examples.controller.api.schemas import (
@@ -63,7 +64,7 @@ TAGS: Final[Mapping[str, str]] = {
     "executors": "Executors that registered themselves, what they want to hear of, what they log.",
     "deliveries": "How deliveries stand and why, their controls, and the stream of changes.",
 }
-ANY: Final = (400, 503)
+ANY: Final = (400, 408, 415, 431, 503)
 """The statuses with which any request may be refused; `_refusals_of` knows the others."""
 
 _PAGED: Final = ("pageSize", "nextPageKey")
@@ -143,7 +144,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
 }  # fmt: skip
 """By the name of the method that serves a route."""
 
-_PART: Final[Document] = {**TEXT, "minLength": 1}
+_QUERY: Final[Document] = {**TEXT, "pattern": r"^[^\x00]*$"}
+_PART: Final[Document] = {**_QUERY, "minLength": 1}
 _IN_PATHS: Final[Mapping[str, Document]] = {
     "project": {"schema": PROJECT, "example": "sockshop"},
     "stage": {"schema": NAME, "example": "dev"},
@@ -157,23 +159,24 @@ _IN_PATHS: Final[Mapping[str, Document]] = {
 }  # fmt: skip
 _TIME: Final = {"anyOf": [INSTANT, {**TEXT, "maxLength": 0}]}
 _IN_QUERIES: Final[Mapping[str, Document]] = {
-    "project": {"schema": TEXT, "example": "sockshop"},
-    "stage": {"schema": TEXT, "example": "dev"},
-    "service": {"schema": TEXT, "example": "carts"},
-    "name": {"schema": TEXT, "example": "delivery"},
+    "project": {"schema": _QUERY, "example": "sockshop"},
+    "stage": {"schema": _QUERY, "example": "dev"},
+    "service": {"schema": _QUERY, "example": "carts"},
+    "name": {"schema": _QUERY, "example": "delivery"},
     "state": {
-        "schema": TEXT, "example": "paused", "description": f"One of {', '.join(STATES['enum'])}.",
+        "schema": _QUERY, "example": "paused",
+        "description": f"One of {', '.join(STATES['enum'])}.",
     },
-    "type": {"schema": TEXT, "example": "sh.keptn.event.deployment.triggered"},
-    "source": {"schema": TEXT, "description": "The source of an event."},
-    "eventID": {"schema": TEXT, "description": "The `id` of an event."},
-    "root": {"schema": TEXT, "description": "`true`: the first event of each context alone."},
-    "id": {"schema": TEXT, "description": "That of a registration."},
-    "integrationId": {"schema": TEXT, "description": "The id of a registration."},
-    "namespace": {"schema": TEXT},
-    "hostname": {"schema": TEXT},
+    "type": {"schema": _QUERY, "example": "sh.keptn.event.deployment.triggered"},
+    "source": {"schema": _QUERY, "description": "The source of an event."},
+    "eventID": {"schema": _QUERY, "description": "The `id` of an event."},
+    "root": {"schema": _QUERY, "description": "`true`: the first event of each context alone."},
+    "id": {"schema": _QUERY, "description": "That of a registration."},
+    "integrationId": {"schema": _QUERY, "description": "The id of a registration."},
+    "namespace": {"schema": _QUERY},
+    "hostname": {"schema": _QUERY},
     "keptnContext": {
-        "schema": TEXT, "example": "c1", "description": "A delivery; of a list, some: `c1,c2`.",
+        "schema": _QUERY, "example": "c1", "description": "A delivery; of a list, some: `c1,c2`.",
     },
     "fromTime": {"schema": _TIME, "description": "What is later than this instant."},
     "beforeTime": {"schema": _TIME, "description": "What is earlier than this instant."},
@@ -193,10 +196,15 @@ _IN_QUERIES: Final[Mapping[str, Document]] = {
 _WRONG: Final[Mapping[int, str]] = {
     400: "The request is malformed, or was refused; `reason` is then the library's code.",
     401: "The header `x-token` must have the token of this controller.",
+    403: "A page of another origin may change nothing here.",
     404: "Nobody knows what the path or the body names.",
+    408: "The request did not come to its end in time.",
     409: "It is there already, or still in use.",
     413: f"The body has more than {MAX_BODY} bytes.",
-    503: "Others kept committing first, or the store cannot be used: try again.",
+    415: "The body must be JSON, as the header `Content-Type` must say.",
+    421: "The host of the request is not one that is served here.",
+    431: "The head of the request is too long.",
+    503: "Others kept committing first, the store cannot be used, or connections are too many.",
 }
 
 
@@ -205,7 +213,7 @@ def document(routes: Iterable[tuple[str, str, str, str]], version: str) -> Docum
     paths: Document = {}
     for method, path, name, summary in routes:
         shown = _PARAMETER.sub(r"{\1}", path)
-        paths.setdefault(shown, {})[method.lower()] = _operation(path, name, summary)
+        paths.setdefault(shown, {})[method.lower()] = _operation(method, path, name, summary)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -233,7 +241,7 @@ def document(routes: Iterable[tuple[str, str, str, str]], version: str) -> Docum
     }  # fmt: skip
 
 
-def _operation(path: str, name: str, summary: str) -> Document:
+def _operation(method: str, path: str, name: str, summary: str) -> Document:
     row, (short, _, more) = OPERATIONS[name], summary.partition("\n\n")
     operation: Document = {
         "operationId": name,
@@ -253,7 +261,7 @@ def _operation(path: str, name: str, summary: str) -> Document:
                           for each, parameters in row.links.items()},
             } for status in row.successes},
             **{str(status): {"$ref": f"#/components/responses/{_name(status)}"}
-               for status in _refusals_of(row, path)},
+               for status in _refusals_of(row, method, path)},
         },
     }  # fmt: skip
     if row.body:
@@ -263,12 +271,13 @@ def _operation(path: str, name: str, summary: str) -> Document:
     return operation
 
 
-def _refusals_of(row: Operation, path: str) -> list[int]:
+def _refusals_of(row: Operation, method: str, path: str) -> list[int]:
     """Return the statuses with which a request of a route may be refused."""
     found = {*ANY, *row.refusals}
     found |= {404} if "{" in path else set()
     found |= {413} if row.body else set()
-    found |= set() if row.is_open else {401}
+    found |= set() if row.is_open else {401, 421}
+    found |= set() if method in SAFE else {403}
     return sorted(found)
 
 

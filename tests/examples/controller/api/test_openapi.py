@@ -132,6 +132,32 @@ def test_a_method_that_is_not_served_is_told_all_that_are(
     }
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "elsewhere.example"}, 421),
+        ({"origin": "http://elsewhere.example"}, 403),
+        ({"content-type": "text/plain"}, 415),
+    ],
+)
+def test_what_the_door_refuses_is_described(
+    headers: dict[str, str], status: int, served: Served, document: Document
+) -> None:
+    """Whatever is refused before a route is looked for is a status of that route."""
+    seen = {
+        (method, path): (served.ask(method, path, headers=headers, content=b"x"), operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+
+    assert status in {answer.status_code for answer, _ in seen.values()}
+    assert [] == [
+        (route, answer.status_code)
+        for route, (answer, operation) in seen.items()
+        if str(answer.status_code) not in operation["responses"]
+    ]
+
+
 @given(past=pasts())
 def test_a_delivery_fits_its_schema_whatever_happened(described: Described, past: Past) -> None:
     """As it is served in detail, and so does its history."""
