@@ -159,7 +159,7 @@ class Host:
     async def ask(self, project: str, question: Callable[[ControlPlane, ProjectState], T]) -> T:
         """Return what `question` makes of a project's plane and its newest state.
 
-        It waits for no command and no command waits for it; whoever was answered one sees it here.
+        It waits for no command, and no command for it. What an answered command did is seen here.
         """
 
         def asked() -> T:

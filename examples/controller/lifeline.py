@@ -1,4 +1,4 @@
-"""Ending with whoever started us: a pipe as stdin, which the system closes when they are gone.
+"""End with the process that started this one: stdin is a pipe, which the system then closes.
 
 Shows: children that do not outlive their parent, however it ends. It works on every system, and
 nobody has to look whether the parent is still there.

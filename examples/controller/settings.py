@@ -30,10 +30,10 @@ class Settings:
     `data` is the folder of its databases. An empty `token` lets everybody in, which is permitted on
     this machine's own addresses alone, and under its own names. `allowed_hosts` are the other names
     it is served under, as a proxy passes them on, and `actor_header` is the header in which that
-    proxy says who acts: with it, nobody can claim to be somebody else. `settle` is how long
+    proxy says who acts: with it, no client can claim to be another person. `settle` is how long
     after its start no deadline is acted on (R31), `keep_alive` how often a silent stream says that
     it is alive, `per_second` how many messages a stream's client gets at most, and `receivers` are
-    those that open tasks are posted to.
+    the receivers of open tasks.
 
     There are at most so many `connections`. One that asks for nothing is closed after
     `idle_timeout`, and a request must come in full within `request_timeout`; None: never.

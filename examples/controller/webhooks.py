@@ -1,9 +1,9 @@
-"""Webhooks: an open task is posted to the URL given for its name, until somebody takes it.
+"""Webhooks: an open task is posted to the URL given for its name, until it is taken.
 
 Shows: signed posts in the form of Standard Webhooks, tried again with growing pauses. What is
 posted follows from the open tasks alone: they are looked at after every change, and from time to
 time in case a change was missed. So a task that is over is posted no more, and after a restart
-those that are open are posted again, under the same id. A receiver that is slow or dead holds up
+open tasks are posted again, under the same id. A receiver that is slow or dead holds up
 nobody but itself.
 Leaves out: several receivers for one name, a secret for each, and ``Retry-After``.
 """

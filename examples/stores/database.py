@@ -154,7 +154,7 @@ class Database:
         return version
 
     def _bring_up_to_date(self, schema: Schema) -> None:
-        version = self._version(schema)  # somebody else may have been faster
+        version = self._version(schema)  # another process may have been faster
         if version != schema.version and schema.is_derived:
             self._empty()
             version = 0

@@ -120,7 +120,7 @@ class Explanation:
         last = None if self.waits_until is None else f"until {self.waits_until.isoformat()} at most"
         if self.deadline is None or self.deadline_kind is not DeadlineKind.REACTION:
             return last or "without a limit"
-        # whoever takes the task in time may work on it until the later limit
+        # an executor that takes the task in time may work on it until the later limit
         taken = f"if executors take it by then, {last or 'until they finish'}"
         return f"until {self.deadline.isoformat()}; {taken}"
 

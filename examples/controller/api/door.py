@@ -123,7 +123,7 @@ class Door:
 
 
 def _is_from_our_page(scope: Scope) -> Response | None:
-    """Refuse a change that a page of somebody else asks for; no page at all is fine."""
+    """Refuse a change that a foreign page asks for; a program sends no origin, and passes."""
     if scope["method"] in SAFE:
         return None
     for site in _given(scope, b"sec-fetch-site"):

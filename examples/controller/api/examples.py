@@ -1,6 +1,6 @@
 """What bodies look like, by example: one delivery of a small shop, told by every route.
 
-Each fits its schema (a test sees to that); whoever reads the document sees what to send.
+Each fits its schema (a test sees to that); a reader sees what to send.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ class Broadcaster:
     async def _look(self, project: str, room: _Room) -> None:
         """Make messages while there are clients; end their streams if the project fails to answer.
 
-        Whoever comes back is told why, or gets what it missed.
+        A client that comes back gets an error, or what it missed.
         """
         try:
             await self._tick(project, room)

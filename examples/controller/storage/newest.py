@@ -1,8 +1,8 @@
 """The newest state of each project, for questions that must not wait for commands, nor they for it.
 
-Shows: a second store on the same file. SQLite lets one reader see what is committed while somebody
-else writes, and a state that is known is caught up by the events it lacks. What was answered to a
-command is committed by then, so that whoever asks after a command sees what came of it.
+Shows: a second store on the same file. SQLite lets one reader see what is committed while another
+writes, and a state that is known is caught up by the events it lacks. What was answered to a
+command is committed by then, so that a client that asks after its command sees its effect.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ MOST_CHARACTERS: Final = 65_536
 """A registration has at most so many, as it is written."""
 
 MOST_LOGS: Final = 10_000
-"""So many entries of the log are kept: those that came last."""
+"""So many entries of the log are kept: the newest."""
 
 FORGOTTEN_AFTER: Final = timedelta(days=1)
 """After so long without a sign of life a registration may make place for another."""
