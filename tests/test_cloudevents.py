@@ -260,7 +260,8 @@ class TestReading:
             ({"result": "failed"}, "data.result", "pass, warning, fail, got 'failed'"),
             ({"result": "Pass", "status": "errored"}, "data.result", "fail, got 'Pass'"),
             ({"result": 7, "status": "done"}, "data.result", "fail, got 7"),
-            ({"result": {"a": [1]}}, "data.result", "fail, got {'a': [1]}"),
+            ({"result": {"a": [1]}}, "data.result", "fail, got 'an object'"),
+            ({"result": ["pass"]}, "data.result", "fail, got 'a list'"),
             (
                 {"result": "pass", "status": "done"},
                 "data.status",

@@ -36,6 +36,9 @@ SPEC_VERSION: Final = "0.2.4"
 _TYPE: Final = re.compile(r"sh\.keptn\.event\.(?:([^.]*)\.)?([^.]*)\.(triggered|started|finished)")
 _RESULTS: Final[Mapping[object, Result]] = {result.value: result for result in Result}
 _STATUSES: Final[Mapping[object, Status]] = {status.value: status for status in Status}
+_KINDS: Final[Mapping[type, str]] = {tuple: "a list", FrozenMap: "an object"}
+"""How a message shows what is no word at all: it may be as large as an event."""
+
 _NOT_DATA: Final = frozenset({"project", "stage", "service", "result", "status", "message"})
 _ATTRIBUTES: Final = {
     "sequence_id": "id",
@@ -210,10 +213,10 @@ def _heard(data: FrozenMap, *, strict: bool) -> dict[str, Any]:
 def _unknown_word(data: FrozenMap, name: str, known: Mapping[object, Any]) -> InvalidValue | None:
     """Return what is wrong with a word of a finish; None if it is known or missing."""
     word = _given(data.get(name))
-    if word is None or word in known:
+    if word is None or (isinstance(word, str) and word in known):
         return None
     permitted = f"must be one of {', '.join(map(str, known))}"
-    return InvalidValue(f"data.{name}", thaw(data)[name], permitted)
+    return InvalidValue(f"data.{name}", _KINDS.get(type(word), word), permitted)
 
 
 def _given(value: Any) -> Any:

@@ -1,9 +1,10 @@
 """Read damaged documents and CloudEvents: ``python3 dev.py fuzz [--seed N] [--count N]``.
 
 Nothing but the typed refusals may come out; what is read is written and read again equal. Reading
-takes at most 20 times as long and 40 times as much memory as `json.loads` of the same bytes. A
-failure is one line that says how to see it again: by ``--index`` for a mutant, which is then
-printed in full, or by ``--shape`` for a large document.
+takes at most 20 times as long and 40 times as much memory as `json.loads` of the same bytes, and
+the reference controller takes at most 10 times as long to read a body. A failure is one line that
+says how to see it again: by ``--index`` for a mutant, which is then printed in full, or by
+``--shape`` for a large document.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
+from tests.bench import door
 from tests.fuzz.corpus import TARGETS, Target
 from tests.fuzz.mutants import Mutant, mutant
 from tests.fuzz.ratios import (
@@ -156,6 +158,15 @@ def measure_shapes(name: str) -> list[str]:
     return failures
 
 
+def measure_bodies(size: int = 400_000) -> list[str]:
+    """Measure how long the reference controller takes to read the bodies that cost most."""
+    ratios = [
+        Ratio(time_ratio(door.read, body), name, body) for name, body in door.bodies(size).items()
+    ]
+    print(f"most time of a body     {max(ratios, key=lambda each: each.value)}")
+    return [f"a body: {ratio}" for ratio in ratios if ratio.value > door.MOST]
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the command line and give the exit status: 1 if anything failed."""
     parser = argparse.ArgumentParser("dev.py fuzz", description=__doc__)
@@ -174,6 +185,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{options.count:,} mutants of seed {options.seed}", end=" ")
         print(f"in {time.perf_counter() - begin:.0f} s", flush=True)
         failures += measure(options.seed, options.count, shapes())
+        failures += measure_bodies()
     for line in failures[:MOST_LINES]:
         print(f"FAILED: {line}")
     if len(failures) > MOST_LINES:
