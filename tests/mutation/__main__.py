@@ -122,12 +122,13 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "examples/controller/api/stream": ("tests/examples/controller/api/test_stream.py",),
     "examples/controller/storage/projects": ("tests/examples/controller/storage/test_projects.py",),
     "examples/controller/storage/journal": (
-        "tests/examples/controller/storage/test_journal.py",
+        "tests/examples/controller/storage/test_journal_reader.py",
         "tests/examples/controller/storage/test_history.py",
     ),
     "examples/controller/storage/journal_reader": (
-        "tests/examples/controller/storage/test_journal.py",
+        "tests/examples/controller/storage/test_journal_reader.py",
         "tests/examples/controller/storage/test_history.py",
+        "tests/examples/controller/storage/test_journal.py",
     ),
     "examples/controller/api/pages": ("tests/examples/controller/api/test_pages.py",),
     "examples/controller/api/sequences": ("tests/examples/controller/api/test_sequences.py",),
