@@ -105,10 +105,10 @@ class Host:
 
     async def stop(self) -> None:
         """Let the command in hand end, and close the files."""
-        if self._timer is not None:
-            self._timer.cancel()
         if self._checking is not None:
             await asyncio.gather(self._checking, return_exceptions=True)
+        if self._timer is not None:  # the check may have set it
+            self._timer.cancel()
         await self._close_files()
 
     @property
@@ -140,12 +140,11 @@ class Host:
         with self.metrics.timed(command):
             try:
                 handled = await self._deciding(partial(self._controller.handle, project, command))
-            except StoreUnusable:
-                self._works = False
-                self._arm(self._clock.now() + _RETRY)  # it may have been committed after all
-                raise
             except Exception as error:
                 self.metrics.refused(command, error)
+                if isinstance(error, StoreUnusable):
+                    self._works = False
+                    self._arm(self._clock.now() + _RETRY)  # it may have been committed after all
                 raise
         self._works = True
         self._arm(handled.arm)

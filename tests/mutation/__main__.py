@@ -149,6 +149,10 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/examples/controller/api/test_history.py",
     ),
     "examples/controller/api/reading": ("tests/examples/controller/api/test_fields.py",),
+    "examples/controller/host": (
+        "tests/examples/controller/test_loop.py", "tests/examples/controller/test_host.py",
+        "tests/examples/controller/test_questions.py",
+    ),
     "examples/controller/webhooks": ("tests/examples/controller/test_webhooks.py",),
     "examples/stores/errors": ("tests/examples/stores/test_sqlite_bad_input.py",),
     "examples/stores/database": (

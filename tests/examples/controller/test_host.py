@@ -138,6 +138,8 @@ def test_a_store_that_fails_makes_the_host_unwell_until_it_works(tmp_path: Path)
     async def program() -> list[Any]:
         host, seen = hosting.host, []
         await host.create("p", SHIPYARD)
+        patience = "PRAGMA busy_timeout = 50"
+        await host._deciding(lambda: host._store._database.connection.execute(patience))
         blocker = SqliteStore(tmp_path / "sequences.db")
         blocker._database.connection.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnusable, match="locked"):

@@ -1,0 +1,387 @@
+"""The host's loop: when its timer rings, what it publishes, and what it makes up for at a start."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from datetime import UTC, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples.controller import host as module
+from examples.controller.host import Host, SystemClock
+from examples.controller.storage.projects import AlreadyThere
+from examples.stores.errors import StoreUnusable
+from examples.stores.sqlite import ALL, SqliteStore
+from sequencectl import (
+    AbortSequence,
+    ControlPlane,
+    Event,
+    FreezeStage,
+    ProjectState,
+    TriggerSequence,
+    UnknownProject,
+)
+from sequencectl.testing import ManualClock
+from tests.examples.controller.hosting import HOUR, SHIPYARD, Hosting, trigger
+
+SOON = timedelta(seconds=5)
+
+
+async def rung(host: Host) -> None:
+    """Wait until the timer has rung and everything that was due is done."""
+    while host.armed_at is not None:
+        await asyncio.sleep(0)
+    await host.at_rest()
+
+
+async def rung_once(host: Host) -> None:
+    """Wait until the timer has rung once, whatever comes of it."""
+    before = host._checking
+    while host._checking is before:
+        await asyncio.sleep(0)
+    await host.at_rest()
+
+
+def counted(host: Host, name: str) -> float:
+    """What a counter of the host has come to."""
+    rows = host.metrics.text().decode().split("\n")
+    found = dict(row.rsplit(" ", 1) for row in rows if row and not row.startswith("#"))
+    return float(found[f"sequencectl_{name}"])
+
+
+def phases(_plane: ControlPlane, state: ProjectState) -> dict[str, str]:
+    """The phase of each sequence, as a question."""
+    return {known: each.phase.value for known, each in state.sequences.items()}
+
+
+class Broken:
+    """A journal that cannot be written to, for so many times."""
+
+    def __init__(self, host: Host, times: int) -> None:
+        self._journal, self._left = host._journal, times
+
+    def tell(self, project: str, events: Sequence[Event]) -> None:
+        """Fail, or do what the journal does."""
+        if self._left:
+            self._left -= 1
+            raise StoreUnusable(Path("journal.db"), "is locked")
+        self._journal.tell(project, events)
+
+
+# ---------------------------------------------------------------- the timer
+
+
+def test_what_is_due_is_done_when_the_timer_rings(tmp_path: Path) -> None:
+    """Nobody has to ask; and it is armed anew for what is due next."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> list[Any]:
+        host, clock = hosting.host, hosting.clock
+        await host.create("p", SHIPYARD)
+        await host.handle("p", trigger("a"))
+        clock.advance(HOUR / 2)
+        await host.handle("p", trigger("b"))
+        clock.advance(HOUR / 2)
+        await host.handle("p", FreezeStage("dev", reason="it arms the timer for what is due"))
+        checks = counted(host, "checks_total")
+        await rung(host)
+        left = host.armed_at
+        return [await host.ask("p", phases), counted(host, "checks_total") - checks, left]
+
+    found, checks, left = hosting.run(program())
+
+    assert {"a": "timed_out", "b": "waiting"} == found
+    assert 1 == checks
+    assert left is None
+
+
+def test_a_timer_that_is_set_anew_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    """There is one, for the earliest instant."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> list[Any]:
+        host, seen = hosting.host, []
+        await host.create("p", SHIPYARD)
+        for command in (trigger("a"), trigger("b"), AbortSequence("a", force=True)):
+            await host.handle("p", command)
+            scheduled = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+            timers = [each for each in scheduled if not each.cancelled()]
+            ahead = [round(each.when() - asyncio.get_running_loop().time()) for each in timers]
+            armed = host.armed_at and host.armed_at - hosting.clock.now()
+            seen.append((ahead, armed))
+        return seen
+
+    assert [([3_600], HOUR)] * 3 == hosting.run(program())
+
+
+def test_a_check_that_fails_is_done_again_soon(tmp_path: Path) -> None:
+    """Meanwhile the host is unwell; it is well again once a check works."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> list[Any]:
+        host, clock, seen = hosting.host, hosting.clock, []
+        await host.create("p", SHIPYARD)
+        await host.handle("p", trigger("a"))
+        works = host._controller.check_deadlines
+        host._controller.check_deadlines = fails  # type: ignore[method-assign] # a fake of the store
+        clock.advance(HOUR)
+        host._arm(clock.now())
+        await rung_once(host)
+        seen.append((host.is_well, host.armed_at and host.armed_at - clock.now()))
+        host._controller.check_deadlines = works  # type: ignore[method-assign]
+        clock.advance(SOON)
+        host._arm(clock.now())
+        await rung(host)
+        seen.append((host.is_well, host.armed_at))
+        return [*seen, await host.ask("p", phases)]
+
+    def fails() -> None:
+        raise StoreUnusable(tmp_path / "sequences.db", "is locked")
+
+    assert [(False, SOON), (True, None), {"a": "timed_out"}] == hosting.run(program())
+
+
+def test_a_command_that_may_have_been_committed_is_looked_for_soon(tmp_path: Path) -> None:
+    """It is counted by its failure, as every command is by its answer."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> list[Any]:
+        host = hosting.host
+        await host.create("p", SHIPYARD)
+        works = host._controller.handle
+        host._controller.handle = fails  # type: ignore[method-assign] # a fake of the store
+        with pytest.raises(StoreUnusable):
+            await host.handle("p", trigger("a"))
+        seen = [host.is_well, host.armed_at and host.armed_at - hosting.clock.now()]
+        host._controller.handle = works  # type: ignore[method-assign]
+        await host.handle("p", trigger("a"))
+        name = 'commands_total{answer="StoreUnusable",kind="TriggerSequence"}'
+        return [*seen, host.is_well, counted(host, name)]
+
+    def fails(*_: object) -> None:
+        raise StoreUnusable(tmp_path / "sequences.db", "is locked")
+
+    assert [False, SOON, True, 1] == hosting.run(program())
+
+
+def test_a_stop_leaves_nothing_behind(tmp_path: Path) -> None:
+    """No timer, no task and no thread, also if it comes in the middle of a check."""
+    hosting = Hosting(tmp_path)
+
+    async def create() -> None:
+        await hosting.host.create("p", SHIPYARD)
+        await hosting.host.handle("p", trigger("a"))
+
+    async def program() -> tuple[int, int]:
+        host = Host(hosting.settings, lambda *_: None, clock=hosting.clock)
+        await host.start()
+        await host.stop()
+        scheduled = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+        timers = [each for each in scheduled if not each.cancelled()]
+        return len(timers), len(asyncio.all_tasks()) - 1
+
+    hosting.run(create())
+
+    assert (0, 0) == asyncio.run(program())
+    assert not {
+        each.name for each in threading.enumerate() if each.name.startswith(("decider", "reader"))
+    }
+
+
+# ---------------------------------------------------------------- what is published
+
+
+def test_what_is_published_is_told_once_it_can_be_read(tmp_path: Path) -> None:
+    """With its newest serial; the events are counted."""
+    hosting = Hosting(tmp_path)
+    seen: list[tuple[str, int]] = []
+
+    async def program() -> float:
+        host = hosting.host
+        await host.create("p", SHIPYARD)
+        for known in ("a", "b"):
+            await host.handle("p", trigger(known))
+            seen.append(("p", await host.read(lambda journal: journal.told("p"))))
+            await asyncio.sleep(0)
+        return counted(host, "events_total")
+
+    assert 4 == hosting.run(program())
+    assert [("p", 3), ("p", 4)] == hosting.told == seen
+
+
+def test_what_could_not_be_published_is_published_when_the_timer_rings(tmp_path: Path) -> None:
+    """The command has taken effect all the same, and says so."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> list[Any]:
+        host = hosting.host
+        await host.create("p", SHIPYARD)
+        host._journal = Broken(host, times=1)  # type: ignore[assignment] # a fake of the file
+        word = await host.handle("p", trigger("a"))
+        seen = [word, counted(host, "unsent_total"), list(hosting.told)]
+        host._arm(hosting.clock.now())  # sooner than it would
+        await rung_once(host)
+        return [*seen, list(hosting.told), await host.read(lambda journal: journal.told("p"))]
+
+    assert ["applied", 1, [], [("p", 3)], 3] == hosting.run(program())
+
+
+# ---------------------------------------------------------------- what a start makes up for
+
+
+@pytest.mark.parametrize("portion", [1, 2, 1_000])
+def test_a_journal_that_is_behind_is_made_up(
+    tmp_path: Path, portion: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From what the store kept, portion by portion; in this and in every other project."""
+    monkeypatch.setattr(module, "_CATCH_UP", portion)
+    hosting = Hosting(tmp_path)
+
+    async def program() -> None:
+        for name in ("p", "q"):
+            await hosting.host.create(name, SHIPYARD)
+            for known in ("a", "b"):
+                await hosting.host.handle(name, trigger(known))
+
+    async def found() -> list[Any]:
+        return [
+            await hosting.host.read(
+                lambda journal, name=name: (  # type: ignore[misc] # bound at once
+                    journal.told(name),
+                    [
+                        each["context"]
+                        for each in journal.deliveries(name, size=9, names={}).entries
+                    ],
+                )
+            )
+            for name in ("p", "q")
+        ]
+
+    hosting.run(program())
+    for path in tmp_path.glob("journal.db*"):
+        path.unlink()
+    hosting.host = Host(hosting.settings, lambda *_: None, clock=hosting.clock)
+
+    assert [(4, ["b", "a"])] * 2 == hosting.run(found())
+
+
+def test_events_of_a_project_that_was_deleted_before_are_not_made_up(tmp_path: Path) -> None:
+    """A project begins with the serial it was created at."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> None:
+        host = hosting.host
+        await host.create("p", SHIPYARD)
+        await host.handle("p", trigger("old"))
+        await host.handle("p", FreezeStage("dev"))
+        await host.handle("p", AbortSequence("old", force=True))
+        await host.delete("p")
+        await host.create("p", SHIPYARD)
+        await host.handle("p", trigger("new"))
+
+    async def found() -> list[str]:
+        page = await hosting.host.read(lambda journal: journal.deliveries("p", size=9, names={}))
+        return [each["context"] for each in page.entries]
+
+    hosting.run(program())
+    for path in tmp_path.glob("journal.db*"):
+        path.unlink()
+    hosting.host = Host(hosting.settings, lambda *_: None, clock=hosting.clock)
+
+    assert ["new"] == hosting.run(found())
+
+
+def test_what_was_committed_and_not_published_is_published_at_a_start(tmp_path: Path) -> None:
+    """Whoever comes first is told of it."""
+    hosting = Hosting(tmp_path)
+
+    async def create() -> None:
+        await hosting.host.create("p", SHIPYARD)
+
+    hosting.run(create())
+    plane = hosting.host.projects.plane_of("p")
+    with SqliteStore(tmp_path / "sequences.db", kept=ALL) as store:
+        store.commit(plane.decide(plane.initial("p"), trigger("a"), hosting.clock.now()))
+    hosting.host = Host(hosting.settings, lambda *it: hosting.told.append(it), clock=hosting.clock)
+
+    async def found() -> dict[str, str]:
+        await asyncio.sleep(0)
+        return await hosting.host.ask("p", phases)
+
+    assert {"a": "running"} == hosting.run(found())
+    assert [("p", 3)] == hosting.told
+
+
+# ---------------------------------------------------------------- projects
+
+
+def test_projects_and_services_are_made_at_the_instant_of_the_clock(tmp_path: Path) -> None:
+    """And removed; what is refused is raised."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> list[Any]:
+        host, clock = hosting.host, hosting.clock
+        begin = clock.now()
+        await host.create("p", SHIPYARD)
+        clock.advance(HOUR)
+        await host.add_service("p", "carts")
+        project = host.projects.get("p")
+        seen = [project.created_at - begin, project.services["carts"] - begin]
+        for refused in (host.create("p", SHIPYARD), host.add_service("p", "carts")):
+            with pytest.raises(AlreadyThere):
+                await refused
+        removed = [await host.remove_service("p", "carts") for _ in range(2)]
+        with pytest.raises(UnknownProject):
+            await host.delete("q")
+        await host.update("p", SHIPYARD.replace("dev", "qa"))
+        await host.handle("p", TriggerSequence("a", stage="qa", sequence="delivery"))
+        return [*seen, removed, begin == host.now() - HOUR]
+
+    assert [timedelta(0), HOUR, [True, False], True] == hosting.run(program())
+
+
+def test_a_refused_creation_leaves_the_deliveries_there(tmp_path: Path) -> None:
+    """Whoever creates what exists already makes nothing anew."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> int:
+        host = hosting.host
+        await host.create("p", SHIPYARD)
+        await host.handle("p", trigger("a"))
+        with pytest.raises(AlreadyThere):
+            await host.create("p", SHIPYARD)
+        return (await host.read(lambda journal: journal.deliveries("p", size=9, names={}))).total
+
+    assert 1 == hosting.run(program())
+
+
+def test_a_deleted_project_leaves_no_freeze_and_no_delivery(tmp_path: Path) -> None:
+    """Whoever unfreezes says why."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> list[Any]:
+        host = hosting.host
+        await host.create("p", SHIPYARD)
+        await host.handle("p", FreezeStage("dev"))
+        await host.delete("p")
+        await host.create("p", SHIPYARD)
+        return [
+            await host.ask("p", lambda _, state: list(state.freezes)),
+            host._store.events  # of the thread that decides
+            and await host._deciding(lambda: host._store.events("p")),
+        ]
+
+    freezes, events = hosting.run(program())
+
+    assert [] == freezes
+    assert "project deleted" == events[-1].control.reason
+
+
+def test_the_clock_of_the_machine_is_in_utc() -> None:
+    """As the library wants it."""
+    assert SystemClock().now().tzinfo is UTC
+    assert isinstance(ManualClock().now().utcoffset(), timedelta)
