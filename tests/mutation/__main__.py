@@ -150,8 +150,12 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "examples/controller/api/reading": ("tests/examples/controller/api/test_fields.py",),
     "examples/controller/host": (
-        "tests/examples/controller/test_loop.py", "tests/examples/controller/test_host.py",
-        "tests/examples/controller/test_questions.py",
+        "tests/examples/controller/test_loop.py", "tests/examples/controller/test_questions.py",
+    ),
+    "examples/controller/api/uniform": ("tests/examples/controller/api/test_uniform.py",),
+    "examples/controller/storage/uniform": (
+        "tests/examples/controller/storage/test_uniform.py",
+        "tests/examples/controller/api/test_uniform.py",
     ),
     "examples/controller/webhooks": ("tests/examples/controller/test_webhooks.py",),
     "examples/stores/errors": ("tests/examples/stores/test_sqlite_bad_input.py",),
