@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from examples.controller.storage.deliveries import Document
-from examples.controller.storage.states import detail_of, permitted_of, state_of
+from examples.controller.storage.states import detail_of, drained_for, permitted_of, state_of
 from sequencectl import QueuePolicy, TimeoutPolicy
 from sequencectl.events import TaskTriggered
 from tests.examples.controller.storage.folding import folded
@@ -242,9 +242,11 @@ def test_an_explanation_has_what_an_abort_waits_for() -> None:
     """The task that is in flight."""
     explanation = explanation_after(begun, lambda host: host.at(7).abort("c"))
 
-    assert ("aborting", "deploy", None) == (
-        explanation["phase"], explanation["waitsFor"], explanation["pause"],
+    assert ("aborting", "deploy", at(600), None) == (
+        explanation["phase"], explanation["waitsFor"], explanation["waitsUntil"],
+        explanation["pause"],
     )  # fmt: skip
+    assert explanation["drainLine"].startswith("The abort waits for task deploy")
 
 
 def test_an_explanation_of_what_has_no_deadline_has_none() -> None:
@@ -272,6 +274,22 @@ def test_a_detail_has_controls_and_what_is_permitted_beside_the_state() -> None:
         permitted["pause"]["outcome"], permitted["pause"]["code"],
     )  # fmt: skip
     assert permitted["pause"]["message"]
+
+
+def test_what_a_control_waits_for_is_said_of_each_sequence() -> None:
+    """Of the delivery alone, one sentence after the other; nothing where nothing is in flight."""
+    host = host_after(
+        begun,
+        lambda host: host.trigger("b", "prod", context="c"),
+        lambda host: host.trigger("other", sequence="other"),
+        lambda host: host.at(7).abort("c"),
+    )
+    lines = [host.plane.explain(host.state, known).drain_line for known in ("a", "b")]
+    said = drained_for("c", host.plane, host.state)
+
+    assert all(lines)
+    assert " ".join(lines) == said
+    assert ["", ""] == [drained_for(known, host.plane, host.state) for known in ("other", "none")]
 
 
 def test_a_forgotten_sequence_is_passed_over_and_the_next_one_explained() -> None:
