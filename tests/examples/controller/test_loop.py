@@ -29,21 +29,25 @@ from sequencectl.testing import ManualClock
 from tests.examples.controller.hosting import HOUR, SHIPYARD, Hosting, trigger
 
 SOON = timedelta(seconds=5)
+PATIENCE = 5.0
+"""So many seconds a test waits for what comes at once if all is well."""
 
 
 async def rung(host: Host) -> None:
     """Wait until the timer has rung and everything that was due is done."""
-    while host.armed_at is not None:
-        await asyncio.sleep(0)
-    await host.at_rest()
+    async with asyncio.timeout(PATIENCE):
+        while host.armed_at is not None:
+            await asyncio.sleep(0)
+        await host.at_rest()
 
 
 async def rung_once(host: Host) -> None:
     """Wait until the timer has rung once, whatever comes of it."""
     before = host._checking
-    while host._checking is before:
-        await asyncio.sleep(0)
-    await host.at_rest()
+    async with asyncio.timeout(PATIENCE):
+        while host._checking is before:
+            await asyncio.sleep(0)
+        await host.at_rest()
 
 
 def counted(host: Host, name: str) -> float:

@@ -318,6 +318,7 @@ def streamed(served: Served, *, since: str = "") -> tuple[dict[str, str], dict[s
     async def program() -> tuple[MutableMapping[str, Any], bytes]:
         app = served.controller.app
         asking = asyncio.ensure_future(app(scope, silence, sent.put))
+        asking.add_done_callback(lambda _: [sent.put_nowait({"body": b""}) for _ in range(2)])
         begin, message = await sent.get(), await sent.get()
         await served.controller.broadcaster.close()
         await asking
