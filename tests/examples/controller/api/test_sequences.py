@@ -128,7 +128,7 @@ def test_the_library_is_not_asked_about_deliveries_that_are_over(served: Served)
 @pytest.mark.parametrize(
     ("method", "path", "message"),
     [
-        ("GET", "/v1/sequence/shop/none", "none"),
+        ("GET", "/v1/sequence/shop/none", "project 'shop' knows no context 'none'"),
         ("GET", "/v1/sequence/nobody", "nobody"),
         ("GET", "/v1/sequence/nobody/c1", "nobody"),
         ("POST", "/v1/sequence/nobody/c1/control", "nobody"),
@@ -160,6 +160,16 @@ def test_a_delivery_is_explained_with_its_controls(served: Served) -> None:
     ]
     assert ("held", "bob") == (explanation["phase"], explanation["pause"]["actor"])
     assert "applied" == shown["permitted"]["resume"]["outcome"]
+
+
+def test_a_delivery_has_what_was_logged_about_it(served: Served) -> None:
+    """And not what was logged about another."""
+    served.trigger("c1")
+    for context in ("c1", "c2"):
+        entry = {"message": f"of {context}", "shkeptncontext": context}
+        served.ask("POST", "/v1/log", json={"logs": [entry]}).raise_for_status()
+
+    assert ["of c1"] == [each["message"] for each in detail(served, "c1")["logs"]]
 
 
 def test_a_context_may_have_slashes(served: Served) -> None:
@@ -256,6 +266,19 @@ def test_an_abort_of_a_sequence_leaves_the_others_of_its_delivery(served: Served
     control(served, "c1", state="abort", sequenceId="second", force=True)
 
     assert {"c1": "running", "second": "aborted"} == {
+        each["id"]: each["phase"] for each in detail(served, "c1")["sequences"]
+    }
+
+
+def test_an_abort_of_a_stage_leaves_those_of_its_delivery_elsewhere(served: Served) -> None:
+    """They go on."""
+    served.trigger("c1")
+    scope = {"project": "shop", "stage": "prod", "service": "carts"}
+    about = {"id": "second", "shkeptncontext": "c1"}
+    served.event("prod.delivery.triggered", scope, **about).raise_for_status()
+    control(served, "c1", state="abort", stage="dev", force=True)
+
+    assert {"c1": "aborted", "second": "running"} == {
         each["id"]: each["phase"] for each in detail(served, "c1")["sequences"]
     }
 
