@@ -14,6 +14,11 @@ SCOPE = {"project": "shop", "stage": "dev", "service": "carts"}
 NONE_OF_OURS = ["com.example.x", "sh.keptn.event.get-sli.started", "sh.keptn.event.approval.x"]
 
 
+def shown(value: object) -> str:
+    """A value as part of a test's id: without backslashes, which mutmut does not find again."""
+    return ascii(value).replace("\\", "")
+
+
 def sent(served: Served, **about: Any) -> dict[str, Any]:
     """What an event is answered with, which must be a success."""
     event = {"specversion": "1.0", "source": "s", "data": SCOPE, **about}
@@ -31,7 +36,7 @@ def test_an_event_that_is_none_of_ours_keeps_its_context(served: Served, kind: s
     assert answer == sent(served, type=kind, shkeptncontext="c9", id="e")
 
 
-@pytest.mark.parametrize("context", [None, "", 5, [], "🚀", "a\nb", "x" * 201], ids=ascii)
+@pytest.mark.parametrize("context", [None, "", 5, [], "🚀", "a\nb", "x" * 201], ids=shown)
 def test_an_event_without_a_context_gets_one(served: Served, context: object) -> None:
     """A text, since Keptn's command line reads nothing else; the same for the same event."""
     about = {"type": "com.example.x", "shkeptncontext": context}
@@ -41,7 +46,7 @@ def test_an_event_without_a_context_gets_one(served: Served, context: object) ->
     assert {5} == {UUID(each).version for each in (one, other)}
 
 
-@pytest.mark.parametrize("known", [5, {}, "🚀"], ids=ascii)
+@pytest.mark.parametrize("known", [5, {}, "🚀"], ids=shown)
 def test_an_event_of_somebody_else_may_have_any_id(served: Served, known: object) -> None:
     """Nothing of it is kept."""
     assert "ignored" == sent(served, type="com.example.x", id=known)["outcome"]
