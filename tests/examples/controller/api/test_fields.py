@@ -14,6 +14,7 @@ from starlette.types import Message
 
 from examples.controller.api import reading
 from examples.controller.api.reading import Fields, Refusal
+from sequencectl.errors import shown
 from tests.examples.controller.api.virtual_time import run
 
 
@@ -105,6 +106,80 @@ def test_what_is_no_base64_of_a_text_is_refused(value: str) -> None:
     assert f"s: must be a text of UTF-8 in base64, got {value!r}" == message
 
 
+TAKEN = {
+    "texts": (Fields.texts, {}, {"a": "b"}, "an object of texts", [[], "x", {"a": 1}, {"a": None}]),
+    "name": (Fields.name, "", "x y", "at most 200 printable ASCII characters", ["é", "~" * 201]),
+    "names": (Fields.names, [], ["x", ""], "a list", ["x", {}, 7]),
+    "instant": (Fields.instant, "", "2026-01-01T09:00:00.000Z", "an instant of ISO 8601", ["noon"]),
+}
+"""What is there if nothing is given, what is taken, and what is refused how."""
+
+
+@pytest.mark.parametrize("kind", TAKEN)
+def test_what_is_missing_null_or_given_is_taken(kind: str) -> None:
+    """Once: a second time it is missing."""
+    take, nothing, given, _, _ = TAKEN[kind]
+    fields = Fields({"f": given, "g": None})
+
+    assert [given, nothing, nothing, nothing] == [
+        take(fields, name) for name in ("f", "f", "g", "missing")
+    ]
+    fields.end()
+
+
+@pytest.mark.parametrize(
+    ("kind", "index"), [(k, i) for k in TAKEN for i in range(len(TAKEN[k][4]))]
+)
+def test_what_is_of_another_kind_is_refused(kind: str, index: int) -> None:
+    """With where it is, what was given and what is permitted."""
+    take, _, _, permitted, wrong = TAKEN[kind]
+    message = refused(lambda: take(Fields({"f": wrong[index]}), "f"))
+
+    assert message == f"f: must be {permitted}, got {shown(wrong[index])}"
+
+
+def test_an_instant_of_a_body_is_written_as_the_journal_writes_it() -> None:
+    """In UTC, unless it says more."""
+    fields = Fields({"a": "2026-01-01T09:00:00", "b": "2026-01-01T09:00:00+02:00", "c": ""})
+
+    assert ["2026-01-01T09:00:00.000Z", "2026-01-01T07:00:00.000Z", ""] == [
+        fields.instant(name) for name in "abc"
+    ]
+
+
+def test_a_text_of_base64_may_have_a_default() -> None:
+    """Which is in base64 itself."""
+    assert ["x", "", "y"] == [
+        Fields(body).base64("s", default=default)
+        for body, default in (({}, "eA=="), ({"s": None}, ""), ({"s": "eQ=="}, "eA=="))
+    ]
+
+
+def test_a_part_has_fields_of_its_own() -> None:
+    """None if it is missing or null; a list has several parts."""
+    fields = Fields({"p": {"a": "x"}, "n": None, "l": [{"a": "y"}, {"a": "z"}]})
+
+    assert "x" == fields.part("p").text("a")
+    for empty in (fields.part("p"), fields.part("n"), fields.part("missing")):
+        empty.end()
+    assert ["y", "z"] == [part.text("a") for part in fields.parts("l")]
+    assert [] == fields.parts("l") == fields.parts("missing")
+    fields.end()
+    message = refused(lambda: Fields({"p": [1]}).part("p"))
+    assert "p: must be a JSON object, got [1]" == message
+    assert "l: must be a JSON object, got 7" == refused(lambda: Fields({"l": [7]}).parts("l"))
+    assert "l: must be a text, got 7" == refused(lambda: Fields({"l": [7]}).names("l"))
+
+
+def test_a_list_has_an_end() -> None:
+    """As many entries as may be are taken, one more is not."""
+    most = ["x"] * reading.MAX_LIST
+
+    assert most == Fields({"l": most}).names("l")
+    message = refused(lambda: Fields({"l": [*most, "x"]}).names("l"))
+    assert "l: must have at most 10000 entries, got 10001" == message
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -113,7 +188,7 @@ def test_what_is_no_base64_of_a_text_is_refused(value: str) -> None:
         (b"", "the body must be JSON: Expecting value: line 1 column 1 (char 0)"),
         (b'{"a": NaN}', "the body must be JSON: NaN is no number of JSON"),
         (b'{"a": -Infinity}', "the body must be JSON: -Infinity is no number of JSON"),
-        (b'{"a": 1, "a": 2}', "the body must be JSON: the key 'a' is there twice"),
+        (b'{"b": 1, "a": 1, "a": 2}', "the body must be JSON: the key 'a' is there twice"),
     ],
 )
 def test_a_body_must_be_an_object_of_json(body: bytes, message: str) -> None:
@@ -191,6 +266,7 @@ def test_the_data_of_a_binary_cloudevent_must_be_an_object() -> None:
     [
         ("", None, None),
         ("since=7", None, 7),
+        ("since=999999999999999999", None, 10**18 - 1),
         ("since=7", "9", 9),
         ("", "0", 0),
         ("since=", "9", 9),
@@ -259,6 +335,38 @@ def test_a_length_that_is_none_is_passed_over(length: str) -> None:
     body = run(reading.body_of(request(b"0123456789", headers={"content-length": length})))
 
     assert b"0123456789" == body
+
+
+@pytest.mark.parametrize("spare", [0, 1])
+def test_a_body_is_measured_while_it_is_read(spare: int) -> None:
+    """In parts, whatever its length is said to be; nothing is read beyond the limit."""
+    sizes = [reading.MAX_BODY - 7, 6, 1 + spare, 10]
+    parts = [{"type": "http.request", "body": b" " * size, "more_body": True} for size in sizes]
+    left = parts if spare else [*parts[:2], {**parts[2], "more_body": False}]
+
+    async def receive() -> Message:
+        return left.pop(0)
+
+    request = Request({"type": "http", "method": "POST", "path": "/", "headers": []}, receive)
+    if spare:
+        refused(lambda: run(reading.body_of(request)), 413)
+        assert [10] == [len(part["body"]) for part in left]  # type: ignore[arg-type] # bytes
+    else:
+        assert reading.MAX_BODY == len(run(reading.body_of(request)))
+
+
+@pytest.mark.parametrize(
+    ("query", "page"),
+    [
+        ("", (10, 0)),
+        ("pageSize=0", (10, 0)),
+        ("pageSize=100&nextPageKey=7", (100, 7)),
+        ("pageSize=1&nextPageKey=", (1, 0)),
+    ],
+)
+def test_a_page_has_a_size_and_a_key(query: str, page: tuple[int, int]) -> None:
+    """Ten entries from the beginning if nothing is said."""
+    assert page == reading.page_of(request(query=query))
 
 
 @pytest.mark.parametrize("length", [reading.MAX_BODY + 1, 10**40])
