@@ -152,6 +152,9 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "examples/controller/host": (
         "tests/examples/controller/test_loop.py", "tests/examples/controller/test_questions.py",
     ),
+    "examples/controller/storage/folder": (
+        "tests/examples/controller/storage/test_folder.py",
+    ),
     "examples/controller/api/uniform": ("tests/examples/controller/api/test_uniform.py",),
     "examples/controller/storage/uniform": (
         "tests/examples/controller/storage/test_uniform.py",
