@@ -135,6 +135,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "examples/controller/api/projects": (
         "tests/examples/controller/api/test_projects.py",
         "tests/examples/controller/api/test_stages.py",
+        "tests/examples/controller/api/test_evaluations.py",
     ),
     "examples/controller/api/events": (
         "tests/examples/controller/api/test_events.py",

@@ -130,7 +130,8 @@ def test_services_are_those_that_were_made_and_those_that_were_triggered_for(
 ) -> None:
     """By name, in every stage; one that is both is there once."""
     for name in ("orders", "carts"):
-        served.ask("POST", "/v1/project/shop/service", json={"serviceName": name})
+        made = served.ask("POST", "/v1/project/shop/service", json={"serviceName": name})
+        assert (200, {}) == (made.status_code, made.json())
     served.trigger("c1", service="carts")
     served.trigger("c2", service="a/b")
     answers = [served.get(f"/v1/project/shop/stage/{stage}/service") for stage in ("dev", "prod")]
