@@ -78,6 +78,13 @@ def test_a_frozen_stage_says_by_whom_and_since_when(served: Served) -> None:
     assert stage_of(served, "prod")["frozen"] is None
 
 
+def test_a_freeze_may_be_nobodys_and_for_no_reason(served: Served) -> None:
+    """Both are empty then."""
+    control(served, state="freeze")
+
+    assert ("", "") == (stage_of(served)["frozen"]["actor"], stage_of(served)["frozen"]["reason"])
+
+
 def test_a_stage_is_unfrozen(served: Served) -> None:
     """And what waited goes on."""
     control(served, state="freeze")
@@ -222,6 +229,17 @@ def test_a_freeze_of_a_stage_that_is_not_in_the_shipyard_is_refused_by_the_libra
 
 
 # ---------------------------------------------------------------- projects
+
+
+@pytest.mark.parametrize(("method", "name"), [("POST", "new"), ("PUT", "shop")])
+def test_a_project_that_was_written_is_answered_with_an_empty_object(
+    served: Served, method: str, name: str
+) -> None:
+    """Not with nothing, which Keptn's clients cannot read."""
+    body = {"name": name, "shipyard": b64encode(SHIPYARD.encode()).decode()}
+    answer = served.ask(method, "/v1/project", json=body)
+
+    assert (200, {}) == (answer.status_code, answer.json())
 
 
 def test_projects_are_listed_by_name_as_each_is_shown(served: Served) -> None:
