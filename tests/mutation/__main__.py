@@ -140,7 +140,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "examples/controller/api/events": (
         "tests/examples/controller/api/test_events.py",
         "tests/examples/controller/api/test_open_tasks.py",
-        "tests/examples/controller/api/test_history.py",
+        "tests/examples/controller/api/test_conversation.py",
     ),
     "examples/controller/api/evaluations": (
         "tests/examples/controller/api/test_evaluations.py",
