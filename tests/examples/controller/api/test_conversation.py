@@ -100,6 +100,7 @@ def test_pages_follow_one_another(told: Served, path: str) -> None:
         assert (3, len(everything(told))) == (page["pageSize"], page["totalCount"])
         found.extend(page["events"])
         keys.append(page["nextPageKey"])
+        assert len(found) <= page["totalCount"], "a page comes again"
 
     assert everything(told) == (found if path == HISTORY else found[::-1])
     assert 1 + -(-len(found) // 3) == len(keys)
@@ -150,6 +151,19 @@ def test_open_tasks_are_listed_page_by_page(told: Served) -> None:
 
     assert (1, 1, "") == (first["totalCount"], len(first["events"]), first["nextPageKey"])
     assert ["c1"] == [each["shkeptncontext"] for each in tests["events"]]
+
+
+def test_the_key_of_a_page_of_open_tasks_is_where_the_next_begins(served: Served) -> None:
+    """And that of the last one is empty."""
+    served.trigger("c1")
+    served.trigger("c2", stage="prod")
+    path, pages = "/v1/event/triggered/sh.keptn.event.deployment.triggered", list[Event]()
+    for key in ("", "1"):
+        pages.append(served.get(path, pageSize="1", nextPageKey=key))
+
+    assert [("c1", "1"), ("c2", "")] == [
+        (page["events"][0]["shkeptncontext"], page["nextPageKey"]) for page in pages
+    ]
 
 
 # ---------------------------------------------------------------- what is refused

@@ -117,7 +117,7 @@ def test_the_last_page_of_deliveries_says_so(
         page = reader.deliveries("shop", size=size, before=key, names={})
         found.append(contexts(page))
         key = page.following
-        assert 3 == page.total
+        assert 3 == page.total >= len(found)
 
     assert pages == found
 
@@ -130,7 +130,7 @@ def test_the_history_is_read_page_by_page(reader: JournalReader, size: int) -> N
         page = reader.history("shop", size=size, after=keys[-1], names={})
         found.extend(page.entries)
         keys.append(page.following)
-        assert len(HISTORY) == page.total
+        assert len(HISTORY) == page.total >= len(found)
 
     serials = [serial for serial, _ in HISTORY]
     assert [written for _, written in HISTORY] == found
