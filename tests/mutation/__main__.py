@@ -149,7 +149,15 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/examples/controller/storage/test_history.py",
         "tests/examples/controller/api/test_history.py",
     ),
-    "examples/controller/api/reading": ("tests/examples/controller/api/test_fields.py",),
+    "examples/controller/api/reading": (
+        "tests/examples/controller/api/test_fields.py",
+        "tests/examples/controller/api/test_reading.py",
+    ),
+    "examples/controller/api/answers": (
+        "tests/examples/controller/api/test_answers.py",
+        "tests/examples/controller/api/test_door.py",
+    ),
+    "examples/controller/api/door": ("tests/examples/controller/api/test_door.py",),
     "examples/controller/host": (
         "tests/examples/controller/test_loop.py", "tests/examples/controller/test_questions.py",
     ),
