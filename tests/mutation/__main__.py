@@ -160,6 +160,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "examples/controller/api/door": ("tests/examples/controller/api/test_door.py",),
     "examples/controller/host": (
         "tests/examples/controller/test_loop.py", "tests/examples/controller/test_questions.py",
+        "tests/examples/controller/storage/test_folder.py",
     ),
     "examples/controller/storage/folder": (
         "tests/examples/controller/storage/test_folder.py",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from examples.controller import host as module
-from examples.controller.host import Host, SystemClock
+from examples.controller.host import Host, StillLive, SystemClock
 from examples.controller.storage.projects import AlreadyThere
 from examples.stores.errors import StoreUnusable
 from examples.stores.sqlite import ALL, SqliteStore
@@ -120,6 +120,22 @@ def test_a_timer_that_is_set_anew_takes_the_place_of_the_one_before(tmp_path: Pa
         return seen
 
     assert [([3_600], HOUR)] * 3 == hosting.run(program())
+
+
+def test_what_was_due_long_ago_is_done_at_once(tmp_path: Path) -> None:
+    """A timer is not set into the past, and while a check is under way there is no second one."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> tuple[float, bool]:
+        host, loop = hosting.host, asyncio.get_running_loop()
+        host._arm(hosting.clock.now() - HOUR)
+        assert host._timer is not None
+        ahead = host._timer.when() - loop.time()
+        checking = host._checking = asyncio.create_task(host._check())
+        host._ring()
+        return round(ahead, 1), host._checking is checking
+
+    assert (0, True) == hosting.run(program())
 
 
 def test_a_check_that_fails_is_done_again_soon(tmp_path: Path) -> None:
@@ -318,6 +334,8 @@ def test_what_was_committed_and_not_published_is_published_at_a_start(tmp_path: 
 
     assert {"a": "running"} == hosting.run(found())
     assert [("p", 3)] == hosting.told
+    assert hosting.clock.now() + HOUR == hosting.host.armed_at
+    assert ALL == hosting.host._store._kept  # so that a lost journal can be made up
 
 
 # ---------------------------------------------------------------- projects
@@ -348,6 +366,34 @@ def test_projects_and_services_are_made_at_the_instant_of_the_clock(tmp_path: Pa
     assert [timedelta(0), HOUR, [True, False], True] == hosting.run(program())
 
 
+def test_a_project_in_which_something_is_live_stays(tmp_path: Path) -> None:
+    """The sentence says how much, and what to do."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> str:
+        host = hosting.host
+        await host.create("p", SHIPYARD)
+        for known in ("a", "b", "c"):
+            await host.handle("p", trigger(known))
+        await host.handle("p", AbortSequence("b", force=True))
+        with pytest.raises(StillLive) as caught:
+            await host.delete("p")
+        return str(caught.value)
+
+    assert "project p has 2 live sequences: abort them first" == hosting.run(program())
+
+
+def test_executors_are_read_and_written_beside_the_commands(tmp_path: Path) -> None:
+    """By the thread that reads."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> list[Any]:
+        page = await hosting.host.uniform(lambda uniform: uniform.logs(size=9, context="c"))
+        return list(page.entries)
+
+    assert [] == hosting.run(program())
+
+
 def test_a_refused_creation_leaves_the_deliveries_there(tmp_path: Path) -> None:
     """Whoever creates what exists already makes nothing anew."""
     hosting = Hosting(tmp_path)
@@ -375,13 +421,14 @@ def test_a_deleted_project_leaves_no_freeze_and_no_delivery(tmp_path: Path) -> N
         await host.create("p", SHIPYARD)
         return [
             await host.ask("p", lambda _, state: list(state.freezes)),
+            await host.read(lambda journal: journal.told("p")),
             host._store.events  # of the thread that decides
             and await host._deciding(lambda: host._store.events("p")),
         ]
 
-    freezes, events = hosting.run(program())
+    freezes, told, events = hosting.run(program())
 
-    assert [] == freezes
+    assert ([], events[-1].serial) == (freezes, told)
     assert "project deleted" == events[-1].control.reason
 
 

@@ -46,6 +46,7 @@ def fields_of(body: bytes) -> reading.Fields:
         '{"a": "\\udc00\\ud800"}',
         '{"a": "\\ud83d \\ude00"}',
     ],
+    ids=["text", "key", "deep", "deep key", "upper case", "the wrong way round", "apart"],
 )
 def test_half_a_character_is_refused_wherever_it_is(body: str) -> None:
     """JSON can say it, and nothing that is kept can: in any text or key, however deep."""
