@@ -18,6 +18,7 @@ from examples.stores.errors import StoreUnusable
 from examples.stores.sqlite import ALL, SqliteStore
 from sequencectl import (
     AbortSequence,
+    CommandRejected,
     ControlPlane,
     Event,
     FreezeStage,
@@ -186,6 +187,41 @@ def test_a_command_that_may_have_been_committed_is_looked_for_soon(tmp_path: Pat
         raise StoreUnusable(tmp_path / "sequences.db", "is locked")
 
     assert [False, SOON, True, 1] == hosting.run(program())
+
+
+def test_every_command_is_timed_and_counted_by_its_answer(tmp_path: Path) -> None:
+    """Also one that changed nothing, and one that was refused."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> tuple[list[str], list[float]]:
+        host = hosting.host
+        await host.create("p", SHIPYARD)
+        words = [await host.handle("p", trigger("a")) for _ in range(2)]
+        with pytest.raises(CommandRejected):
+            await host.handle("p", AbortSequence("nobody"))
+        kind = 'kind="TriggerSequence"'
+        return words, [
+            counted(host, f'commands_total{{answer="applied",{kind}}}'),
+            counted(host, f'commands_total{{answer="duplicate",{kind}}}'),
+            counted(host, 'commands_total{answer="unknown_context",kind="AbortSequence"}'),
+            counted(host, f"command_seconds_count{{{kind}}}"),
+            counted(host, 'command_seconds_count{kind="AbortSequence"}'),
+        ]
+
+    assert (["applied", "duplicate"], [1, 1, 1, 2, 1]) == hosting.run(program())
+
+
+def test_a_host_is_well_with_the_clock_of_the_machine(tmp_path: Path) -> None:
+    """Before anything is asked; its threads are found by their names."""
+    hosting = Hosting(tmp_path)
+    hosting.host = Host(hosting.settings, lambda *_: None)
+
+    async def program() -> tuple[bool, set[str]]:
+        names = {each.name.partition("_")[0] for each in threading.enumerate()}
+        return hosting.host.is_well, names & {"decider", "reader"}
+
+    assert (True, {"decider", "reader"}) == hosting.run(program())
+    assert timedelta(0) == hosting.host.now().utcoffset()
 
 
 def test_a_stop_leaves_nothing_behind(tmp_path: Path) -> None:
