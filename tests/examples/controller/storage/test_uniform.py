@@ -230,6 +230,16 @@ def test_a_registration_is_as_long_as_may_be(uniform: Uniform) -> None:
         register(uniform, "helm", long)
 
 
+def test_subscriptions_that_are_added_have_ids_of_their_own(uniform: Uniform) -> None:
+    """Each can be removed without the others."""
+    known, _ = register(uniform, "helm")
+    added = [uniform.subscribe(known, TEST) for _ in range(3)]
+    uniform.unsubscribe(known, added[1])
+
+    assert [added[0], added[2]] == [each["id"] for each in uniform.get(known)["subscriptions"]]
+    assert 3 == len(set(added))
+
+
 # ---------------------------------------------------------------- the log
 
 
