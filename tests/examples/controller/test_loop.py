@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 
 from examples.controller import host as module
 from examples.controller.host import Host, StillLive, SystemClock
+from examples.controller.storage.deliveries import instant
 from examples.controller.storage.projects import AlreadyThere
 from examples.stores.errors import StoreUnusable
 from examples.stores.sqlite import ALL, SqliteStore
@@ -235,6 +238,7 @@ def test_a_stop_leaves_nothing_behind(tmp_path: Path) -> None:
     async def program() -> tuple[int, int]:
         host = Host(hosting.settings, lambda *_: None, clock=hosting.clock)
         await host.start()
+        assert host.is_well is True
         await host.stop()
         scheduled = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
         timers = [each for each in scheduled if not each.cancelled()]
@@ -424,10 +428,51 @@ def test_executors_are_read_and_written_beside_the_commands(tmp_path: Path) -> N
     hosting = Hosting(tmp_path)
 
     async def program() -> list[Any]:
-        page = await hosting.host.uniform(lambda uniform: uniform.logs(size=9, context="c"))
-        return list(page.entries)
+        about = {"hostname": "node", "kubernetesmetadata": {"namespace": "keptn"}}
+        known, _ = await hosting.host.uniform(lambda uniform: uniform.register("x", about, []))
+        kept = await hosting.host.uniform(lambda uniform: uniform.get(known))
+        return [kept["name"], kept["metadata"]["lastseen"]]
 
-    assert [] == hosting.run(program())
+    assert ["x", instant(hosting.clock.now())] == hosting.run(program())
+
+
+def test_a_question_has_the_plane_and_the_state_of_its_project(tmp_path: Path) -> None:
+    """And no other's."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> list[Any]:
+        host = hosting.host
+        for name, stage in (("p", "dev"), ("q", "qa")):
+            await host.create(name, SHIPYARD.replace("dev", stage))
+        return [
+            await host.ask(
+                name, lambda plane, state: (plane.shipyard.stages[0].name, state.project)
+            )
+            for name in ("p", "q")
+        ]
+
+    assert [("dev", "p"), ("qa", "q")] == hosting.run(program())
+
+
+def test_a_journal_that_cannot_be_read_is_said_to_be_made_up_again(tmp_path: Path) -> None:
+    """Whoever deletes the file loses nothing."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> StoreUnusable:
+        host = hosting.host
+        await host.create("p", SHIPYARD)
+        await host.handle("p", trigger("a"))
+        with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
+            other.execute("UPDATE delivery SET document = 'no document'")
+        with pytest.raises(StoreUnusable) as caught:
+            await host.read(lambda journal: journal.delivery("p", "a"))
+        return caught.value
+
+    error = hosting.run(program())
+
+    assert tmp_path / "journal.db" == error.path
+    assert error.problem.startswith("holds what is not ours (")
+    assert error.problem.endswith("): delete it to have it made up again")
 
 
 def test_a_refused_creation_leaves_the_deliveries_there(tmp_path: Path) -> None:
