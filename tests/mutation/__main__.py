@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -200,6 +201,10 @@ NOT_FOUND: Final = "BadTestExecutionCommandsException"
 """What mutmut says, if it says all, when pytest does not find a test by an id that it listed (one
 with escapes, for instance). mutmut takes that for a mutant killed, each time."""
 
+SQL_REASON: Final = "SQL does not tell upper case from lower case"
+"""What holds of too many survivors to list them one by one."""
+
+_SQL: Final = re.compile(r"\b(SELECT|INSERT|REPLACE|UPDATE|DELETE|PRAGMA|FROM)\b")
 _WORDS: Final = {0: "survived", 1: "killed", 3: "killed", 5: "no test", 33: "no test"}
 _COUNTED: Final = ("killed", "survived", "no test")
 
@@ -353,6 +358,13 @@ def reasons() -> dict[str, dict[str, str]]:
     return found
 
 
+def is_sql_in_other_letters(change: str) -> bool:
+    """Whether a change is one of upper and lower case alone, in a statement of SQL."""
+    lines = [line[2:] for line in change.splitlines()]
+    is_same = len(lines) == 2 and lines[0].lower() == lines[1].lower()
+    return is_same and _SQL.search(lines[0]) is not None
+
+
 def told(result: Result, folder: Path, known: Mapping[str, str]) -> Iterator[str]:
     """A line about a module, and a few about each survivor."""
     yield str(result)
@@ -360,7 +372,8 @@ def told(result: Result, folder: Path, known: Mapping[str, str]) -> Iterator[str
         change = change_of(folder, name)
         yield f"  {name}: {result.words[name]}"
         yield from (f"    {line}" for line in change.splitlines())
-        yield f"    {known.get(change, 'WITHOUT A REASON')}"
+        every = SQL_REASON if is_sql_in_other_letters(change) else "WITHOUT A REASON"
+        yield f"    {known.get(change, every)}"
 
 
 def main(arguments: Sequence[str], *, root: Path = ROOT) -> int:

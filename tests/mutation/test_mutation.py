@@ -12,6 +12,7 @@ from tests.mutation.__main__ import (
     Result,
     file_of,
     is_enough,
+    is_sql_in_other_letters,
     main,
     read_result,
     reasons,
@@ -74,6 +75,21 @@ def test_what_survives_has_a_reason_by_its_change() -> None:
         for changes in known.values()
         for change, reason in changes.items()
     )
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "is_well"),
+    [
+        ('"SELECT x FROM t", (1,)', '"select x from t", (1,)', True),
+        ('"SELECT x FROM t", (1,)', '"SELECT x FROM t", (2,)', False),
+        ('{"state": x}', '{"STATE": x}', False),
+    ],
+)
+def test_a_statement_of_sql_is_the_same_in_other_letters(
+    was: str, now: str, *, is_well: bool
+) -> None:
+    """Nobody has to list these one by one; a key of a mapping is another one."""
+    assert is_well is is_sql_in_other_letters(f"- {was}\n+ {now}")
 
 
 def test_a_reason_is_about_code_that_there_is() -> None:
