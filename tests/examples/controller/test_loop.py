@@ -11,6 +11,7 @@ from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from examples.controller import host as module
@@ -376,6 +377,26 @@ def test_what_was_committed_and_not_published_is_published_at_a_start(tmp_path: 
     assert [("p", 3)] == hosting.told
     assert hosting.clock.now() + HOUR == hosting.host.armed_at
     assert ALL == hosting.host._store._kept  # so that a lost journal can be made up
+
+
+def test_no_deadline_is_acted_on_right_after_a_start(tmp_path: Path) -> None:
+    """Executors may have reported while nobody was there to hear them (R31)."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> None:
+        await hosting.host.create("p", SHIPYARD)
+        await hosting.host.handle("p", trigger("a"))
+
+    async def found() -> tuple[dict[str, str], Any]:
+        host = hosting.host
+        return await host.ask("p", phases), host.armed_at and host.armed_at - hosting.clock.now()
+
+    hosting.run(program())
+    hosting.clock.advance(2 * HOUR)
+    patient = attrs.evolve(hosting.settings, settle=timedelta(minutes=3))
+    hosting.host = Host(patient, lambda *_: None, clock=hosting.clock)
+
+    assert ({"a": "running"}, timedelta(minutes=3)) == hosting.run(found())
 
 
 # ---------------------------------------------------------------- projects
