@@ -17,6 +17,7 @@ from examples.controller.app import Controller
 from examples.controller.settings import Settings
 from examples.controller.storage.deliveries import instant
 from sequencectl.testing import ManualClock
+from tests.examples.controller.served import Served
 
 REGISTRATION, LOG = "/v1/uniform/registration", "/v1/log"
 FILTER = {"projects": ["sockshop"], "stages": ["dev"], "services": None}
@@ -270,3 +271,19 @@ def test_what_nobody_registered_is_not_found(tmp_path: Path) -> None:
     for asked, (status, refusal) in zip(UNKNOWN, played, strict=True):
         assert (404, 404) == (status, refusal["code"]), asked
         assert "'nobody'" in refusal["message"] or "'nothing'" in refusal["message"]
+
+
+def test_an_entry_of_the_log_is_read_as_it_was_written(served: Served) -> None:
+    """With every id of what it is about; the bounds that are asked for are included."""
+    entries = [
+        {
+            "message": f"m{hour}", "time": f"2026-01-01T0{hour}:00:00.000Z", "integrationid": "i",
+            "shkeptncontext": "c", "task": "t", "triggeredid": "x", "gitcommitid": "g",
+        }
+        for hour in (1, 2, 3)
+    ]  # fmt: skip
+    served.ask("POST", LOG, json={"logs": entries}).raise_for_status()
+    query = {"fromTime": "2026-01-01T02:00:00Z", "beforeTime": "2026-01-01T02:00:00Z"}
+
+    assert entries[::-1] == served.get(LOG)["logs"]
+    assert [entries[1]] == served.get(LOG, **query)["logs"]
