@@ -158,7 +158,10 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/examples/controller/api/test_answers.py",
         "tests/examples/controller/api/test_door.py",
     ),
-    "examples/controller/api/door": ("tests/examples/controller/api/test_door.py",),
+    "examples/controller/api/door": (
+        "tests/examples/controller/api/test_door.py",
+        "tests/examples/controller/api/test_sentences.py",
+    ),
     "examples/controller/host": (
         "tests/examples/controller/test_loop.py", "tests/examples/controller/test_questions.py",
         "tests/examples/controller/storage/test_folder.py",
