@@ -156,7 +156,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "examples/controller/api/answers": (
         "tests/examples/controller/api/test_answers.py",
-        "tests/examples/controller/api/test_door.py",
+        "tests/examples/controller/api/test_refusals.py",
     ),
     "examples/controller/api/door": (
         "tests/examples/controller/api/test_door.py",
