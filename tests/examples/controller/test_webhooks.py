@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -487,6 +488,37 @@ def test_a_receiver_that_makes_no_sense_is_refused(pairs: list[str]) -> None:
         Receivers.of(pairs, SECRET)
 
     assert ("webhook", pairs[-1]) == (caught.value.where, caught.value.value)
+
+
+NO_KEY = "must be whsec_ and 24 to 64 random bytes in base64"
+
+
+def test_receivers_are_read_with_their_key() -> None:
+    """A URL may have an equals sign, and is http or https."""
+    urls = {"deploy": "https://x.invalid/a?b=c", "test": "http://[::1]:8080/x"}
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+
+    assert Receivers(urls, key) == Receivers.of([f"{k}={url}" for k, url in urls.items()], SECRET)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "secret", "problem"),
+    [
+        (["deploy"], SECRET, "must be TASK=URL with an http or https URL"),
+        (["deploy=http://x", "deploy=http://y"], SECRET, "must be the only one of task deploy"),
+        (["deploy=http://x"], f"{SECRET[:-1]}!", NO_KEY),
+        (["deploy=http://x"], f"{SECRET}\n", NO_KEY),
+    ],
+    ids=["no URL", "twice", "no base64", "a line end"],
+)  # fmt: skip
+def test_what_is_wrong_with_a_receiver_is_said_in_a_sentence(
+    pairs: list[str], secret: str, problem: str
+) -> None:
+    """No byte that is none of base64 is passed over."""
+    with pytest.raises(InvalidValue) as caught:
+        Receivers.of(pairs, secret)
+
+    assert problem == caught.value.problem
 
 
 SHORT = "whsec_c2hvcnQ="
