@@ -263,7 +263,6 @@ def _no_halves(found: object) -> None:
 
 def _binary(headers: dict[str, str], body: bytes) -> dict[str, Any]:
     """Return a CloudEvent in binary mode as the structured one; its data is JSON or nothing."""
-    headers.setdefault("ce-id", str(uuid4()))
     try:
         attributes = from_binary(HTTPMessage(headers, b""), JSONFormat()).get_attributes()
     except (CloudEventValidationError, ValueError, TypeError, KeyError) as error:

@@ -196,6 +196,13 @@ def test_a_body_must_be_an_object_of_json(body: bytes, message: str) -> None:
     assert message == refused(lambda: run(reading.fields_of(request(body))))
 
 
+def test_half_a_character_is_shown() -> None:
+    """As JSON writes it."""
+    message = refused(lambda: run(reading.fields_of(request(rb'{"a": "x\ud800"}'))))
+
+    assert r"the body must be JSON: '\ud800' is half a character" == message
+
+
 # ---------------------------------------------------------------- CloudEvents
 
 HEAD = {"ce-specversion": "1.0", "ce-type": "a.b", "ce-source": "s", "ce-id": "1"}
