@@ -166,6 +166,7 @@ def test_a_total_is_counted_a_good_way_past_the_page(
     oldest = reader.history("shop", size=2, names={})
 
     assert len(HISTORY) > 6
+    assert 0 == reader.newest(size=100, names={"project": "shop"}).following
     assert (6, 5) == (newest.total, oldest.total)
 
 
