@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -216,3 +218,13 @@ def test_what_happened_in_a_context_that_began_unseen_is_in_the_history_alone(
     assert first == folded(EVENTS)["c2"]
     assert ["c1", "c3", "c2"] == [each["shkeptncontext"] for each in roots]
     assert [written for serial, written in HISTORY if serial > 3] == list(history)
+
+
+def test_a_list_is_read_while_somebody_writes(path: Path, reader: JournalReader) -> None:
+    """What was told before is what there is."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("DELETE FROM delivery")
+
+        assert 3 == reader.deliveries("shop", size=9, names={}).total
+        assert len(HISTORY) == reader.newest(size=9, names={"project": "shop"}).total

@@ -309,3 +309,12 @@ def test_a_file_of_before_gets_what_it_lacks(path: Path, clock: ManualClock) -> 
     assert ["carts"] == [*found.services]
     with closing(Uniform(path, clock)) as uniform:
         assert [known] == [each["id"] for each in uniform.all()]
+
+
+def test_the_log_is_read_while_somebody_writes(uniform: Uniform, path: Path) -> None:
+    """The decider's thread has its projects in the same file."""
+    uniform.log([entry("a")])
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+
+        assert ["a"] == messages(uniform)
