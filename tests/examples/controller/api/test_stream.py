@@ -314,6 +314,21 @@ def test_what_changes_right_after_the_first_message_is_told(
     assert [first, changed] == run(program())
 
 
+def test_what_changes_while_a_client_is_told_what_it_missed_is_told_next() -> None:
+    """Whatever was heard of before it was there: it need not wait for the next change."""
+
+    async def program() -> list[Any]:
+        project = Project(slowness=0.2)
+        client = Client(project, 9)
+        await asyncio.sleep(0.1)
+        project.change()
+        await asyncio.sleep(2)
+        await client.leave()
+        return [data["states"] for *_, data in client.heard]
+
+    assert [[10], [11]] == run(program())
+
+
 def test_nothing_is_sent_beside_what_changes() -> None:
     """No sign of life with a message, and nothing for a serial that everybody has seen."""
 
