@@ -146,10 +146,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "examples/controller/api/evaluations": (
         "tests/examples/controller/api/test_evaluations.py",
     ),
-    "examples/controller/storage/newest": (
-        "tests/examples/controller/storage/test_history.py",
-        "tests/examples/controller/api/test_history.py",
-    ),
+    "examples/controller/storage/newest": ("tests/examples/controller/storage/test_newest.py",),
     "examples/controller/api/reading": (
         "tests/examples/controller/api/test_fields.py",
         "tests/examples/controller/api/test_reading.py",
