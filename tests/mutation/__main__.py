@@ -162,6 +162,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "examples/controller/host": (
         "tests/examples/controller/test_loop.py", "tests/examples/controller/test_questions.py",
         "tests/examples/controller/storage/test_folder.py",
+        "tests/examples/controller/test_start_errors.py",
     ),
     "examples/controller/storage/folder": (
         "tests/examples/controller/storage/test_folder.py",

@@ -143,6 +143,7 @@ class Stage:
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         """Be all receivers."""
+        assert "POST" == request.method
         self.posts.append(request)
         self.under_way += 1
         try:

@@ -93,7 +93,7 @@ def test_what_is_not_there_is_not_found(app: ASGIApp, path: str, method: str) ->
 
     assert "location" not in answer.headers
     assert 404 == answer.status
-    assert "see /openapi.json" in answer.message
+    assert "not found: see /openapi.json" == answer.message
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_method_that_is_not_there_is_told_which_are(
     answer = ask(app, method, path)
 
     assert (405, methods) == (answer.status, answer.headers.get("allow"))
-    assert "see /openapi.json" in answer.message
+    assert "method not allowed: see /openapi.json" == answer.message
 
 
 def test_the_page_is_found_by_relative_addresses(app: ASGIApp) -> None:
@@ -214,7 +214,9 @@ def test_a_body_that_ends_too_early_is_no_mistake_of_ours(tmp_path: Path) -> Non
         head = posted("/v1/sequence/p/c/control", b'{"state": "pause"}')
         return await asking(controller.app, *head, parts=parts)
 
-    assert 400 == with_project(tmp_path, program).status
+    answer = with_project(tmp_path, program)
+
+    assert (400, "the request ended too early") == (answer.status, answer.message)
 
 
 def test_a_mistake_of_ours_tells_nothing_of_how_the_program_is_made(tmp_path: Path) -> None:

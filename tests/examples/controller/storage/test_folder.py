@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
+import re
 import shutil
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -21,6 +24,11 @@ from tests.examples.controller.hosting import SHIPYARD, Hosting, trigger
 from tests.examples.controller.storage.test_journal import contents
 
 FILES = ("sequences.db", "projects.db", "journal.db")
+AHEAD = (
+    r"sequences\.db: is older than journal\.db, where project p is at (\d+) there and at (\d+) "
+    r"here: restore the newer one, or delete journal\.db to have it made up from this one$"
+)
+BOTH = r"restore both from one backup$"
 
 
 def start(data: Path) -> None:
@@ -88,6 +96,31 @@ def test_a_folder_has_one_controller_at_a_time(tmp_path: Path) -> None:
     first.run(program())
 
     live(tmp_path, "a")
+
+
+def test_a_folder_is_made_with_those_it_is_in(tmp_path: Path) -> None:
+    """A first start needs nothing but a place where it may write."""
+    data = tmp_path / "srv" / "sequences"
+
+    start(data)
+
+    assert {*FILES, "controller.lock"} == {path.name for path in data.iterdir()}
+
+
+def test_a_folder_that_cannot_be_locked_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems have no locks: two controllers could use it."""
+
+    def lock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+
+    with pytest.raises(StoreUnusable) as caught:
+        start(tmp_path)
+
+    assert f"{tmp_path}: cannot be locked (No locks available)" == str(caught.value)
 
 
 # ---------------------------------------------------------------- files that are missing
@@ -202,9 +235,12 @@ def test_an_older_store_beside_its_journal_is_refused(tmp_path: Path) -> None:
     restore(data, backup, "sequences.db")
 
     for _ in range(2):
-        with pytest.raises(StoreUnusable, match=r"sequences\.db: is older than journal\.db"):
+        with pytest.raises(StoreUnusable, match=AHEAD) as caught:
             start(data)
 
+    found = re.search(AHEAD, str(caught.value))
+    assert found is not None
+    assert (4, 3) == tuple(map(int, found.groups()))
     assert newer == contents(data / "journal.db", "p")
     remove(data, "journal.db")
     start(data)
@@ -221,8 +257,10 @@ def test_a_store_older_than_the_deletion_of_a_project_is_refused(tmp_path: Path)
     delete(data)
     restore(data, backup, "sequences.db")
 
-    with pytest.raises(StoreUnusable, match=r"sequences\.db: is older than journal\.db"):
+    with pytest.raises(StoreUnusable, match=AHEAD) as caught:
         start(data)
+
+    assert "and at 0 here" in str(caught.value)
 
 
 def test_a_store_older_than_the_beginning_of_a_project_is_refused(tmp_path: Path) -> None:
@@ -236,7 +274,7 @@ def test_a_store_older_than_the_beginning_of_a_project_is_refused(tmp_path: Path
     restore(data, backup, "sequences.db")
     remove(data, "journal.db")
 
-    with pytest.raises(StoreUnusable, match=r"sequences\.db: is older than projects\.db, .* both"):
+    with pytest.raises(StoreUnusable, match=f"projects\\.db, where project p begins later: {BOTH}"):
         start(data)
 
 
@@ -250,7 +288,7 @@ def test_projects_older_than_the_store_are_refused(tmp_path: Path) -> None:
     shutil.copy(newer, tmp_path)
     restore(data, backup, "projects.db")
 
-    with pytest.raises(StoreUnusable, match=r"projects\.db: is older than sequences\.db, .* both"):
+    with pytest.raises(StoreUnusable, match=f"sequences\\.db, where project p is at work: {BOTH}"):
         start(data)
 
     restore(data, tmp_path, "projects.db")
