@@ -135,10 +135,10 @@ class Explanation:
 
     def _reasons(self) -> tuple[str, ...]:
         holders = ", ".join(f"{known} ({phase.value})" for known, phase in self.holders)
-        is_paused = self.pause is not None and self.phase is not Phase.PAUSING
+        pause = None if self.phase is Phase.PAUSING else self.pause
         return (
             f"The lane is held by {holders}." if holders else "",
-            f"Paused{_by(self.pause.control)}." if is_paused and self.pause is not None else "",
+            f"Paused{_by(pause.control)}." if pause is not None else "",
             f"The stage is frozen{_by(self.freeze.control)}." if self.freeze is not None else "",
             *[
                 f"{each.finishes} of {each.starts} starts by {each.source} are finished."

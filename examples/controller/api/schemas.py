@@ -1,7 +1,7 @@
 """The schemas of the OpenAPI document: what the bodies of requests and answers look like.
 
-Bounds and words are those that the routes and the library check. The body of a command is closed:
-a field that is not described is refused. Answers are open: more fields may come.
+Bounds and words come from the routes and the library, which check them. The body of a command is
+closed: a field that is not described is refused. Answers are open: more fields may come.
 """
 
 from __future__ import annotations

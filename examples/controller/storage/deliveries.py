@@ -244,10 +244,8 @@ def _stage() -> Document:
 
 
 def _tell_pause(document: Document, event: e.ContextPaused) -> None:
-    stage, resumed = event.subject.stage or None, document["resumed"]
-    document["paused"].append({"stage": stage, **_by(event, event.control)})
-    if resumed is not None and stage in {None, resumed["stage"]}:
-        document["resumed"] = None
+    scope = {"stage": event.subject.stage or None, **_by(event, event.control)}
+    document["paused"].append(scope)
     _note(document, "pause", event, event.control)
 
 

@@ -67,6 +67,23 @@ def test_a_resumed_delivery_stays_so_while_others_leave_the_line() -> None:
     ] == seen
 
 
+def test_a_delivery_that_is_resumed_stays_so_when_a_stage_of_it_is_resumed_again() -> None:
+    """The wider scope says it already, for the other stages too (R32)."""
+    host = Host({stage: {"delivery": ["deploy"]} for stage in ("dev", "prod")})
+    host.trigger("a", context="one")
+    host.trigger("b", stage="prod", context="one")
+    for scope in ({}, {"stage": "dev"}):
+        host.pause("one", **scope)
+        host.resume("one", **scope)
+
+    document = folded(host.events)["one"]
+
+    assert "delivery resumed" == host.plane.delivery(host.state, "one").status_line
+    assert ["delivery resumed"] * 2 == [
+        status_line(document, sequence) for sequence in document["sequences"]
+    ]
+
+
 @given(pasts())
 def test_a_document_says_what_the_library_says(past: Past) -> None:
     """Phases, results, tasks, pauses and the status line are those of the state (R32)."""
