@@ -251,19 +251,19 @@ class Writer:
         with self._path.open("a") as file, Client(base_url=self._url, timeout=10) as client:
             while not self.is_stopped.is_set():
                 known = f"w{self._number}-{self.acknowledged}"
-                while not self._is_answered(client, known):
-                    pass
-                file.write(f"{known}\n")
-                file.flush()
-                os.fsync(file.fileno())
-                self.acknowledged += 1
+                if self._is_answered(client, known):  # else it is sent again, unless that is enough
+                    file.write(f"{known}\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                    self.acknowledged += 1
 
     def _is_answered(self, client: Client, known: str) -> bool:
         self.attempts += 1
         try:
             answer = client.trigger(known)
         except httpx.TransportError:
-            return self.is_stopped.wait(0.02)
+            self.is_stopped.wait(0.02)
+            return False
         return answer.status_code == 200
 
 
