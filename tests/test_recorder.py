@@ -8,13 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 import pytest
 
 from sequencectl import InvalidValue, TimeoutPolicy
-from sequencectl._sequence.draft import (
-    LATEST_INSTANT,
-    after,
-    checked_instant,
-    checked_project,
-    effective_instant,
-)
+from sequencectl._scalars import LATEST_INSTANT, checked_instant
+from sequencectl._sequence.draft import after, checked_project, effective_instant
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SKEW = timedelta(minutes=5)

@@ -18,7 +18,9 @@ from sequencectl.shipyard.definitions import (
 # How long it may take, who goes first, how much is kept
 from sequencectl.policies import (
     Bounds,
+    Calendar,
     LaneScope,
+    Opening,
     QueueMode,
     QueuePolicy,
     SequenceTimeouts,
@@ -77,6 +79,7 @@ from sequencectl.durations import format_duration, parse_duration
 # What can go wrong
 from sequencectl.commands import CommandRejected
 from sequencectl.errors import (
+    CalendarError,
     Conflict,
     Contention,
     DecodeError,
@@ -103,6 +106,8 @@ __all__ = [
     "AsyncSequenceController",
     "AsyncStore",
     "Bounds",
+    "Calendar",
+    "CalendarError",
     "CheckDeadlines",
     "Checked",
     "Clock",
@@ -131,6 +136,7 @@ __all__ = [
     "LaneScope",
     "LiveSequence",
     "OpenTask",
+    "Opening",
     "Outcome",
     "PauseSequence",
     "PayloadError",

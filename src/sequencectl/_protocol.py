@@ -20,7 +20,8 @@ from typing import Any, Final, TypeVar, final
 
 import attrs
 
-from sequencectl._sequence.draft import checked_instant, checked_project
+from sequencectl._scalars import checked_instant
+from sequencectl._sequence.draft import checked_project
 from sequencectl._turns import Turn, Turns
 from sequencectl.commands import CheckDeadlines, Command
 from sequencectl.control_plane import ControlPlane, Decision

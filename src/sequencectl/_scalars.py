@@ -1,4 +1,4 @@
-"""The texts and numbers of commands, definitions and stored values: what each of them may be.
+"""The texts, numbers and instants of commands, definitions and stored values: what each may be.
 
 A field says so by its type. ``source: Id`` is a text for type checkers. A class whose fields are
 `checked` refuses any other value when it is made; the wire refuses it when it reads one.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias, Union, get_args, get_origin
 from typing import get_type_hints as hints_of
@@ -62,6 +63,10 @@ MESSAGE: Final = Rule(str, _is_unicode, "must be text that UTF-8 can carry")
 _COUNT: Final = "must not be negative, nor have more than 63 bits"
 _PRIORITIES: Final = range(-1_000_000, 1_000_001)
 
+LATEST_INSTANT: Final = datetime(9000, 1, 1, tzinfo=UTC)
+"""Later instants are refused: adding a timeout to them could leave the calendar."""
+_EARLIEST_INSTANT: Final = datetime(1, 1, 3, tzinfo=UTC)
+
 Id: TypeAlias = Annotated[str, ID]
 """The name of a project, delivery, sequence, task run, executor, report or request."""
 Name: TypeAlias = Annotated[str, NAME]
@@ -85,6 +90,20 @@ Priority: TypeAlias = Annotated[
     int, Rule(int, _PRIORITIES.__contains__, "must be an int from -1000000 to 1000000")
 ]
 """The priority of a sequence; higher goes first."""
+
+
+def checked_instant(value: object, where: str = "now") -> datetime:
+    """Return an instant in UTC; raise `InvalidValue` if it is naive, no datetime, or too far away.
+
+    The error names the argument `where`.
+    """
+    if not isinstance(value, datetime):
+        raise InvalidValue(where, value, "must be an aware datetime")
+    if value.tzinfo is None or value.utcoffset() is None:
+        raise InvalidValue(where, value, "must be aware: give it a time zone, best UTC")
+    if not _EARLIEST_INSTANT < value < LATEST_INSTANT:
+        raise InvalidValue(where, value, f"must be before {LATEST_INSTANT:%Y-%m-%d}")
+    return value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
 def alternatives(kind: Any) -> tuple[Any, ...]:

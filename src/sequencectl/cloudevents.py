@@ -18,8 +18,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, assert_never
 
 import sequencectl.events as e
-from sequencectl._scalars import ID, NAME
-from sequencectl._sequence.draft import checked_instant
+from sequencectl._scalars import ID, NAME, checked_instant
 from sequencectl.commands import ReportTaskFinished, ReportTaskStarted, TriggerSequence
 from sequencectl.errors import InvalidValue, PayloadError
 from sequencectl.events import Subject, derived_id

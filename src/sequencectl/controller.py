@@ -31,7 +31,7 @@ from sequencectl._protocol import (
     Reply,
     TakeTurn,
 )
-from sequencectl._sequence.draft import checked_instant
+from sequencectl._scalars import checked_instant
 from sequencectl._turns import Turn
 from sequencectl.commands import Command
 from sequencectl.control_plane import ControlPlane

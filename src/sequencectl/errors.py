@@ -18,7 +18,8 @@ One base class, one class for each kind of mistake::
     ├── UnknownProject (also a LookupError) a project the host has no plane for
     ├── Conflict                            a commit on a version that is not the newest
     ├── Contention                          others kept committing first: send it again
-    └── ReentrantCall                       a port calls the controller that is calling it
+    ├── ReentrantCall                       a port calls the controller that is calling it
+    └── CalendarError                       a calendar that raises, or answers nonsense
 
 A race is never an exception: ``decide`` answers it with an outcome.
 """
@@ -211,3 +212,17 @@ class ReentrantCall(SequencectlError):
             f"project {shown(project)}: a port must return before its controller is called again"
         )
         self.project = project
+
+
+class CalendarError(SequencectlError):
+    """The calendar of a plane raised an error for `stage`, or gave an answer that cannot be (R37).
+
+    `value` is that error or answer. Only `UnfreezeStage` raises this, since it asks the calendar
+    again: to every other command the stage just counts as closed for good. Mend the calendar.
+    """
+
+    def __init__(self, stage: str, value: object) -> None:
+        said = "raised" if isinstance(value, Exception) else "answered"
+        super().__init__(f"the calendar {said} {shown(value)} for stage {shown(stage)}")
+        self.stage = stage
+        self.value = value

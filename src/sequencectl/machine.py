@@ -14,11 +14,11 @@ import attrs
 
 import sequencectl.commands as c
 import sequencectl.events as e
+from sequencectl._scalars import checked_instant
 from sequencectl._sequence import life
 from sequencectl._sequence.draft import (
     EventType,
     after,
-    checked_instant,
     checked_project,
     effective_instant,
 )

@@ -3,21 +3,22 @@
 A time limit is a `timedelta` or a text in Go's notation (``"3m"``); None means that there is no
 limit, and `INHERIT` that the next one further out applies: the definition of the task or sequence
 in the shipyard first, then the policy's entry for the task's name, then the policy's default (R26).
-Every mistake is a `PolicyError` that names the argument.
+Every mistake is a `PolicyError` that names the argument. Here too: what a calendar answers (R37).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar, final
 
 import attrs
 
+from sequencectl._scalars import TEXT, checked_instant
 from sequencectl.durations import parse_duration
-from sequencectl.errors import DurationError, InvalidValue, PolicyError, check_type
+from sequencectl.errors import DurationError, InvalidValue, PolicyError, check_type, required
 
 LONGEST_TIMEOUT: Final = timedelta(days=36_500)
 """No limit is longer, so that a deadline is always an instant a datetime can hold."""
@@ -382,3 +383,35 @@ class Bounds:
     sources: int = attrs.field(default=32, validator=_at_least_1)
     reports: int = attrs.field(default=1_000, validator=_at_least_1)
     max_depth: int = attrs.field(default=100, validator=_at_least_1)
+
+
+def _until(value: datetime | None) -> datetime | None:
+    return None if value is None else checked_instant(value, "until")
+
+
+def _check_window(_opening: object, _field: object, value: object) -> None:
+    if not TEXT.permits(value):
+        raise InvalidValue("name", value, TEXT.problem)
+
+
+@final
+@attrs.frozen
+class Opening:
+    """How a calendar says a stage stands at an instant (R37).
+
+    `is_open` holds from that instant until `until`, aware and not included; None is for good.
+    `name` says which window it is, in up to 200 printable characters: people read it where a stage
+    is closed.
+    """
+
+    is_open: bool = attrs.field(validator=required(bool))
+    until: datetime | None = attrs.field(default=None, kw_only=True, converter=_until)
+    name: str = attrs.field(default="", kw_only=True, validator=_check_window)
+
+
+Calendar: TypeAlias = Callable[[str, datetime], Opening]
+"""Says how a stage, given by name, stands at an instant (UTC): a pure function that never raises.
+
+It may be asked for any instant, and answers the same question with the same `Opening`. Time zones
+and recurrence are its own business.
+"""

@@ -12,7 +12,8 @@ from typing import ParamSpec, final
 
 import sequencectl.events as e
 from sequencectl._project.fold import advanced, evolve
-from sequencectl._sequence.draft import EventType, checked_instant, effective_instant
+from sequencectl._scalars import checked_instant
+from sequencectl._sequence.draft import EventType, effective_instant
 from sequencectl._sequence.fold import fold
 from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord

@@ -1,13 +1,13 @@
 """What the code of one sequence works with: the sequence in the middle of a decision.
 
-Also here: the checks of what every decision is given, a project's name and an instant.
+Also here: how the name of a project is checked, and which instant a decision is taken at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Concatenate, Final, ParamSpec, Protocol, TypeAlias, TypeVar
+from datetime import datetime, timedelta
+from typing import Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from sequencectl._scalars import ID
 from sequencectl.errors import InvalidValue
@@ -15,10 +15,6 @@ from sequencectl.events import Ending, Event, SequenceMove, Subject
 from sequencectl.policies import Bounds, TimeoutPolicy
 from sequencectl.sequence import LiveSequence
 
-LATEST_INSTANT: Final = datetime(9000, 1, 1, tzinfo=UTC)
-"""Later instants are refused: adding a timeout to them could leave the calendar."""
-
-_EARLIEST_INSTANT: Final = datetime(1, 1, 3, tzinfo=UTC)
 P = ParamSpec("P")
 EventT = TypeVar("EventT", bound=Event)
 EventType: TypeAlias = Callable[Concatenate[int, datetime, Subject, P], EventT]
@@ -30,17 +26,6 @@ def checked_project(name: object) -> str:
     if not isinstance(name, str) or not ID.fits(name):
         raise InvalidValue("project", name, ID.problem)
     return name
-
-
-def checked_instant(now: object) -> datetime:
-    """Return `now` in UTC; raise `InvalidValue` if it is naive, no datetime, or too far away."""
-    if not isinstance(now, datetime):
-        raise InvalidValue("now", now, "must be an aware datetime")
-    if now.tzinfo is None or now.utcoffset() is None:
-        raise InvalidValue("now", now, "must be aware: give it a time zone, best UTC")
-    if not _EARLIEST_INSTANT < now < LATEST_INSTANT:
-        raise InvalidValue("now", now, f"must be before {LATEST_INSTANT:%Y-%m-%d}")
-    return now if now.tzinfo is UTC else now.astimezone(UTC)
 
 
 def effective_instant(now: datetime, last: datetime | None, timeouts: TimeoutPolicy) -> datetime:
