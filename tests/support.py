@@ -17,6 +17,7 @@ from sequencectl import (
     ControlPlane,
     Decision,
     Event,
+    ExemptSequence,
     FreezeStage,
     LiveSequence,
     Outcome,
@@ -132,6 +133,10 @@ class Host:
         task_id = self.task_id(sequence_id)
         return self.tell(ReportTaskFinished(task_id, source=source, result=result, **more))
 
+    def vote(self, sequence_id: str, voter: str, result: str = "pass", **more: Any) -> Decision:
+        """Vote on the approval in flight of a sequence, else on its last task."""
+        return self.finish(sequence_id, result, source="ui", actor=voter, **more)
+
     def pause(self, context: str, **more: Any) -> Decision:
         """Pause a context, or with `stage` a part of it."""
         return self.tell(PauseSequence(context, **more))
@@ -151,6 +156,10 @@ class Host:
     def unfreeze(self, stage: str = "dev", **more: Any) -> Decision:
         """Unfreeze a stage."""
         return self.tell(UnfreezeStage(stage, **more))
+
+    def exempt(self, sequence_id: str, **more: Any) -> Decision:
+        """Let a sequence start in spite of freeze and calendar."""
+        return self.tell(ExemptSequence(sequence_id, **more))
 
     def check(self, **more: Any) -> Decision:
         """Check what is due now."""

@@ -19,13 +19,16 @@ import pytest
 import sequencectl
 from sequencectl import (
     AbortSequence,
+    Approval,
     Bounds,
     CheckDeadlines,
     ControlPlane,
     Decision,
+    ExemptSequence,
     FreezeStage,
     FrozenMap,
     InvalidValue,
+    Opening,
     PauseSequence,
     QueuePolicy,
     ReportTaskFinished,
@@ -82,6 +85,7 @@ DECISION: Final = PLANE.decide(EMPTY, TRIGGER, NOW)
 STATE: Final = DECISION.state
 TASK: Final = DECISION.events[-1]
 assert isinstance(TASK, TaskTriggered)
+OPEN: Final = attrs.evolve(TASK, approval=Approval())
 DELIVERY: Final = SequenceDefinition("delivery", TASKS)
 MACHINE: Final = SequenceStateMachine(DELIVERY)
 ACCEPTED: Final = MACHINE.accept(TRIGGER, NOW)
@@ -165,6 +169,7 @@ CALLS: Final = (
             "data": {},
             "priority": 1,
             "revision": "",
+            "actor": "alice",
         },
         optional=("context", "data", "priority", "revision"),
     ),
@@ -177,7 +182,7 @@ CALLS: Final = (
     Call(
         "ReportTaskFinished",
         ReportTaskFinished,
-        {"task_id": "t1", **FINISHED},
+        {"task_id": "t1", **FINISHED, "actor": "alice"},
         optional=("data", "report_id"),
     ),
     Call(
@@ -199,8 +204,16 @@ CALLS: Final = (
         optional=("stage", "request_id"),
     ),
     Call("AbortSequence", AbortSequence, {"sequence_id": "c1"}),
-    Call("FreezeStage", FreezeStage, {"stage": "dev", **CONTROL}, optional=("request_id",)),
+    Call(
+        "FreezeStage",
+        FreezeStage,
+        {"stage": "dev", "until": NOW, **CONTROL},
+        optional=("until", "request_id"),
+    ),
     Call("UnfreezeStage", UnfreezeStage, {"stage": "dev", **CONTROL}, optional=("request_id",)),
+    Call(
+        "ExemptSequence", ExemptSequence, {"sequence_id": "c1", **CONTROL}, optional=("request_id",)
+    ),
     Call("CheckDeadlines", CheckDeadlines, {"limit": 1}),
     Call(
         "TaskTriggered.started",
@@ -209,7 +222,21 @@ CALLS: Final = (
         optional=("report_id",),
     ),
     Call("TaskTriggered.finished", TASK.finished, FINISHED, optional=("data", "report_id")),
+    Call("TaskTriggered.approve", OPEN.approve, {"voter": "alice", "reason": ""}),
+    Call("TaskTriggered.reject", OPEN.reject, {"voter": "alice", "reason": ""}),
     # the shipyard
+    Call(
+        "Approval",
+        Approval,
+        {
+            "approve": 1,
+            "reject": 1,
+            "initiator": True,
+            "on_expiry": "approve",
+            "newcomer": "supersede",
+        },
+        named={"on_expiry": "onExpiry"},
+    ),
     Call(
         "TaskDefinition",
         TaskDefinition,
@@ -222,6 +249,12 @@ CALLS: Final = (
         },
         optional=("properties", "timeouts", "expects"),
         named={"triggered_after": "triggeredAfter"},
+    ),
+    Call(
+        "TaskDefinition",
+        TaskDefinition,
+        {"name": "sign", "approval": Approval()},
+        optional=("approval",),
     ),
     Call("TriggeredOn", TriggeredOn, {"stage": "dev", "sequence": "delivery", "match": {}}),
     Call(
@@ -269,6 +302,7 @@ CALLS: Final = (
     ),
     Call("Shipyard.stage", PLANE.shipyard.stage, {"name": "dev"}),
     Call("Shipyard.sequence", PLANE.shipyard.sequence, {"stage": "dev", "name": "delivery"}),
+    Call("Shipyard.needs_actor", PLANE.shipyard.needs_actor, {"stage": "dev", "sequence": "x"}),
     Call("Shipyard.follow_ups", PLANE.shipyard.follow_ups, {"stage": "dev", "sequence": "x"}),
     Call("Shipyard.check", PLANE.shipyard.check, {"timeouts": TimeoutPolicy(), "bounds": Bounds()}),
     Call(
@@ -306,7 +340,7 @@ CALLS: Final = (
     Call(
         "TimeoutPolicy.for_task",
         TimeoutPolicy().for_task,
-        {"name": "deploy", "own": TaskTimeouts()},
+        {"name": "deploy", "own": TaskTimeouts(), "is_approval": True},
         optional=("own",),
     ),
     Call("TimeoutPolicy.total_for", TimeoutPolicy().total_for, {"own": SequenceTimeouts()}),
@@ -318,6 +352,7 @@ CALLS: Final = (
     ),
     Call("QueuePolicy.for_stage", QueuePolicy().for_stage, {"name": "dev"}),
     Call("QueuePolicy.lane", QueuePolicy().lane, {"stage": "dev", "service": "carts"}),
+    Call("Opening", Opening, {"is_open": True, "until": NOW, "name": "night"}, optional=("until",)),
     Call("Bounds", Bounds, {field.name: 5 for field in attrs.fields(Bounds)}),
     # a project
     Call(

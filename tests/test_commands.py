@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from sequencectl import (
     AbortSequence,
     CheckDeadlines,
+    ExemptSequence,
     FreezeStage,
     FrozenMap,
     InvalidValue,
@@ -34,6 +36,7 @@ from sequencectl.events import derived_id
 from tests.support import Host
 
 Make = Callable[..., Any]
+NOON: Final = datetime(2026, 12, 24, 12, tzinfo=UTC)
 
 TRIGGER: Final[Make] = partial(TriggerSequence, stage="dev", sequence="delivery")
 STARTED: Final[Make] = partial(ReportTaskStarted, source="helm")
@@ -48,9 +51,12 @@ WHOLE: Final[dict[str, Callable[[], Any]]] = {
     "abort of one": lambda: AbortSequence(sequence_id="c1"),
     "FreezeStage": lambda: FreezeStage("dev"),
     "UnfreezeStage": lambda: UnfreezeStage("dev"),
+    "ExemptSequence": lambda: ExemptSequence("c1"),
     "CheckDeadlines": CheckDeadlines,
 }
-CONTROLS: Final = [name for name in WHOLE if re.search("Pause|Resume|Abort|abort|reeze", name)]
+CONTROLS: Final = [
+    name for name in WHOLE if re.search("Pause|Resume|Abort|abort|reeze|Exempt", name)
+]
 
 FIELDS: Final[dict[str, list[tuple[str, str]]]] = {
     "id": [
@@ -58,6 +64,7 @@ FIELDS: Final[dict[str, list[tuple[str, str]]]] = {
         ("ReportTaskStarted", "task_id"), ("ReportTaskStarted", "source"),
         ("ReportTaskFinished", "task_id"), ("ReportTaskFinished", "source"),
         ("PauseSequence", "context"), ("ResumeSequence", "context"),
+        ("ExemptSequence", "sequence_id"),
     ],
     "id with another meaning of None": [
         ("TriggerSequence", "context"), ("AbortSequence", "context"),
@@ -76,6 +83,7 @@ FIELDS: Final[dict[str, list[tuple[str, str]]]] = {
     ],
     "text": [
         ("TriggerSequence", "service"), ("TriggerSequence", "revision"),
+        ("TriggerSequence", "actor"), ("ReportTaskFinished", "actor"),
         *((name, "actor") for name in CONTROLS),
     ],
     "reason": [(name, "reason") for name in CONTROLS],
@@ -83,6 +91,7 @@ FIELDS: Final[dict[str, list[tuple[str, str]]]] = {
     "priority": [("TriggerSequence", "priority")],
     "limit": [("CheckDeadlines", "limit")],
     "flag": [("AbortSequence", "force"), ("abort of one", "force")],
+    "instant": [("FreezeStage", "until")],
 }  # fmt: skip
 ACCEPTED: Final[dict[str, list[Any]]] = {
     "id": ["x", " ~!/'\"", "a" * 200],
@@ -96,6 +105,7 @@ ACCEPTED: Final[dict[str, list[Any]]] = {
     "priority": [None, 0, 1_000_000, -1_000_000],
     "limit": [1, 500, 10**9],
     "flag": [True, False],
+    "instant": [None, NOON, NOON.astimezone(timezone(timedelta(hours=5)))],
 }
 REFUSED: Final[dict[str, list[Any]]] = {
     "id": ["", "a" * 201, "é", "a\n", "\x7f", 7, b"x", None, [], {}],
@@ -109,6 +119,7 @@ REFUSED: Final[dict[str, list[Any]]] = {
     "priority": [True, 1.0, "1", 1_000_001, -1_000_001],
     "limit": [0, -1, True, 1.0, "1", None],
     "flag": [0, 1, None, "yes"],
+    "instant": [NOON.replace(tzinfo=None), NOON.date(), "2026-12-24", 7, NOON.replace(year=9000)],
 }
 # No other kind accepts and refuses the same.
 TELLING_ACCEPTED: Final[dict[str, list[Any]]] = {

@@ -12,6 +12,7 @@ from sequencectl import (
     AbortSequence,
     CheckDeadlines,
     Command,
+    ExemptSequence,
     FreezeStage,
     LiveSequence,
     PauseSequence,
@@ -51,8 +52,9 @@ def stood_in(column: str) -> Host:
     Nothing else is live but, for one that stands or stood in line, the holder of the lane: it is
     paused with nothing in flight, so that it has no deadline.
     """
+    first = {"name": "build", "approval": column == "APPROVAL"}
     host = Host(
-        {"dev": {"delivery": ["build", "test", {"name": "release", "triggeredAfter": "10s"}]}},
+        {"dev": {"delivery": [first, "test", {"name": "release", "triggeredAfter": "10s"}]}},
         timeouts=TimeoutPolicy(
             reaction="100s", completion="200s", total="300s", waiting="100s", abort_grace="50s"
         ),
@@ -95,9 +97,11 @@ def stood_in(column: str) -> Host:
 def standing(host: Host) -> str:
     """The column that `c` is in."""
     record = host.record("c")
-    if record.phase is Phase.RUNNING and isinstance(record, LiveSequence) and record.task is None:
+    if record.phase is not Phase.RUNNING or not isinstance(record, LiveSequence):
+        return record.phase.name
+    if record.task is None:
         return "SCHEDULED"
-    return record.phase.name
+    return "RUNNING" if record.task.triggered.approval is None else "APPROVAL"
 
 
 def the_trigger(service: str) -> Command:
@@ -130,6 +134,7 @@ COMMANDS: Final[dict[str, Callable[[Host], Command]]] = {
     "resume the stage": lambda _: ResumeSequence("ctx", stage="dev"),
     "abort": lambda _: AbortSequence("ctx"),
     "abort with force": lambda _: AbortSequence("ctx", force=True),
+    "exempt": lambda _: ExemptSequence("c"),
     "freeze": lambda _: FreezeStage("dev"),
     "unfreeze": lambda _: UnfreezeStage("dev"),
     "check, not due": lambda _: CheckDeadlines(),
@@ -138,12 +143,12 @@ COMMANDS: Final[dict[str, Callable[[Host], Command]]] = {
 
 
 def test_the_table_has_every_command_and_every_phase() -> None:
-    """The table is complete: each command once, each phase once, and RUNNING between tasks."""
-    commands, columns = [name for name, _, _ in CELLS[::12]], [name for _, name, _ in CELLS[:12]]
+    """The table is complete: each command once, each phase once, and three kinds of RUNNING."""
+    commands, columns = [name for name, _, _ in CELLS[::13]], [name for _, name, _ in CELLS[:13]]
 
     assert commands == list(COMMANDS)
-    assert sorted(columns) == sorted([*(phase.name for phase in Phase), "SCHEDULED"])
-    assert len(CELLS) == 15 * 12
+    assert sorted(columns) == sorted([*(phase.name for phase in Phase), "SCHEDULED", "APPROVAL"])
+    assert len(CELLS) == 16 * 13
 
 
 @pytest.mark.parametrize(("command", "column", "cell"), CELLS)
@@ -162,16 +167,21 @@ def test_a_cell_of_the_table(command: str, column: str, cell: str) -> None:
 
 CONTROLS: Final = {
     "pause": "pause", "resume": "resume", "abort": "abort", "force": "abort with force",
+    "exempt": "exempt",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("column", [column for _, column, _ in CELLS[:12]])
+@pytest.mark.parametrize("column", [column for _, column, _ in CELLS[:13]])
 def test_permitted_is_a_column_of_the_table(column: str) -> None:
-    """What each control of a sequence would get in a phase is what its cell says (R25, R32)."""
+    """What each control of a sequence would get in a phase is what its cell says (R25, R32).
+
+    A vote is there only while an approval is open.
+    """
     host = stood_in(column)
     cells = {name: cell.partition(" → ")[0] for name, at, cell in CELLS if at == column}
+    offered = CONTROLS | ({"vote": "finish with pass"} if column == "APPROVAL" else {})
 
     permitted = host.plane.permitted(host.state, "c")
 
-    expected = {name: cells[command] for name, command in CONTROLS.items()}
+    expected = {name: cells[command] for name, command in offered.items()}
     assert expected == {name: word(outcome) for name, outcome in permitted.items()}

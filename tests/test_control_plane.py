@@ -368,6 +368,7 @@ def test_controls_are_permitted_to_a_whole_context() -> None:
         "resume": "rejected aborting",
         "abort": "already_aborting",
         "force": "applied",
+        "exempt": "rejected already_ended",
     } == {name: word(outcome) for name, outcome in permitted.items()}
 
 

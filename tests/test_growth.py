@@ -13,6 +13,7 @@ import gc
 import sys
 import tracemalloc
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cache
 from types import FrameType
 from typing import Any, Final
@@ -24,6 +25,7 @@ from sequencectl import (
     AbortSequence,
     CheckDeadlines,
     Command,
+    ExemptSequence,
     FreezeStage,
     PauseSequence,
     ProjectState,
@@ -126,6 +128,13 @@ COMMANDS: Final[dict[str, Prepare]] = {
     "unfreeze": lambda w: (w.after(FreezeStage("busy")), UnfreezeStage("busy")),
     "freeze, elsewhere": lambda w: (w, FreezeStage("dev")),
     "unfreeze, elsewhere": lambda w: (w.after(FreezeStage("dev")), UnfreezeStage("dev")),
+    "freeze until an instant": lambda w: (w, FreezeStage("busy", until=NOW + timedelta(hours=1))),
+    "exempt one that waits": lambda w: (w, ExemptSequence(w.last)),
+    "exempt in a frozen stage": lambda w: (w.after(FreezeStage("busy")), ExemptSequence(w.last)),
+    "abort a holder for one that is exempted": lambda w: (
+        w.after(FreezeStage("busy"), ExemptSequence(w.last)),
+        AbortSequence(w.holder, force=True),
+    ),
     "check deadlines, nothing due": lambda w: (w, CheckDeadlines()),
     "refused": lambda w: (w, AbortSequence("nobody")),
 }

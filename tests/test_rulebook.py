@@ -19,6 +19,7 @@ SequenceStarted         RUNNING    .          .          .          .          .
 SequencePaused          HELD       .          PAUSING    .          .          .
 SequenceDrained         .          .          .          PAUSED     .          .
 SequenceResumed         .          WAITING    .          RUNNING    RUNNING    .
+SequenceExempted        WAITING    HELD       .          .          .          .
 SequenceAbortRequested  .          .          ABORTING   ABORTING   .          .
 TaskScheduled           .          .          RUNNING    PAUSING    .          .
 TaskTriggered           .          .          RUNNING    .          .          .
@@ -29,7 +30,7 @@ TaskTimedOut            .          .          RUNNING    PAUSING    .          A
 SequenceFinished        .          .          FINISHED   FINISHED   .          .
 SequenceTimedOut        .          .          TIMED_OUT  TIMED_OUT  .          .
 SequenceAborted         ABORTED    ABORTED    ABORTED    ABORTED    ABORTED    ABORTED
-SequenceSuperseded      SUPERSEDED SUPERSEDED .          .          .          .
+SequenceSuperseded      SUPERSEDED SUPERSEDED SUPERSEDED .          .          .
 SequenceExpired         EXPIRED    .          .          .          .          .
 """
 LIVE = {Phase[name] for name in MATRIX.split()[:6]}
@@ -52,7 +53,7 @@ def test_the_matrix_is_complete() -> None:
     names = {line.split()[0] for line in MATRIX.strip().splitlines()[1:]}
 
     assert names == {event.__name__ for event in EVENTS}
-    assert len(EVENTS) == 16
+    assert len(EVENTS) == 17
     assert len(TRANSITIONS) == len(LEADS_TO)
 
 
@@ -126,13 +127,18 @@ SLOW = ["deploy", {"name": "test", "triggeredAfter": "10s"}]
 def play_every_row() -> None:
     """Let sequences of a project take every row of the table at least once."""
     host = Host(
-        {"dev": {"delivery": ["deploy", "test"], "slow": SLOW}, "qa": {"delivery": ["deploy"]}},
+        {
+            "dev": {"delivery": ["deploy", "test"], "slow": SLOW},
+            "qa": {"delivery": ["deploy"]},
+            "prod": {"delivery": [{"name": "sign", "approval": {"newcomer": "supersede"}}]},
+        },
         timeouts=TimeoutPolicy(reaction="100s", waiting="50s"),
         queueing=QueuePolicy(stages={"qa": QueuePolicy(mode="latest_only")}),
     )
     play_in_line(host)
     play_pauses(host)
     play_ends(host)
+    play_exceptions(host)
 
 
 def play_in_line(host: Host) -> None:
@@ -196,6 +202,18 @@ def play_ends(host: Host) -> None:
     host.pause("s")
     host.abort("s")
     host.until(300)
+
+
+def play_exceptions(host: Host) -> None:
+    """Exempt one that waits and one that is held, and make an open approval void."""
+    for name in "tuv":
+        host.trigger(name, "prod")  # u supersedes t, and v u
+    host.freeze("prod")
+    host.trigger("w", "prod", service="orders")
+    host.exempt("w")
+    host.trigger("x", "prod", service="orders")
+    host.pause("x")
+    host.exempt("x")
 
 
 @pytest.fixture

@@ -203,6 +203,7 @@ def test_everything_that_may_be_left_out_has_its_default() -> None:
                                     "triggeredAfter": None,
                                     "timeouts": None,
                                     "expects": None,
+                                    "approval": None,
                                 }
                             ],
                         },
@@ -225,7 +226,9 @@ def test_everything_that_may_be_left_out_has_its_default() -> None:
 
     assert sequence == SequenceDefinition("s", (TaskDefinition("t"),))
     assert sequence is not None
-    assert (timedelta(0), EMPTY, None, None) == attrs.astuple(sequence.tasks[0], recurse=False)[1:]
+    assert (timedelta(0), EMPTY, None, None, None) == attrs.astuple(
+        sequence.tasks[0], recurse=False
+    )[1:]
     assert ((), None, SequenceTimeouts()) == attrs.astuple(sequence, recurse=False)[2:]
     assert 3 * (TriggeredOn("c", "s"),) == shipyard.stages[2].sequences[1].triggered_on
     assert shipyard.name == ""

@@ -237,7 +237,8 @@ MISTAKES: list[tuple[str, str, int, str, Any, str]] = [
         11,
         f"{TASK}.title",
         "test",
-        "is an unknown key; permitted are name, triggeredAfter, properties, timeouts, expects",
+        "is an unknown key; permitted are name, triggeredAfter, properties, timeouts, expects, "
+        "approval",
     ),
     ("name: test", "x-name: test", 11, TASK, ..., "must have the key 'name'"),
     (

@@ -7,18 +7,21 @@ import pytest
 
 from sequencectl import (
     Applied,
+    Approval,
     Explanation,
+    Opening,
     Phase,
     QueuePolicy,
     Result,
     Subject,
+    TaskDefinition,
     TimeoutPolicy,
     UnknownContext,
     UnknownSequence,
 )
 from sequencectl.events import DeadlineKind, SequenceAborted, SequenceTimedOut, TaskTriggered
 from sequencectl.views import SequenceStatus
-from tests.support import T0, Host, instant
+from tests.support import T0, Host, instant, word
 
 TWO_TASKS = {"dev": {"delivery": ["deploy", "test"]}}
 
@@ -504,3 +507,109 @@ def test_unknown_ids_are_typed_errors() -> None:
         host.plane.explain(host.state, "x")
     with pytest.raises(UnknownContext, match="project 'sockshop' knows no context 'x'"):
         host.plane.delivery(host.state, "x")
+
+
+# ---------------------------------------------------------------- what people decide (R34–R38)
+
+
+def test_an_open_approval_says_who_has_voted_and_who_may_not() -> None:
+    """How many votes of how many stand on either side, and whose; a reason is kept (R34)."""
+    approval = Approval(approve=2, reject=2, initiator=False)
+    task = TaskDefinition("sign", approval=approval)
+    host = Host({"dev": {"delivery": [task]}})
+    host.trigger("a", actor="alice")
+    nobody = explained(host, "a")
+    host.vote("a", "bob", message="looks good")
+    host.vote("a", "carol", "fail", message="not today")
+    explanation = host.plane.explain(host.state, "a")
+
+    assert " Approval sign has 0 of 2 approving votes; alice may not vote." in nobody
+    said = "1 of 2 approving votes (by bob) and 1 of 2 rejecting votes (by carol)"
+    assert explanation.approval_line == f"Approval sign has {said}; alice may not vote."
+    assert explanation.approval_line in str(explanation)
+    assert (approval, ("alice",)) == (explanation.approval, explanation.barred)
+    assert [("bob", "looks good"), ("carol", "not today")] == [
+        (vote.voter, vote.message) for vote in explanation.votes
+    ]
+    (open_task,) = host.plane.open_tasks(host.state)
+    assert explanation.votes == open_task.votes
+    since = "since 2026-01-01T09:00:00+00:00"
+    assert f"Approval sign of delivery of carts in stage dev is open {since}; {said}." == str(
+        open_task
+    )
+
+
+def test_where_who_triggered_it_may_vote_nobody_is_barred() -> None:
+    """And of any other task nothing is said about votes."""
+    host = Host({"dev": {"delivery": [{"name": "sign", "approval": True}, "deploy"]}})
+    host.trigger("a", actor="alice")
+    barred = host.plane.explain(host.state, "a").barred
+    host.vote("a", "alice")
+    explanation = host.plane.explain(host.state, "a")
+
+    assert ((), None, (), "") == (
+        barred, explanation.approval, explanation.votes, explanation.approval_line,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("opening", "said"),
+    [
+        (
+            Opening(False, until=instant(60), name="night"),
+            " until 2026-01-01T09:01:00+00:00 (night).",
+        ),
+        (Opening(False), " for good."),
+    ],
+)
+def test_a_window_that_keeps_a_sequence_back_is_named(opening: Opening, said: str) -> None:
+    """And when it opens (R37)."""
+    host = Host(TWO_TASKS, calendar=lambda _stage, _now: opening)
+    host.trigger("a")
+
+    expected = f"with 0 waiting ahead of it. The calendar closes the stage{said}"
+    assert expected in explained(host, "a")
+
+
+def test_a_freeze_says_when_it_ends() -> None:
+    """And who set that end (R36)."""
+    host = Host(TWO_TASKS)
+    host.freeze(until=instant(60), actor="ann", reason="audit")
+    host.trigger("a")
+
+    until = "until 2026-01-01T09:01:00+00:00"
+    assert f"The stage is frozen {until} by ann (audit)." in explained(host, "a")
+
+
+def test_who_let_a_sequence_through_is_told_to_its_end() -> None:
+    """While it waits, while it runs and when it is over (R38)."""
+    host = Host(TWO_TASKS)
+    host.freeze()
+    host.trigger("holder")
+    host.exempt("holder")
+    host.trigger("a")
+    host.exempt("a", actor="ann", reason="hotfix")
+    waiting = explained(host, "a")
+    host.abort("holder", force=True)
+    running = explained(host, "a")
+    host.abort("a", force=True)
+
+    for said in (waiting, running, explained(host, "a")):
+        assert "It is exempted by ann (hotfix)." in said
+
+
+def test_a_vote_is_permitted_to_whoever_may_still_change_something() -> None:
+    """Whoever has approved may still reject, and who is barred may not vote at all (R34)."""
+    task = TaskDefinition("sign", approval=Approval(approve=2, reject=2, initiator=False))
+    host = Host({"dev": {"delivery": [task, "deploy"]}})
+    host.trigger("a", actor="alice")
+    host.vote("a", "bob")
+    host.vote("a", "carol", "fail")
+
+    def told(actor: str) -> str:
+        return word(host.plane.permitted(host.state, "a", actor=actor)["vote"])
+
+    assert ["applied"] * 3 == [told(actor) for actor in ("bob", "carol", "dave")]
+    assert ["rejected own_approval", "rejected no_actor"] == [told("alice"), told("")]
+    host.vote("a", "dave")
+    assert "vote" not in host.plane.permitted(host.state, "a")

@@ -19,6 +19,7 @@ from sequencectl.events import (
     SequenceAborted,
     SequenceAbortRequested,
     SequenceDrained,
+    SequenceExempted,
     SequenceExpired,
     SequenceFinished,
     SequencePaused,
@@ -124,7 +125,10 @@ def detail(event: Event) -> str:
             return f"{event.task}: {event.result.value}"
         case TaskTimedOut():
             return f"{event.task}: {event.explanation}"
-        case ContextPaused() | StageFrozen() | StageUnfrozen():
+        case StageFrozen():
+            until = f"until {clock(event.until)}" if event.until else ""
+            return " ".join(part for part in (event.window, until, by(event.control)) if part)
+        case ContextPaused() | StageUnfrozen() | SequenceExempted():
             return by(event.control)
         case ContextResumed():
             return f"{event.cause.value} {by(event.control)}".rstrip()

@@ -9,6 +9,9 @@ __version__ = "0.1.0"
 # What should happen
 from sequencectl.shipyard import Finding, FindingCode, Shipyard
 from sequencectl.shipyard.definitions import (
+    Approval,
+    Newcomer,
+    OnExpiry,
     SequenceDefinition,
     StageDefinition,
     TaskDefinition,
@@ -33,6 +36,7 @@ from sequencectl.commands import (
     AbortSequence,
     CheckDeadlines,
     Command,
+    ExemptSequence,
     FreezeStage,
     PauseSequence,
     ReportTaskFinished,
@@ -102,6 +106,7 @@ __all__ = [
     "AbortSequence",
     "Applied",
     "Appointment",
+    "Approval",
     "AsyncEventSink",
     "AsyncSequenceController",
     "AsyncStore",
@@ -125,6 +130,7 @@ __all__ = [
     "Ending",
     "Event",
     "EventSink",
+    "ExemptSequence",
     "Explanation",
     "Finding",
     "FindingCode",
@@ -135,6 +141,8 @@ __all__ = [
     "InvalidValue",
     "LaneScope",
     "LiveSequence",
+    "Newcomer",
+    "OnExpiry",
     "OpenTask",
     "Opening",
     "Outcome",

@@ -8,7 +8,7 @@ changes: it compares what a record was with what it became.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import reduce
 from itertools import chain
@@ -20,6 +20,7 @@ import attrs
 from sequencectl._persistent import Map, OrderedSet
 from sequencectl._scratch import scratch_of
 from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
+from sequencectl.shipyard.definitions import Newcomer
 from sequencectl.stage_queue import EMPTY_QUEUE, Part, StageQueue, Ticket
 
 _Key = TypeVar("_Key")
@@ -75,8 +76,11 @@ class Index:
     and the number of their holders, the fewest first; `contexts` by context, often just the number
     of its only sequence; `ended_contexts` are those with nothing live by the serial of their last
     ending; `tasks` leads from a task id to the sequence that ran it; `deadlines` has one entry for
-    each sequence that changes by itself; `namesakes` are the tickets in line by (stage, service,
-    sequence), for `latest_only`.
+    each sequence that changes by itself, and with the place 0, which no sequence has, one for each
+    stage whose freeze ends by itself. `namesakes` are the tickets in line by (stage, service,
+    sequence), for `latest_only` and for approvals that yield; `yielding` are the sequences with
+    such an open approval, by the same names (R35). `exempted`, by lane, are the tickets of those
+    that wait and may start in spite of freeze and calendar (R38).
 
     Many may wait, so memory per sequence counts: its ticket is one object in `queues` and
     `namesakes`, and all sequences of a lane share one name of it.
@@ -90,6 +94,8 @@ class Index:
     tasks: Map[str, str] = attrs.field(factory=Map)
     deadlines: OrderedSet[Deadline] = attrs.field(factory=OrderedSet)
     namesakes: Map[Names, OrderedSet[Ticket]] = attrs.field(factory=Map)
+    yielding: Map[Names, Numbered] = attrs.field(factory=Map)
+    exempted: Map[str, OrderedSet[Ticket]] = attrs.field(factory=Map)
 
     def replaced(self, before: SequenceRecord | None, after: SequenceRecord | None) -> Index:
         """Return the index after a record became `after`; None stands for no record.
@@ -101,6 +107,21 @@ class Index:
             self._change_part(new, before, after)
         new.tasks = self._tasks(before, after)
         new.deadlines = self.deadlines.exchange(deadline_of(before), deadline_of(after))
+        yielding, exempted = yielding_of(after), exempted_of(after)
+        if yielding is not None or self.yielding:  # rarely
+            new.yielding = _exchanged(self.yielding, yielding_of(before), yielding)
+        if exempted is not None or self.exempted:
+            new.exempted = _exchanged(self.exempted, exempted_of(before), exempted)
+        new.__class__ = Index
+        made: Index = new
+        return made
+
+    def refrozen(self, stage: str, before: datetime | None, after: datetime | None) -> Index:
+        """Return the index after the freeze of a stage ends at `after`; None is never by itself."""
+        new = _scratch(self)
+        new.deadlines = self.deadlines.exchange(
+            freeze_deadline(stage, before), freeze_deadline(stage, after)
+        )
         new.__class__ = Index
         made: Index = new
         return made
@@ -121,10 +142,15 @@ class Index:
         """Return the lanes of a stage that are not empty."""
         return self.stages.get(stage, _NO_STAGE)
 
-    def in_line(self, stage: str, service: str, sequence: str) -> tuple[str, ...]:
-        """Return the ids in line with these names, in the order of the line."""
+    def in_line(self, stage: str, service: str, sequence: str) -> Iterator[str]:
+        """Yield the ids in line with these names, in the order of the line."""
         found = self.namesakes.get((stage, service, sequence), _NO_TICKETS)
-        return tuple(ticket.sequence_id for ticket in found)
+        return (ticket.sequence_id for ticket in found)
+
+    def first_exempted(self, lane: str) -> Ticket | None:
+        """Return the first in a lane's line that may start in spite of a freeze; None if none."""
+        found = self.exempted.get(lane)
+        return None if found is None else found.first
 
     def _change_part(
         self, new: Any, before: SequenceRecord | None, after: SequenceRecord | None
@@ -233,6 +259,22 @@ def _relined(
     return _put(lines, stage, lines.get(stage, NOTHING).exchange(was, now))
 
 
+def _exchanged(
+    parts: Map[_Key, OrderedSet[_Item]],
+    was: tuple[_Key, _Item] | None,
+    now: tuple[_Key, _Item] | None,
+) -> Map[_Key, OrderedSet[_Item]]:
+    """Return the map without the item `was` under its key, and with `now` under its own."""
+    if was == now:
+        return parts
+    if was is not None:
+        parts = _put(parts, was[0], parts[was[0]].remove(was[1]))
+    if now is not None:
+        key, item = now
+        parts = parts.insert(key, parts.get(key, OrderedSet()).add(item))
+    return parts
+
+
 def _put(
     parts: Map[_Key, OrderedSet[_Item]], key: _Key, part: OrderedSet[_Item]
 ) -> Map[_Key, OrderedSet[_Item]]:
@@ -265,11 +307,35 @@ def deadline_of(record: SequenceRecord | None) -> Deadline | None:
     return first[0], record.place, record.subject.sequence_id
 
 
+def freeze_deadline(stage: str, until: datetime | None) -> Deadline | None:
+    """Return when a freeze ends by itself: before what sequences do at that instant (R29)."""
+    return None if until is None else (until, 0, stage)
+
+
+def yielding_of(record: SequenceRecord | None) -> tuple[Names, Number] | None:
+    """Return the entry of a record whose open approval yields to a newer delivery (R35)."""
+    if type(record) is not LiveSequence or (run := record.task) is None:
+        return None
+    approval = run.triggered.approval
+    if approval is None or approval.newcomer is not Newcomer.SUPERSEDE:
+        return None
+    return (names_of(record), number_of(record)) if record.phase is Phase.RUNNING else None
+
+
+def exempted_of(record: SequenceRecord | None) -> tuple[str, Ticket] | None:
+    """Return the entry of a record that waits and may start in spite of a freeze (R38)."""
+    if type(record) is not LiveSequence or record.exempted is None:
+        return None
+    return (record.lane, record.ticket) if record.phase is Phase.WAITING else None
+
+
 # ---------------------------------------------------------------- many records at once
 
 
-def index_of(records: Iterable[SequenceRecord]) -> Index:
-    """Return the index of these records, in whatever order they come.
+def index_of(
+    records: Iterable[SequenceRecord], ends_of_freezes: Mapping[str, datetime | None]
+) -> Index:
+    """Return the index of these records, in whatever order they come, and of the frozen stages.
 
     They are sorted once and gathered, then each part of the index is made as a whole. What is
     gathered goes straight into the structures that stay: loading a project should not leave a
@@ -287,9 +353,29 @@ def index_of(records: Iterable[SequenceRecord]) -> Index:
         contexts=contexts,
         ended_contexts=ended_contexts,
         tasks=Map((task, record.sequence_id) for record in kept for task in record.task_ids),
-        deadlines=OrderedSet(at for at in map(deadline_of, live) if at is not None),
+        deadlines=OrderedSet(
+            at
+            for at in chain(
+                map(deadline_of, live),
+                (freeze_deadline(stage, until) for stage, until in ends_of_freezes.items()),
+            )
+            if at is not None
+        ),
         namesakes=namesakes,
+        yielding=_by_key(map(yielding_of, live)),
+        exempted=_by_key(map(exempted_of, live)),
     )
+
+
+def _by_key(
+    entries: Iterable[tuple[_Key, _Item] | None],
+) -> Map[_Key, OrderedSet[_Item]]:
+    """Return the items under their keys."""
+    found: defaultdict[_Key, list[_Item]] = defaultdict(list)
+    for entry in entries:
+        if entry is not None:
+            found[entry[0]].append(entry[1])
+    return _sets(found)
 
 
 def _queues(

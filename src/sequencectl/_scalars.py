@@ -58,7 +58,8 @@ def _is_unicode(text: str) -> bool:
 
 ID: Final = _text(_ID_PATTERN, ID_WORDS)
 NAME: Final = _text(NAME_PATTERN, _NAME_WORDS)
-TEXT: Final = _printable(200)
+LONGEST_TEXT: Final = 200
+TEXT: Final = _printable(LONGEST_TEXT)
 MESSAGE: Final = Rule(str, _is_unicode, "must be text that UTF-8 can carry")
 _COUNT: Final = "must not be negative, nor have more than 63 bits"
 _PRIORITIES: Final = range(-1_000_000, 1_000_001)

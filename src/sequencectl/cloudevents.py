@@ -88,8 +88,9 @@ def from_cloudevent(
     named in `conversations`: pass that without the names that your shipyard has for tasks. A finish
     whose data cannot be used counts as errored, without the data, and its message says why (R33).
     One whose result or status is not a word of Keptn's is a failure whose message shows the value
-    (R12); with `strict` it is a mistake, for a host that can tell the sender. Any other mistake in
-    such an event raises `InvalidValue` with the path in the event as `where` (``triggeredid``,
+    (R12); with `strict` it is a mistake, for a host that can tell the sender. The extension
+    attribute ``actor`` of a trigger or a finish is its actor (R34). Any other mistake in such an
+    event raises `InvalidValue` with the path in the event as `where` (``triggeredid``,
     ``data.service``).
     """
     if not isinstance(event, Mapping):
@@ -167,6 +168,7 @@ def _trigger(event: Mapping[str, Any], stage: str, sequence: str) -> TriggerSequ
         context=_given(event.get("shkeptncontext")),
         data=data,
         revision=_given(event.get("gitcommitid")),
+        actor=_actor(event),
     )
 
 
@@ -179,6 +181,7 @@ def _report(
     task_id: Any = event.get("triggeredid")
     if word == "started":
         return ReportTaskStarted(task_id, **about)
+    about["actor"] = _actor(event)
     try:
         about |= _heard(freeze(event.get("data")), strict=strict)
     except PayloadError as error:
@@ -218,6 +221,12 @@ def _unknown_word(data: FrozenMap, name: str, known: Mapping[object, Any]) -> In
     return InvalidValue(f"data.{name}", _KINDS.get(type(word), word), permitted)
 
 
+def _actor(event: Mapping[str, Any]) -> Any:
+    """Return the person behind an event, from its extension attribute ``actor`` (R34)."""
+    actor = event.get("actor")
+    return "" if actor is None else actor
+
+
 def _given(value: Any) -> Any:
     """Return an optional value; an empty text is None, since Go writes that for none."""
     return None if isinstance(value, str) and not value else value
@@ -244,6 +253,9 @@ def _form(event: e.Event) -> _Form | None:
         case e.TaskTimedOut():
             data = _ended(Result.FAIL, Status.ERRORED, str(event.explanation))
             return f"{event.task}.finished", own_id, data, {"triggeredid": event.task_id}
+        case e.TaskFinished() if event.explanation is not None:  # no vote that is on the bus
+            data = _ended(event.result, event.status, event.message)
+            return f"{event.task}.finished", own_id, data, {"triggeredid": event.task_id}
         case e.SequenceStarted():
             return f"{of}.started", own_id, {}, about
         case e.SequencePaused():
@@ -257,13 +269,16 @@ def _form(event: e.Event) -> _Form | None:
             status = Status.ABORTED if isinstance(event, e.SequenceAborted) else Status.ERRORED
             data = _ended(Result.FAIL, status, event.message, event.labels)
             return f"{of}.finished", own_id, data, about | {"abandonedtask": event.abandoned_task}
-        case e.SequenceSuperseded() | e.SequenceExpired():
+        case e.SequenceSuperseded():
+            data = _ended(Result.FAIL, Status.ABORTED, event.message, event.labels)
+            return f"{of}.finished", own_id, data, about | {"abandonedtask": event.abandoned_task}
+        case e.SequenceExpired():
             data = _ended(Result.FAIL, Status.ABORTED, event.message, event.labels)
             return f"{of}.finished", own_id, data, about
         case (
             # triggers and reports are on the bus already; the rest has no form in Keptn
             e.SequenceTriggered() | e.TaskStartReported() | e.TaskFinishReported()
-            | e.TaskScheduled() | e.TaskFinished() | e.SequenceDrained()
+            | e.TaskScheduled() | e.TaskFinished() | e.SequenceDrained() | e.SequenceExempted()
             | e.SequenceAbortRequested() | e.ContextPaused() | e.ContextResumed()
             | e.StageFrozen() | e.StageUnfrozen() | e.FollowUpRefused() | e.SequencesForgotten()
         ):  # fmt: skip

@@ -11,12 +11,23 @@ printable ASCII characters; `service`, `actor` and `revision` are up to 200 prin
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
 import attrs
 
-from sequencectl._scalars import Id, Limit, Message, Name, Priority, Reason, Text, checked
+from sequencectl._scalars import (
+    Id,
+    Limit,
+    Message,
+    Name,
+    Priority,
+    Reason,
+    Text,
+    checked,
+    checked_instant,
+)
 from sequencectl.errors import InvalidValue, SequencectlError, required
 from sequencectl.outcomes import RejectedCode, Result, Status
 from sequencectl.payload import FrozenMap, freeze
@@ -47,6 +58,10 @@ def _data(value: Mapping[str, object] | None) -> FrozenMap:
     return freeze(value)
 
 
+def _until(value: datetime | None) -> datetime | None:
+    return None if value is None else checked_instant(value, "until")
+
+
 def _context_or_own_id(value: str | None, command: Any) -> str:
     own_id: str = command.sequence_id
     return own_id if value is None else value
@@ -63,11 +78,12 @@ else:
 @final
 @attrs.frozen(field_transformer=_checked)
 class TriggerSequence:
-    """Run a sequence of a stage for a service (R2, R6, R8).
+    """Run a sequence of a stage for a service (R2, R6, R8, R34).
 
     `context` names the delivery this belongs to and defaults to the sequence id. `data` is the
     payload the first task receives. `priority` overrides the definition's; higher goes first.
-    `revision` names the version of the configuration (Keptn's ``gitcommitid``).
+    `revision` names the version of the configuration (Keptn's ``gitcommitid``). `actor` is the
+    person behind it, who may be barred from approving it.
     """
 
     sequence_id: Id
@@ -78,6 +94,7 @@ class TriggerSequence:
     data: FrozenMap = attrs.field(default=None, kw_only=True, converter=_data)
     priority: Priority | None = attrs.field(default=None, kw_only=True)
     revision: Text | None = attrs.field(default=None, kw_only=True)
+    actor: Text = attrs.field(default="", kw_only=True)
 
 
 @final
@@ -96,7 +113,12 @@ class ReportTaskStarted:
 @final
 @attrs.frozen(field_transformer=_checked)
 class ReportTaskFinished:
-    """An executor's last word on a task: its result, and data for the tasks after it (R11–R14)."""
+    """An executor's last word on a task: its result, and data for the tasks after it (R11–R14).
+
+    On a task with an approval it is a vote: pass and warning approve, anything else rejects, and
+    `message` is the reason. The voter is the `actor`, or the `source` if that is empty (R34). Other
+    tasks ignore the `actor`.
+    """
 
     task_id: Id
     source: Id = attrs.field(kw_only=True)
@@ -105,6 +127,7 @@ class ReportTaskFinished:
     message: Message = attrs.field(default="", kw_only=True)
     data: FrozenMap = attrs.field(default=None, kw_only=True, converter=_data)
     report_id: Id | None = attrs.field(default=None, kw_only=True)
+    actor: Text = attrs.field(default="", kw_only=True)
 
 
 @attrs.frozen(field_transformer=_checked)
@@ -164,17 +187,29 @@ class AbortSequence(_Control):
 @final
 @attrs.frozen(field_transformer=_checked)
 class FreezeStage(_Control):
-    """Let no sequence start in a stage; a running one goes on to its end (R7)."""
+    """Let no sequence start in a stage; a running one goes on to its end (R7, R36).
+
+    `until` is the instant at which the freeze ends by itself, aware; None is for good.
+    """
+
+    stage: Name
+    until: datetime | None = attrs.field(default=None, kw_only=True, converter=_until)
+
+
+@final
+@attrs.frozen(field_transformer=_checked)
+class UnfreezeStage(_Control):
+    """Let sequences start in a stage again, at once, unless the calendar says closed (R7, R37)."""
 
     stage: Name
 
 
 @final
 @attrs.frozen(field_transformer=_checked)
-class UnfreezeStage(_Control):
-    """Let sequences start in a stage again, at once (R7)."""
+class ExemptSequence(_Control):
+    """Let one sequence start in spite of freeze and calendar, as soon as its lane is free (R38)."""
 
-    stage: Name
+    sequence_id: Id
 
 
 @final
@@ -197,7 +232,7 @@ StageControl = FreezeStage | UnfreezeStage
 SequenceCommand = Report | ContextControl | CheckDeadlines
 """Everything a single sequence that has been accepted can be told."""
 
-Command = TriggerSequence | SequenceCommand | StageControl
+Command = TriggerSequence | SequenceCommand | StageControl | ExemptSequence
 """Everything a project can be told."""
 
 

@@ -15,12 +15,21 @@ from sequencectl._project.admission import admit, touch_open_lines, trigger
 from sequencectl._project.controls import control
 from sequencectl._project.draft import Draft
 from sequencectl._project.follow_ups import close_step
+from sequencectl._project.freezes import end_freeze
 from sequencectl._sequence import life, tasks
 from sequencectl._sequence.draft import checked_project
 from sequencectl.errors import InvalidValue, UnknownSequence, check_type, required
 from sequencectl.events import Event, SequencesForgotten
-from sequencectl.outcomes import APPLIED, Applied, Outcome, Rejected, Unchanged, UnchangedCode
-from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
+from sequencectl.outcomes import (
+    APPLIED,
+    Applied,
+    Outcome,
+    Rejected,
+    Result,
+    Unchanged,
+    UnchangedCode,
+)
+from sequencectl.policies import Bounds, Calendar, QueuePolicy, TimeoutPolicy
 from sequencectl.sequence import LiveSequence, SequenceRecord
 from sequencectl.shipyard import Finding, Shipyard
 from sequencectl.state import ProjectState
@@ -118,10 +127,18 @@ def combine(*decisions: Decision) -> Decision:
 _WEIGHT: Final[Mapping[type, int]] = {Applied: 0, Unchanged: 1, Rejected: 2}
 
 
+def _check_calendar(_plane: object, _field: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not callable(value):
+        problem = "must be a function of stage and instant that returns an Opening, or None"
+        raise InvalidValue("calendar", value, problem)
+
+
 @final
 @attrs.frozen
 class ControlPlane:
     """Decides for projects that share a shipyard and policies: immutable, without state of its own.
+
+    A `calendar` says when sequences may start in a stage; without one they always may (R37).
 
     Raises `DefinitionError` if a sequence or task has more than the bounds allow, or if a task
     would be left without a limit (R26, R33).
@@ -135,6 +152,7 @@ class ControlPlane:
         factory=QueuePolicy, kw_only=True, validator=required(QueuePolicy)
     )
     bounds: Bounds = attrs.field(factory=Bounds, kw_only=True, validator=required(Bounds))
+    calendar: Calendar | None = attrs.field(default=None, kw_only=True, validator=_check_calendar)
 
     def __attrs_post_init__(self) -> None:
         self.shipyard.check(self.timeouts, self.bounds)
@@ -154,11 +172,14 @@ class ControlPlane:
         """Return what `command` leads to; never raises for a race.
 
         `now` is the host's clock, aware; see R29 for what it is taken for. Raises `InvalidValue`
-        for a mistake of the program: a naive instant, a wrong type.
+        for a mistake of the program: a naive instant, a wrong type. Raises `CalendarError` if
+        `UnfreezeStage` asks a calendar that fails (R37).
         """
         if not isinstance(state, ProjectState):
             raise InvalidValue("state", state, "must be a ProjectState")
-        draft = Draft(state, now, self.shipyard, self.timeouts, self.queueing, self.bounds)
+        draft = Draft(
+            state, now, self.shipyard, self.timeouts, self.queueing, self.bounds, self.calendar
+        )
         outcome = _decide(draft, command)
         return Decision(state, draft.state, tuple(draft.events), outcome, command)
 
@@ -168,17 +189,19 @@ class ControlPlane:
         """Return what each control of a sequence would get now, by the name of the control (R32).
 
         ``pause``, ``resume``, ``abort`` and ``force`` (an abort with force) address the whole
-        context of the sequence. Each outcome is the one that `decide` gives to `actor` at the
+        context of the sequence, ``exempt`` the sequence alone. ``vote`` is there only while an
+        approval of it is open: it is what a vote would get that says something else than the vote
+        of `actor` that stands. Each outcome is the one that `decide` gives to `actor` at the
         instant of the project's last event. Offer what is `Applied`; of the others the code or the
-        message says why not. Later versions may add names. It costs what these four decisions
-        cost, so ask for what you show. Raises `UnknownSequence` for an id that was never seen or
+        message says why not. Later versions may add names. It costs what these decisions cost, so
+        ask for what you show. Raises `UnknownSequence` for an id that was never seen or
         is forgotten: nothing is permitted there.
         """
-        context, now = _known(state, sequence_id).context, state.ledger.at
+        record, now = _known(state, sequence_id), state.ledger.at
         assert now is not None  # a sequence with a record was accepted by an event
         return {
             name: self.decide(state, command, now).outcome
-            for name, command in _controls_of(context, actor).items()
+            for name, command in _controls_of(record, actor).items()
         }
 
     def explain(self, state: ProjectState, sequence_id: str) -> Explanation:
@@ -207,13 +230,26 @@ def _known(state: ProjectState, sequence_id: str) -> SequenceRecord:
     return record
 
 
-def _controls_of(context: str, actor: str) -> Mapping[str, c.ContextControl]:
-    return {
+def _controls_of(record: SequenceRecord, actor: str) -> Mapping[str, c.Command]:
+    context = record.context
+    controls: dict[str, c.Command] = {
         "pause": c.PauseSequence(context, actor=actor),
         "resume": c.ResumeSequence(context, actor=actor),
         "abort": c.AbortSequence(context, actor=actor),
         "force": c.AbortSequence(context, force=True, actor=actor),
+        "exempt": c.ExemptSequence(record.sequence_id, actor=actor),
     }
+    run = record.task if isinstance(record, LiveSequence) else None
+    if run is not None and run.triggered.approval is not None:
+        standing = any(vote.voter == actor for vote in run.approving)
+        result = Result.FAIL if standing else Result.PASS
+        vote = c.ReportTaskFinished(run.task_id, source=_A_VOTER, result=result, actor=actor)
+        controls["vote"] = vote
+    return controls
+
+
+_A_VOTER: Final = "a voter"
+"""The source of the vote that `permitted` tries: a vote without an actor needs one."""
 
 
 def _decide(draft: Draft, command: c.Command) -> Outcome:
@@ -224,7 +260,7 @@ def _decide(draft: Draft, command: c.Command) -> Outcome:
             outcome = _report(draft, command)
         case c.PauseSequence() | c.ResumeSequence() | c.AbortSequence():
             outcome = control(draft, command)
-        case c.FreezeStage() | c.UnfreezeStage():
+        case c.FreezeStage() | c.UnfreezeStage() | c.ExemptSequence():
             outcome = control(draft, command)
         case c.CheckDeadlines():
             return _check(draft, command)
@@ -247,13 +283,19 @@ def _report(draft: Draft, command: c.Report) -> Outcome:
 
 
 def _check(draft: Draft, command: c.CheckDeadlines) -> Outcome:
-    """Admit in every lane, then act on what is due, in order of (instant, place) (R3, R29)."""
+    """Admit in every lane, then act on what is due, in order of (instant, place) (R3, R29, R36)."""
     touch_open_lines(draft, draft.state.index.lines)
     admit(draft)
+    if draft.ended:
+        close_step(draft)
     for _ in range(command.limit):
         first = draft.state.index.deadlines.first
         if first is None or first[0] > draft.now:
             break
-        life.fire(draft.sequence(first[2]))
+        _, place, name = first
+        if place == 0:
+            end_freeze(draft, name)
+        else:
+            life.fire(draft.sequence(name))
         close_step(draft)
     return APPLIED if draft.events else Unchanged(UnchangedCode.NOTHING_DUE)

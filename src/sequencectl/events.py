@@ -17,6 +17,8 @@ from typing import final
 import attrs
 
 from sequencectl._scalars import (
+    ID,
+    MESSAGE,
     Count,
     Id,
     IdOrEmpty,
@@ -30,9 +32,10 @@ from sequencectl._scalars import (
 )
 from sequencectl.commands import ReportTaskFinished, ReportTaskStarted
 from sequencectl.durations import format_duration
+from sequencectl.errors import InvalidValue
 from sequencectl.outcomes import Result, Status
 from sequencectl.payload import EMPTY, FrozenMap
-from sequencectl.shipyard.definitions import SequenceDefinition
+from sequencectl.shipyard.definitions import Approval, SequenceDefinition
 
 
 class DeadlineKind(Enum):
@@ -120,10 +123,14 @@ class TimeoutExplanation:
 
 
 class Cause(Enum):
-    """Why a pause or an aborting sequence came to its end."""
+    """Why a freeze began or ended, or a pause or an aborting sequence came to its end."""
 
     REQUESTED = "requested"
     """A person asked, and nothing stood in the way."""
+    CALENDAR = "calendar"
+    """The calendar said that the stage is closed (R37)."""
+    FREEZE_OVER = "freeze_over"
+    """The instant came until which the stage was frozen (R36)."""
     ENDED = "ended"
     """The last live sequence of the context ended, and its pauses with it (R19)."""
     TASK_OVER = "task_over"
@@ -150,6 +157,8 @@ class SequenceTriggered(_Event):
 
     `parent` is the id of the sequence it follows up on, and `depth` counts how many follow-ups
     stand before it in that chain (R15, R17). `deadline` ends its waiting, `timeout` is that limit.
+    `initiators` may not decide an approval that bars them: the actor of its trigger, and as a
+    follow-up those of what it follows (R34).
     """
 
     lane: Lane
@@ -161,6 +170,7 @@ class SequenceTriggered(_Event):
     deadline: datetime | None = None
     parent: Id | None = None
     depth: Count = 0
+    initiators: tuple[Text, ...] = ()
 
 
 @final
@@ -188,7 +198,8 @@ class TaskTriggered(_Event):
     """The request to run a task: publish it, executors answer with reports (R9, R14, R26).
 
     `input` is the payload; the limits and the deadlines they give count from `at`; `expects` says
-    whose finishes end the task (R11).
+    whose finishes end the task (R11). With an `approval` people decide it: show it to them, and
+    answer with `approve` or `reject` (R34).
     """
 
     task_id: Id
@@ -200,6 +211,7 @@ class TaskTriggered(_Event):
     reaction_deadline: datetime | None = None
     completion_timeout: timedelta | None = None
     completion_deadline: datetime | None = None
+    approval: Approval | None = None
 
     def started(self, *, source: str, report_id: str | None = None) -> ReportTaskStarted:
         """Return the report that `source` has begun to work on this task."""
@@ -226,6 +238,31 @@ class TaskTriggered(_Event):
             report_id=report_id,
         )
 
+    def approve(self, voter: str, reason: str = "") -> ReportTaskFinished:
+        """Return the vote by which `voter`, known by an id, approves (R34).
+
+        Raises `InvalidValue` if this task is no approval.
+        """
+        return self._vote(voter, Result.PASS, reason)
+
+    def reject(self, voter: str, reason: str = "") -> ReportTaskFinished:
+        """Return the vote by which `voter`, known by an id, rejects (R34).
+
+        Raises `InvalidValue` if this task is no approval.
+        """
+        return self._vote(voter, Result.FAIL, reason)
+
+    def _vote(self, voter: str, result: Result, reason: str) -> ReportTaskFinished:
+        if self.approval is None:
+            raise InvalidValue("task", self.task, "must be a task with an approval")
+        if not ID.permits(voter):
+            raise InvalidValue("voter", voter, ID.problem)
+        if not MESSAGE.permits(reason):
+            raise InvalidValue("reason", reason, MESSAGE.problem)
+        return ReportTaskFinished(
+            self.task_id, source=voter, actor=voter, result=result, message=reason
+        )
+
 
 @final
 @attrs.frozen(weakref_slot=False)
@@ -241,11 +278,12 @@ class TaskStartReported(_Event):
 @final
 @attrs.frozen(weakref_slot=False)
 class TaskFinishReported(_Event):
-    """An executor is done with the task in flight (R11, R12).
+    """An executor is done with the task in flight, or a person has voted (R11, R12, R34).
 
     `result` is what counts: fail unless the status is succeeded. A report over a bound counts as
     errored, without its data, and `message` names the bound; where the bound is the number of
-    sources its source is not `counted` (R33).
+    sources its source is not `counted` (R33). In an approval the `actor` is the voter, or the
+    `source` if that is empty.
     """
 
     task_id: Id
@@ -257,18 +295,29 @@ class TaskFinishReported(_Event):
     data: FrozenMap = EMPTY
     report_id: Id | None = None
     counted: bool = True
+    actor: Text = ""
+
+    @property
+    def voter(self) -> str:
+        """Who votes, if the task is an approval: the actor, else the source (R34)."""
+        return self.actor or self.source
 
 
 @final
 @attrs.frozen(weakref_slot=False)
 class TaskFinished(_Event):
-    """The task in flight is over, with the worst result of its reports (R11, R12)."""
+    """The task in flight is over, with the worst result of its reports (R11, R12, R34).
+
+    An approval is over with the votes of the side that decided it; `explanation` is set if nobody
+    did, and its completion limit approved it.
+    """
 
     task_id: Id
     task: Name
     result: Result
     status: Status
     message: Message = ""
+    explanation: TimeoutExplanation | None = None
 
 
 @final
@@ -324,6 +373,14 @@ class SequenceResumed(_Event):
 
 @final
 @attrs.frozen(weakref_slot=False)
+class SequenceExempted(_Event):
+    """A sequence in line may start in spite of freeze and calendar (R38)."""
+
+    control: Control
+
+
+@final
+@attrs.frozen(weakref_slot=False)
 class SequenceAbortRequested(_Event):
     """A sequence ends as soon as `task_id` is over, or at `deadline` (R22)."""
 
@@ -373,11 +430,16 @@ class SequenceAborted(_Event):
 @final
 @attrs.frozen(weakref_slot=False)
 class SequenceSuperseded(_Event):
-    """A newcomer, `superseded_by`, took the place of one that waited (R6)."""
+    """A newcomer, `superseded_by`, took the place of one that waited, or of one that was to be
+    approved (R6, R35).
+
+    `abandoned_task` is the approval that was open and is void now.
+    """
 
     superseded_by: Id
     message: Message = ""
     labels: FrozenMap = EMPTY
+    abandoned_task: Id | None = None
 
 
 @final
@@ -393,17 +455,26 @@ class SequenceExpired(_Event):
 @final
 @attrs.frozen(weakref_slot=False)
 class StageFrozen(_Event):
-    """The stage of the subject admits no sequence (R7)."""
+    """The stage of the subject admits no sequence, but those that are exempted (R7, R36–R38).
+
+    `until` is the instant at which that ends by itself; None is for good. With the cause
+    ``calendar``, `window` names what the calendar says is closed. A stage that was frozen takes the
+    new `until`.
+    """
 
     control: Control
+    until: datetime | None = None
+    cause: Cause = Cause.REQUESTED
+    window: Text = ""
 
 
 @final
 @attrs.frozen(weakref_slot=False)
 class StageUnfrozen(_Event):
-    """The subject's stage admits again (R7)."""
+    """The subject's stage admits again: a person wanted it, or the freeze is over (R7, R36)."""
 
     control: Control
+    cause: Cause = Cause.REQUESTED
 
 
 @final
@@ -449,6 +520,7 @@ SequenceMove = (
     | SequencePaused
     | SequenceDrained
     | SequenceResumed
+    | SequenceExempted
     | SequenceAbortRequested
 )
 """An event between the acceptance of a sequence and its end: a row of the rulebook."""

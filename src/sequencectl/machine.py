@@ -24,7 +24,8 @@ from sequencectl._sequence.draft import (
 )
 from sequencectl._sequence.fold import fold
 from sequencectl._sequence.rulebook import next_phase
-from sequencectl._sequence.tasks import payload_refusal, priority_of, report
+from sequencectl._sequence.tasks import payload_refusal, priority_of, report, trigger_task
+from sequencectl._sequence.votes import no_actor
 from sequencectl.errors import InvalidValue, required
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.policies import Bounds, TimeoutPolicy
@@ -77,7 +78,8 @@ class SequenceStateMachine:
 
     def __attrs_post_init__(self) -> None:
         for task in self.definition.tasks:
-            self.timeouts.for_task(task.name, task.timeouts)
+            is_approval = task.approval is not None
+            self.timeouts.for_task(task.name, task.timeouts, is_approval=is_approval)
 
     def accept(
         self, command: c.TriggerSequence, now: datetime, *, project: str = ""
@@ -95,6 +97,8 @@ class SequenceStateMachine:
         too_large = payload_refusal(command.data, self.bounds)
         if too_large is not None:
             return SequenceDecision(None, None, (), too_large, command)
+        if not command.actor and self.definition.bars_initiators:
+            return SequenceDecision(None, None, (), no_actor("a trigger"), command)
         waiting = self.timeouts.waiting_for(self.definition.timeouts)
         subject = e.Subject(
             project, command.context, command.stage, command.sequence, command.service,
@@ -111,6 +115,7 @@ class SequenceStateMachine:
             data=command.data,
             timeout=waiting,
             deadline=after(now, waiting),
+            initiators=(command.actor,) if command.actor else (),
         )
         return SequenceDecision(None, fold(None, event), (event,), APPLIED, command)
 
@@ -181,6 +186,9 @@ class _SequenceDraft:
         assert isinstance(self.state, LiveSequence)
         return self.state
 
+    def newer_in_line(self) -> str | None:
+        return None  # the host keeps the line
+
     def apply(
         self,
         event: EventType[P, e.SequenceMove | e.Ending],
@@ -212,7 +220,7 @@ def _decide(
                 return Rejected(RejectedCode.ALREADY_ENDED, message)
             return _not_addressed(record, command) or _control(sequence, record, command)
         case c.CheckDeadlines():
-            return _check(sequence, command)
+            return _check(sequence)
         case _:
             assert_never(command)
 
@@ -232,21 +240,19 @@ def _control(
     if isinstance(command, c.PauseSequence):
         life.pause(sequence)
         return Unchanged(UnchangedCode.ALREADY_PAUSED) if phase.is_paused else APPLIED
-    life.resume(sequence)
+    if life.resume(sequence):
+        trigger_task(sequence)
     return APPLIED if phase.is_paused else Unchanged(UnchangedCode.NOT_PAUSED)
 
 
-def _check(sequence: _SequenceDraft, command: c.CheckDeadlines) -> Outcome:
-    """Act on what is due; a task that is triggered late may be due again at a second look."""
-    outcome: Outcome = Unchanged(UnchangedCode.NOTHING_DUE)
-    for _ in range(command.limit):
-        record = sequence.state
-        first = record.next_deadline if isinstance(record, LiveSequence) else None
-        if first is None or first[0] > sequence.now:
-            break
-        life.fire(sequence)
-        outcome = APPLIED
-    return outcome
+def _check(sequence: _SequenceDraft) -> Outcome:
+    """Act on what is due: what follows from it is not due before now has passed."""
+    record = sequence.state
+    first = record.next_deadline if isinstance(record, LiveSequence) else None
+    if first is None or first[0] > sequence.now:
+        return Unchanged(UnchangedCode.NOTHING_DUE)
+    life.fire(sequence)
+    return APPLIED
 
 
 def _not_addressed(

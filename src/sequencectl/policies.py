@@ -238,20 +238,26 @@ class TimeoutPolicy:
             is_unbounded=True,
         )
 
-    def for_task(self, name: str, own: TaskTimeouts | None = None) -> ResolvedTimeouts:
+    def for_task(
+        self, name: str, own: TaskTimeouts | None = None, *, is_approval: bool = False
+    ) -> ResolvedTimeouts:
         """Return the limits of a task: its `own`, else those for its `name`, else the default.
 
+        The default limit of a reaction does not hold for an approval: people take their time (R34).
         Raises `PolicyError` if that leaves the task without a completion limit and the policy is
         not `unbounded`.
         """
         if not isinstance(name, str):
             raise InvalidValue("name", name, "must be a str")
+        if not isinstance(is_approval, bool):
+            raise InvalidValue("is_approval", is_approval, "must be True or False")
         limits = self._by_name.get(name, _INHERITED)
         if own is not None:
             if not isinstance(own, TaskTimeouts):
                 raise InvalidValue("own", own, "must be a TaskTimeouts")
             limits = own.over(limits)
-        reaction = self.reaction if limits.reaction is INHERIT else limits.reaction
+        default = None if is_approval else self.reaction
+        reaction = default if limits.reaction is INHERIT else limits.reaction
         completion = self.completion if limits.completion is INHERIT else limits.completion
         if completion is None and not self.is_unbounded:
             raise PolicyError(

@@ -14,7 +14,7 @@ from typing import final
 
 import attrs
 
-from sequencectl._scalars import Count, Id, Lane, Message, Name, Priority
+from sequencectl._scalars import Count, Id, Lane, Message, Name, Priority, Text
 from sequencectl.events import Control, DeadlineKind, Subject, TaskTriggered, TimeoutExplanation
 from sequencectl.outcomes import Result, Status
 from sequencectl.payload import FrozenMap
@@ -102,8 +102,32 @@ class TaskOutcome:
 
 @final
 @attrs.frozen(weakref_slot=False)
+class Vote:
+    """What one voter has said last about the approval in flight, and which source brought it.
+
+    `message` is the reason (R34).
+    """
+
+    voter: Text
+    source: Id
+    result: Result
+    status: Status = Status.SUCCEEDED
+    message: Message = ""
+
+    @property
+    def approves(self) -> bool:
+        """Whether it is for the approval: pass and warning are."""
+        return self.result is not Result.FAIL
+
+
+@final
+@attrs.frozen(weakref_slot=False)
 class TaskRun:
-    """The task in flight: the event that triggered it, and what was heard of since."""
+    """The task in flight: the event that triggered it, and what was heard of since.
+
+    Of an approval, `executors` have only started, and `votes` are those that stand, one a voter,
+    the newest last.
+    """
 
     triggered: TaskTriggered
     executors: tuple[Executor, ...] = ()
@@ -111,6 +135,7 @@ class TaskRun:
     result: Result | None = None
     status: Status = Status.SUCCEEDED
     message: Message = ""
+    votes: tuple[Vote, ...] = ()
 
     @property
     def task_id(self) -> str:
@@ -125,7 +150,10 @@ class TaskRun:
     @property
     def sources(self) -> tuple[str, ...]:
         """The sources that have reported, in the order of their first reports."""
-        return tuple(executor.source for executor in self.executors)
+        heard = tuple([executor.source for executor in self.executors])
+        if not self.votes:
+            return heard
+        return tuple(dict.fromkeys((*heard, *[vote.source for vote in self.votes])))
 
     @property
     def is_reacted_to(self) -> bool:
@@ -134,7 +162,7 @@ class TaskRun:
         """
         match self.triggered.expects:
             case None:
-                return bool(self.executors)
+                return bool(self.executors or self.votes)
             case int() as number:
                 return len(self.executors) >= number
             case sources:
@@ -142,7 +170,9 @@ class TaskRun:
 
     @property
     def is_over(self) -> bool:
-        """Whether everybody it has to wait for has finished (R11)."""
+        """Whether all it has to wait for have finished, or votes have decided it (R11, R34)."""
+        if self.triggered.approval is not None:
+            return bool(self.deciding)
         match self.triggered.expects:
             case None:
                 return bool(self.executors) and all(each.has_finished for each in self.executors)
@@ -152,8 +182,31 @@ class TaskRun:
                 return sources.issubset(self._finished)
 
     @property
+    def approving(self) -> tuple[Vote, ...]:
+        """The votes that stand for the approval (R34)."""
+        return tuple([vote for vote in self.votes if vote.approves])
+
+    @property
+    def rejecting(self) -> tuple[Vote, ...]:
+        """The votes that stand against the approval (R34)."""
+        return tuple([vote for vote in self.votes if not vote.approves])
+
+    @property
+    def deciding(self) -> tuple[Vote, ...]:
+        """The votes of the side that has enough of them; none while an approval is open (R34)."""
+        approval = self.triggered.approval
+        if approval is None:
+            return ()
+        if len(self.approving) >= approval.approve:
+            return self.approving
+        return self.rejecting if len(self.rejecting) >= approval.reject else ()
+
+    @property
     def awaited(self) -> str:
         """The sources still to finish, as words; empty if none in particular is awaited."""
+        if self.triggered.approval is not None:
+            missing = self.triggered.approval.approve - len(self.approving)
+            return f"{missing} more approving vote{'s' if missing > 1 else ''}"
         match self.triggered.expects:
             case None:
                 return ", ".join(executor.source for executor in self.unfinished)
@@ -166,7 +219,7 @@ class TaskRun:
     @property
     def unfinished(self) -> tuple[Executor, ...]:
         """The executors whose starts keep a task without `expects` from being over (R11)."""
-        if self.triggered.expects is not None:
+        if self.triggered.expects is not None or self.triggered.approval is not None:
             return ()
         return tuple([each for each in self.executors if not each.has_finished])
 
@@ -214,7 +267,9 @@ class LiveSequence(_Record):
     """A sequence from its acceptance to its end.
 
     `place` is its position in the line's order and `accepted_serial` the serial of its acceptance;
-    they differ only for one that took over the place of those it superseded (R6). `timeout`,
+    they differ only for one that took over the place of those it superseded (R6). `initiators` may
+    not decide an approval that bars them (R34), and `exempted` is the control that lets it start in
+    spite of freeze and calendar (R38). `timeout`,
     `deadline` and `time_left` belong to the limit of the sequence as a whole: `waiting` before it
     starts, `total` after that, the grace of an abort while it is aborting. `deadline` is None while
     that clock stands; `time_left` is what remains then. `serial` and `at` are
@@ -242,6 +297,8 @@ class LiveSequence(_Record):
     status: Status = Status.SUCCEEDED
     message: Message = ""
     abort: Control | None = None
+    initiators: tuple[Text, ...] = ()
+    exempted: Control | None = None
 
     @property
     def ticket(self) -> Ticket:
@@ -300,11 +357,12 @@ _OWN_LIMIT = {
 @final
 @attrs.frozen(weakref_slot=False)
 class EndedSequence(_Record):
-    """What stays of a sequence that is over: how it ended, when, and why (R24, R32).
+    """What stays of a sequence that is over: how it ended, when, and why (R24, R32, R34, R38).
 
     `explanation` is set when a time limit ended it, `control` when a person did, `abort` keeps a
     graceful abort that came before; `superseded_by` is the id of the newcomer that took its place
-    and `abandoned_task` the id of a task that was in flight.
+    and `abandoned_task` the id of a task that was in flight. `initiators` and `exempted` are those
+    of the live one.
     """
 
     accepted_at: datetime
@@ -321,6 +379,8 @@ class EndedSequence(_Record):
     abort: Control | None = None
     superseded_by: Id | None = None
     abandoned_task: Id | None = None
+    initiators: tuple[Text, ...] = ()
+    exempted: Control | None = None
 
     @property
     def task_ids(self) -> tuple[str, ...]:

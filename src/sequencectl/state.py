@@ -17,7 +17,7 @@ from sequencectl._index import Index, index_of
 from sequencectl._persistent import Map, OrderedSet
 from sequencectl._scalars import Count, Id, Name, Text
 from sequencectl.errors import InvalidValue, check_type
-from sequencectl.events import Control
+from sequencectl.events import Cause, Control
 from sequencectl.sequence import LiveSequence, SequenceRecord
 
 
@@ -58,10 +58,18 @@ class ContextRecord:
 @final
 @attrs.frozen
 class Freeze:
-    """A frozen stage, with the control and the instant (R7)."""
+    """A frozen stage: the control, the instant it froze, and when that ends (R7, R36, R37).
+
+    `until` is None for good. `cause` is ``requested`` where a person froze it and ``calendar``
+    where a calendar did; `window` is what the calendar calls that time. `control` is that of the
+    person who gave it its `until`.
+    """
 
     control: Control
     at: datetime
+    until: datetime | None = None
+    cause: Cause = Cause.REQUESTED
+    window: Text = ""
 
 
 @final
@@ -260,6 +268,6 @@ def restore(
         Map(contexts),
         Map(freezes),
         Map(known),
-        index_of(kept),
+        index_of(kept, {stage: freeze.until for stage, freeze in freezes.items()}),
         OrderedSet((each.number, sequence_id) for sequence_id, each in known.items()),
     )

@@ -6,17 +6,33 @@ computed from a state on request, and never stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import Final, final
+from typing import Any, Final, final
 
 import attrs
 
 from sequencectl.errors import UnknownContext
-from sequencectl.events import Control, DeadlineKind, Subject, TaskTriggered, TimeoutExplanation
+from sequencectl.events import (
+    Cause,
+    Control,
+    DeadlineKind,
+    Subject,
+    TaskTriggered,
+    TimeoutExplanation,
+)
 from sequencectl.outcomes import Applied, Outcome, Result
-from sequencectl.sequence import EndedSequence, Executor, LiveSequence, Phase, SequenceRecord
+from sequencectl.sequence import (
+    EndedSequence,
+    Executor,
+    LiveSequence,
+    Phase,
+    SequenceRecord,
+    TaskRun,
+    Vote,
+)
+from sequencectl.shipyard.definitions import Approval
 from sequencectl.state import Freeze, Pause, ProjectState
 
 _SHOWN_AHEAD: Final = 10
@@ -46,14 +62,20 @@ _STANDING_WORDS: Final = {
 class OpenTask:
     """A task in flight, for executors that poll: the event that triggered it, and who reacted.
 
-    `reacted` are the sources of all reports so far, in the order of their first ones.
+    `reacted` are the sources of all reports so far, in the order of their first ones. If it is an
+    approval, `votes` are those that stand (R34).
     """
 
     triggered: TaskTriggered
     reacted: tuple[str, ...]
+    votes: tuple[Vote, ...] = ()
 
     def __str__(self) -> str:
         task = self.triggered
+        if task.approval is not None:
+            since = f"is open since {task.at.isoformat()}"
+            counted = _counted(task.approval, self.votes)
+            return f"Approval {task.task} of {_named(task.subject)} {since}; {counted}."
         heard = f"heard of: {', '.join(self.reacted)}" if self.reacted else "nobody has reacted"
         return (
             f"Task {task.task} of {_named(task.subject)} was triggered at "
@@ -68,11 +90,13 @@ class Explanation:
 
     For a sequence in line, `ahead` says how many start before it and `ahead_ids` names the first
     ten of these; `holders` are the sequences that hold the lane, each with its phase. `pause` and
-    `freeze` keep it back, and say by whom. `unfinished` are the executors that its task waits for
-    since they have started more often than they have finished (R11). `waits_for` is the task that
-    an abort waits for, and `waits_until` the instant at which that wait ends at the latest, None
-    without a limit; `can_force` says that a task is in flight and that force would end the sequence
-    now. `deadline` is the next instant at which it changes by itself, and `deadline_kind` says what
+    `freeze` keep it back, and say by whom, or by which window of the calendar and until when;
+    `exempted` says who let it through in spite of that (R38). If an `approval` is open, `votes` are
+    those that stand, and `barred` may not vote (R34). `unfinished` are the executors that its task
+    waits for since they have started more often than they have finished (R11). `waits_for` is the
+    task that an abort waits for, and `waits_until` the instant at which that wait ends at the
+    latest, None without a limit; `can_force` says that a task is in flight and that force would end
+    the sequence now. `deadline` is the next instant at which it changes by itself, and `deadline_kind` says what
     happens then.
     For a sequence that has ended, `control`, `limit` or `superseded_by` is the cause, and `message`
     tells it in a sentence.
@@ -98,6 +122,10 @@ class Explanation:
     limit: TimeoutExplanation | None = None
     superseded_by: str | None = None
     message: str = ""
+    approval: Approval | None = None
+    votes: tuple[Vote, ...] = ()
+    barred: tuple[str, ...] = ()
+    exempted: Control | None = None
 
     def __str__(self) -> str:
         return " ".join(part for part in (self._standing(), *self._reasons()) if part)
@@ -115,6 +143,15 @@ class Explanation:
         forced = "; force ends it at once" if self.can_force else ""
         waits = f"The abort{_by(self.control)} waits for task {self.waits_for}"
         return f"{waits} {self._how_long()}{forced}."
+
+    @property
+    def approval_line(self) -> str:
+        """How many votes of how many an open approval has, and whose, as a sentence; else empty."""
+        if self.approval is None:
+            return ""
+        barred = f"; {_listed(self.barred)} may not vote" if self.barred else ""
+        counted = _counted(self.approval, self.votes)
+        return f"Approval {self.task} has {counted}{barred}."
 
     def _how_long(self) -> str:
         last = None if self.waits_until is None else f"until {self.waits_until.isoformat()} at most"
@@ -139,7 +176,9 @@ class Explanation:
         return (
             f"The lane is held by {holders}." if holders else "",
             f"Paused{_by(pause.control)}." if pause is not None else "",
-            f"The stage is frozen{_by(self.freeze.control)}." if self.freeze is not None else "",
+            _kept_back(self.freeze) if self.freeze is not None else "",
+            f"It is exempted{_by(self.exempted)}." if self.exempted is not None else "",
+            self.approval_line,
             *[
                 f"{each.finishes} of {each.starts} starts by {each.source} are finished."
                 for each in self.unfinished
@@ -232,7 +271,7 @@ def open_tasks(state: ProjectState) -> tuple[OpenTask, ...]:
     holders = (state.live(holder) for lane in lanes for holder in state.holders(lane))
     records = (record for record in holders if record is not None)
     return tuple(
-        OpenTask(record.task.triggered, record.task.sources)
+        OpenTask(record.task.triggered, record.task.sources, record.task.votes)
         for record in sorted(records, key=lambda record: record.accepted_serial)
         if record.task is not None
     )
@@ -265,7 +304,17 @@ def _explain_live(
         deadline=deadline,
         deadline_kind=kind,
         control=record.abort,
+        exempted=record.exempted,
+        **_approval_of(record, record.task),
     )
+
+
+def _approval_of(record: LiveSequence, run: TaskRun | None) -> dict[str, Any]:
+    approval = None if run is None else run.triggered.approval
+    if run is None or approval is None:
+        return {}
+    barred = () if approval.initiator else record.initiators
+    return {"approval": approval, "votes": run.votes, "barred": barred}
 
 
 def _waits_until(record: LiveSequence) -> datetime | None:
@@ -294,6 +343,7 @@ def _explain(record: EndedSequence) -> Explanation:
         limit=record.explanation,
         superseded_by=record.superseded_by,
         message=record.message,
+        exempted=record.exempted,
     )
 
 
@@ -308,6 +358,32 @@ def _status(state: ProjectState, record: SequenceRecord) -> SequenceStatus:
         status_line(state, record),
         None if task is None else task.name,
     )
+
+
+def _kept_back(freeze: Freeze) -> str:
+    """Return who or what froze a stage, and until when, as a sentence (R36, R37)."""
+    until = "" if freeze.until is None else f" until {freeze.until.isoformat()}"
+    if freeze.cause is not Cause.CALENDAR:
+        return f"The stage is frozen{until}{_by(freeze.control)}."
+    named = f" ({freeze.window})" if freeze.window else ""
+    return f"The calendar closes the stage{until or ' for good'}{named}."
+
+
+def _counted(approval: Approval, votes: tuple[Vote, ...]) -> str:
+    """Return how many votes of how many stand on either side, and whose (R34)."""
+    sides = (
+        ("approving", approval.approve, [vote.voter for vote in votes if vote.approves]),
+        ("rejecting", approval.reject, [vote.voter for vote in votes if not vote.approves]),
+    )
+    return " and ".join(
+        f"{len(voters)} of {needed} {side} votes" + (f" (by {_listed(voters)})" if voters else "")
+        for side, needed, voters in sides
+        if voters or side == "approving"
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
 
 
 def _named(subject: Subject) -> str:

@@ -59,26 +59,39 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "_sequence/tasks": (
         "tests/test_tasks.py", "tests/test_deadlines.py", "tests/test_controls.py",
-        "tests/test_machine.py",
+        "tests/test_machine.py", "tests/test_votes.py", "tests/test_yielding.py",
+    ),
+    "_sequence/votes": ("tests/test_votes.py",),
+    "_sequence/endings": (
+        "tests/test_controls.py", "tests/test_deadlines.py", "tests/test_machine.py",
+        "tests/test_votes.py", "tests/test_yielding.py", "tests/test_admission.py",
+        "tests/test_fold.py", "tests/test_tasks.py",
     ),
     "_project/admission": (
         "tests/test_admission.py", "tests/test_follow_ups.py", "tests/test_index.py",
+        "tests/test_freezes.py", "tests/test_yielding.py", "tests/test_votes.py",
     ),
+    "_project/freezes": ("tests/test_freezes.py", "tests/test_controls.py"),
+    "_project/openings": ("tests/test_freezes.py",),
     "_project/controls": (
         "tests/test_controls.py", "tests/test_admission.py", "tests/test_follow_ups.py",
+        "tests/test_freezes.py", "tests/test_yielding.py",
     ),
-    "_project/follow_ups": ("tests/test_follow_ups.py", "tests/test_controls.py"),
+    "_project/follow_ups": (
+        "tests/test_follow_ups.py", "tests/test_controls.py", "tests/test_votes.py",
+        "tests/test_yielding.py",
+    ),
     "_sequence/life": (
         "tests/test_controls.py", "tests/test_deadlines.py", "tests/test_fold.py",
-        "tests/test_tasks.py",
+        "tests/test_tasks.py", "tests/test_votes.py",
     ),
     "_project/draft": (
         "tests/test_control_plane.py", "tests/test_deadlines.py", "tests/test_controls.py",
-        "tests/test_follow_ups.py",
+        "tests/test_follow_ups.py", "tests/test_freezes.py", "tests/test_yielding.py",
     ),
     "_project/fold": (
         "tests/test_evolution.py", "tests/test_control_plane.py", "tests/test_follow_ups.py",
-        "tests/test_controls.py",
+        "tests/test_controls.py", "tests/test_freezes.py", "tests/test_yielding.py",
     ),
     "machine": ("tests/test_machine.py",),
     "control_plane": (

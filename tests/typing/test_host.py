@@ -17,10 +17,13 @@ from sequencectl import (
     AbortSequence,
     Applied,
     Appointment,
+    Approval,
     AsyncEventSink,
     AsyncSequenceController,
     AsyncStore,
     Bounds,
+    Calendar,
+    CalendarError,
     CheckDeadlines,
     Checked,
     Clock,
@@ -38,6 +41,7 @@ from sequencectl import (
     Ending,
     Event,
     EventSink,
+    ExemptSequence,
     Explanation,
     Finding,
     FindingCode,
@@ -48,6 +52,9 @@ from sequencectl import (
     InvalidValue,
     LaneScope,
     LiveSequence,
+    Newcomer,
+    OnExpiry,
+    Opening,
     OpenTask,
     Outcome,
     PauseSequence,
@@ -119,7 +126,15 @@ def shipyard() -> Shipyard:
     )
     sequence = SequenceDefinition(
         "delivery",
-        (task, TaskDefinition("test", expects=2)),
+        (
+            task,
+            TaskDefinition("test", expects=2),
+            TaskDefinition("sign", approval=Approval(approve=2, on_expiry="approve")),
+            TaskDefinition(
+                "check",
+                approval=Approval(on_expiry=OnExpiry.TIME_OUT, newcomer=Newcomer.SUPERSEDE),
+            ),
+        ),
         triggered_on=(TriggeredOn("dev", "delivery", {"result": "pass"}),),
         timeouts=SequenceTimeouts(total="2h", waiting=None),
     )
@@ -145,7 +160,18 @@ def plane() -> ControlPlane:
             stages={"prod": QueuePolicy(limit=2, mode=QueueMode.QUEUE, scope=LaneScope.STAGE)},
         ),
         bounds=Bounds(payload_size=10_000),
+        calendar=weekdays,
     )
+
+
+def at_weekends(stage: str, now: datetime) -> Opening:
+    """Close production at the weekend."""
+    if stage == "prod" and now.weekday() > 4:
+        return Opening(False, until=now + timedelta(days=7 - now.weekday()), name="weekend")
+    return Opening(True)
+
+
+weekdays: Calendar = at_weekends
 
 
 def mistakes(findings: Sequence[Finding]) -> list[str]:
@@ -176,8 +202,15 @@ def commands(task: TaskTriggered) -> list[Command]:
         TriggerSequence("c2", stage="dev", sequence="delivery", data=freeze({"image": "carts:2"})),
         *started,
         FreezeStage("prod"),
+        FreezeStage("prod", until=datetime(2026, 12, 24, tzinfo=UTC), actor="alice"),
         UnfreezeStage("prod"),
+        ExemptSequence("c2", actor="alice", reason="hotfix"),
     ]
+
+
+def votes(task: TaskTriggered) -> list[ReportTaskFinished]:
+    """Answer an approval, on second thoughts."""
+    return [task.approve("alice"), task.reject("alice", "not today")] if task.approval else []
 
 
 def said(outcome: Outcome) -> str:
@@ -233,6 +266,8 @@ def mistake_of(error: SequencectlError) -> str:
             return error.project
         case CommandRejected():
             return error.code.value
+        case CalendarError():
+            return error.stage
         case ReentrantCall():
             return "a port must not call its controller"
         case IllegalTransition() | ReplayError():
@@ -382,7 +417,7 @@ def test_a_host_uses_every_public_name() -> None:
     task = first.events[-1]
     assert isinstance(task, TaskTriggered)
     decisions = [first]
-    for command in commands(task):
+    for command in (*commands(task), *votes(task)):
         decisions.append(control.decide(decisions[-1].state, command, NOW))
     whole = combine(*decisions)
     for event in whole.events:

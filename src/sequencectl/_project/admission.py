@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
-from sequencectl._index import Index
+from sequencectl._index import Index, names_of
 from sequencectl._project.draft import Draft, ProjectSequence
+from sequencectl._project.openings import asked, closes
 from sequencectl._sequence import life
 from sequencectl._sequence.draft import after
-from sequencectl._sequence.tasks import labels, payload_refusal, priority_of
+from sequencectl._sequence.endings import end_superseded
+from sequencectl._sequence.tasks import payload_refusal, priority_of
+from sequencectl._sequence.votes import no_actor
 from sequencectl.commands import TriggerSequence
-from sequencectl.events import SequenceSuperseded, SequenceTriggered, Subject
+from sequencectl.events import SequenceTriggered, Subject
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.payload import FrozenMap
 from sequencectl.policies import QueueMode
@@ -20,7 +23,7 @@ from sequencectl.shipyard.definitions import SequenceDefinition
 
 
 def trigger(draft: Draft, command: TriggerSequence) -> Outcome:
-    """Accept a sequence, or say why not (R6, R8)."""
+    """Accept a sequence, or say why not (R6, R8, R34)."""
     known = _known(draft, command)
     if known is not None:
         return known
@@ -36,18 +39,14 @@ def trigger(draft: Draft, command: TriggerSequence) -> Outcome:
     too_large = payload_refusal(command.data, draft.bounds)
     if too_large is not None:
         return too_large
+    if not command.actor and (stage, definition.name) in shipyard._with_initiators:
+        return no_actor("a trigger")
     superseded = _superseded(draft, command, definition)
     refused = _refused(draft, command, superseded)
     if refused is not None:
         return refused
     for record in superseded:
-        said = f"A newer {record.name} of {record.service or 'this service'} took its place."
-        draft.sequence(record.sequence_id).apply(
-            SequenceSuperseded,
-            superseded_by=command.sequence_id,
-            message=said,
-            labels=labels(record),
-        )
+        end_superseded(draft.sequence(record.sequence_id), command.sequence_id)
     subject = Subject(
         draft.project, command.context, found.name, definition.name,
         command.service, command.sequence_id, command.revision,
@@ -59,6 +58,7 @@ def trigger(draft: Draft, command: TriggerSequence) -> Outcome:
         command.data,
         priority=priority_of(command, definition),
         place=min((record.place for record in superseded), default=None),
+        initiators=(command.actor,) if command.actor else (),
     )
     return APPLIED
 
@@ -73,8 +73,12 @@ def accept(
     place: int | None = None,
     parent: str | None = None,
     depth: int = 0,
+    initiators: tuple[str, ...] = (),
 ) -> None:
-    """Put a sequence in line, held if a pause covers it; a place of None is its serial (R19)."""
+    """Put a sequence in line, held if a pause covers it; a place of None is its serial (R19).
+
+    Open approvals that yield to it are void then (R35).
+    """
     waiting = draft.timeouts.waiting_for(definition.timeouts)
     lane = draft.queueing.lane(subject.stage, subject.service)
     sequence = ProjectSequence(draft, subject, None)
@@ -89,9 +93,24 @@ def accept(
         deadline=after(draft.now, waiting),
         parent=parent,
         depth=depth,
+        initiators=initiators,
     )
     if draft.state.pause_of(subject.context, subject.stage) is not None:
         life.pause(sequence)
+    elif draft.state.index.yielding:
+        void_approvals(draft, sequence.live)
+
+
+def void_approvals(draft: Draft, newcomer: LiveSequence) -> None:
+    """Supersede the namesakes of a sequence whose open approvals yield to what is in line (R35).
+
+    Call it wherever one may have become void: `newcomer` was accepted, or it was resumed.
+    """
+    for _, sequence_id in draft.state.index.yielding.get(names_of(newcomer), ()):
+        sequence = draft.sequence(sequence_id)
+        newer, run = sequence.newer_in_line(), sequence.live.task
+        if newer is not None and run is not None:
+            end_superseded(sequence, newer, is_void=run.name)
 
 
 def admit(draft: Draft) -> None:
@@ -102,16 +121,20 @@ def admit(draft: Draft) -> None:
 
 
 def touch_open_lines(draft: Draft, stages: Iterable[str]) -> None:
-    """Touch, by lane name, every lane of these stages that has a waiting sequence and a free place.
+    """Touch, by lane name, every lane of these stages that has a free place and one to take it.
 
     It looks at one line of each stage, unless there are such lanes: after the end of a freeze, or
-    because limits were raised.
+    because limits were raised. In a frozen stage only those who are exempted take a place.
     """
-    touched: set[str] = set()
+    touched, frozen = set[str](), set[str]()
     for stage in stages:
-        if draft.state.freeze_of(stage) is not None:
-            continue
-        touched.update(_open_lanes(draft, stage))
+        if draft.state.freeze_of(stage) is None:
+            touched.update(_open_lanes(draft, stage))
+        else:
+            frozen.add(stage)
+    if frozen:
+        lanes = [lane for lane in draft.state.index.exempted if _stage_of(lane) in frozen]
+        touched.update(lane for lane in lanes if has_free_place(draft, lane))
     draft.touched.update(dict.fromkeys(sorted(touched)))
 
 
@@ -168,7 +191,9 @@ def _superseded(
     found = (
         record
         for record in records
-        if record.priority <= priority and (record.phase is Phase.HELD or not is_held)
+        if record.priority <= priority
+        and (record.phase is Phase.HELD or not is_held)
+        and record.exempted is None
     )
     return tuple(sorted(found, key=attrgetter("accepted_serial")))
 
@@ -185,12 +210,14 @@ def _refused(
     is_busy = waits or not has_free_place(draft, lane)
     if policy.mode is QueueMode.REJECT_WHEN_BUSY and is_busy:
         return Rejected(RejectedCode.STAGE_BUSY, f"{_lane_named(lane)} is busy.")
-    is_kept_waiting = (
+    if len(queue) - len(leaving) < policy.max_waiting:
+        return None
+    if (
         is_busy
         or draft.state.freeze_of(command.stage) is not None
         or draft.state.pause_of(command.context, command.stage) is not None
-    )
-    if is_kept_waiting and len(queue) - len(leaving) >= policy.max_waiting:
+        or not asked(draft, command.stage)[0].is_open
+    ):
         message = f"{_lane_named(lane)} has {len(queue)} in line, at most {policy.max_waiting}."
         return Rejected(RejectedCode.QUEUE_FULL, message)
     return None
@@ -228,15 +255,23 @@ def _overlapping(draft: Draft, lane: str) -> list[str]:
 
 
 def _fill(draft: Draft, lane: str) -> None:
-    """Start waiting sequences while places are free, best of overlapping lines first (R1–R3)."""
-    stage = _stage_of(lane)
-    if draft.state.freeze_of(stage) is not None:
-        return
+    """Start waiting sequences while places are free, best of overlapping lines first (R1–R3).
+
+    In a stage that is frozen, or that the calendar closes now, only those start who are exempted.
+    """
+    is_frozen = draft.state.freeze_of(_stage_of(lane)) is not None
     lanes = _overlapping(draft, lane)
     while True:
-        queue = draft.state.index.queue
-        found = [(each, queue(each).head) for each in lanes]
+        index = draft.state.index
+        if is_frozen:
+            found = [(each, index.first_exempted(each)) for each in lanes]
+        else:
+            found = [(each, index.queue(each).head) for each in lanes]
         heads = [head for each, head in found if head is not None and has_free_place(draft, each)]
         if not heads:
             return
-        life.start(draft.sequence(min(heads).sequence_id))
+        sequence = draft.sequence(min(heads).sequence_id)
+        if draft.calendar is not None and not is_frozen and closes(draft, sequence.live):
+            is_frozen = True
+        else:
+            life.start(sequence)

@@ -1,4 +1,4 @@
-"""What people do to deliveries and stages: pause, resume, abort, freeze (R7, R18–R25)."""
+"""What people do to deliveries and stages: pause, abort, freeze, exempt … (R7, R18–R25, R38)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from typing import assert_never
 
 import sequencectl.commands as c
 import sequencectl.events as e
-from sequencectl._project.admission import touch_open_lines, unknown_stage
+from sequencectl._project.admission import unknown_stage, void_approvals
 from sequencectl._project.draft import Draft
+from sequencectl._project.freezes import freeze, unfreeze
 from sequencectl._sequence import life
+from sequencectl._sequence.tasks import trigger_task
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.sequence import LiveSequence, Phase
 
+_Control = c.ContextControl | c.StageControl | c.ExemptSequence
 
-def control(draft: Draft, command: c.ContextControl | c.StageControl) -> Outcome:
+
+def control(draft: Draft, command: _Control) -> Outcome:
     """Apply a control, unless its request was applied before (R25)."""
     if command.request_id is not None and command.request_id in draft.state.ledger.request_ids:
         return Unchanged(UnchangedCode.REPEATED)
@@ -25,9 +29,11 @@ def control(draft: Draft, command: c.ContextControl | c.StageControl) -> Outcome
         case c.AbortSequence():
             return _abort(draft, command)
         case c.FreezeStage():
-            return _freeze(draft, command)
+            return freeze(draft, command, _by(draft, command))
         case c.UnfreezeStage():
-            return _unfreeze(draft, command)
+            return unfreeze(draft, command, _by(draft, command))
+        case c.ExemptSequence():
+            return _exempt(draft, command)
         case _:
             assert_never(command)
 
@@ -59,8 +65,13 @@ def _resume(draft: Draft, command: c.ResumeSequence) -> Outcome:
         return Unchanged(UnchangedCode.NOT_PAUSED)
     subject = e.Subject(draft.project, context, stage or "")
     draft.apply(e.ContextResumed, subject, control=_by(draft, command))
+    sequences = [draft.sequence(record.sequence_id) for record in scope]
+    due = [sequence for sequence in sequences if life.resume(sequence)]
     for record in scope:
-        life.resume(draft.sequence(record.sequence_id))
+        if record.phase is Phase.HELD or record.task is not None:  # it stands in line, or is open
+            void_approvals(draft, record)
+    for sequence in due:
+        trigger_task(sequence)
     return APPLIED
 
 
@@ -147,28 +158,18 @@ def _knows_stage(draft: Draft, context: str, stage: str) -> bool:
     )
 
 
-def _freeze(draft: Draft, command: c.FreezeStage) -> Outcome:
-    stage = command.stage
-    if draft.shipyard.stage(stage) is None:
-        return unknown_stage(draft, stage)
-    if draft.state.freeze_of(stage) is not None:
-        return Unchanged(UnchangedCode.ALREADY_FROZEN)
-    subject = e.Subject(draft.project, stage=stage)
-    draft.apply(e.StageFrozen, subject, control=_by(draft, command))
+def _exempt(draft: Draft, command: c.ExemptSequence) -> Outcome:
+    targets = _target(draft, command.sequence_id)
+    if isinstance(targets, Rejected):
+        return targets
+    (record,) = targets
+    if not record.phase.is_in_line:
+        return Unchanged(UnchangedCode.ALREADY_STARTED)
+    if record.exempted is not None:
+        return Unchanged(UnchangedCode.ALREADY_EXEMPT)
+    draft.sequence(record.sequence_id).apply(e.SequenceExempted, control=_by(draft, command))
     return APPLIED
 
 
-def _unfreeze(draft: Draft, command: c.UnfreezeStage) -> Outcome:
-    stage = command.stage
-    if draft.state.freeze_of(stage) is not None:
-        subject = e.Subject(draft.project, stage=stage)
-        draft.apply(e.StageUnfrozen, subject, control=_by(draft, command))
-        touch_open_lines(draft, (stage,))
-        return APPLIED
-    if draft.shipyard.stage(stage) is None:
-        return unknown_stage(draft, stage)
-    return Unchanged(UnchangedCode.NOT_FROZEN)
-
-
-def _by(draft: Draft, command: c.ContextControl | c.StageControl) -> e.Control:
+def _by(draft: Draft, command: _Control) -> e.Control:
     return e.Control(command.actor, command.reason, command.request_id, draft.bounds.request_ids)

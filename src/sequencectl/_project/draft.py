@@ -8,19 +8,22 @@ reads the state that results. A draft never leaves the call that made it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ParamSpec, final
+from typing import ParamSpec, TypeAlias, final
 
 import sequencectl.events as e
 from sequencectl._project.fold import advanced, evolve
 from sequencectl._scalars import checked_instant
 from sequencectl._sequence.draft import EventType, effective_instant
 from sequencectl._sequence.fold import fold
-from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
+from sequencectl.errors import CalendarError
+from sequencectl.policies import Bounds, Calendar, Opening, QueuePolicy, TimeoutPolicy
 from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
 from sequencectl.shipyard import Shipyard
 from sequencectl.state import ProjectState
 
 P = ParamSpec("P")
+CalendarAnswer: TypeAlias = tuple[Opening, CalendarError | None]
+"""What a calendar said of a stage, and what was wrong with that."""
 
 
 @final
@@ -69,8 +72,24 @@ class ProjectSequence:
             assert isinstance(before, LiveSequence)
             draft.ended.append(before)
             draft.touched[before.lane] = None
-        elif before is None or (isinstance(made, e.SequenceResumed) and before.phase is Phase.HELD):
+        elif (
+            before is None
+            or (isinstance(made, e.SequenceResumed) and before.phase is Phase.HELD)
+            or isinstance(made, e.SequenceExempted)
+        ):
             draft.touched[after.lane] = None
+
+    def newer_in_line(self) -> str | None:
+        """Return the id of the first in line that makes an approval of this sequence void (R35)."""
+        state, record = self._draft.state, self.live
+        for sequence_id in state.index.in_line(record.stage, record.service, record.name):
+            other = state._records[sequence_id]
+            assert isinstance(other, LiveSequence)
+            if other.priority < record.priority:
+                return None
+            if other.phase is Phase.WAITING and other.accepted_serial > record.accepted_serial:
+                return sequence_id
+        return None
 
 
 @final
@@ -78,8 +97,8 @@ class Draft:
     """The state so far and the events so far of one decision on a project."""
 
     __slots__ = (
-        "_state", "bounds", "changed", "ended", "events", "next_serial", "now", "project",
-        "queueing", "recorded", "shipyard", "timeouts", "touched",
+        "_state", "answers", "bounds", "calendar", "changed", "ended", "events", "next_serial",
+        "now", "project", "queueing", "recorded", "shipyard", "timeouts", "touched",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - the parts of a plane; by keyword they cost more
@@ -90,6 +109,7 @@ class Draft:
         timeouts: TimeoutPolicy,
         queueing: QueuePolicy,
         bounds: Bounds,
+        calendar: Calendar | None,
     ) -> None:
         self._state = state
         self.recorded: list[e.SequenceEvent] = []
@@ -103,6 +123,9 @@ class Draft:
         self.timeouts = timeouts
         self.queueing = queueing
         self.bounds = bounds
+        self.calendar = calendar
+        self.answers: dict[str, CalendarAnswer] = {}
+        """What the calendar has said in this decision, by stage."""
         self.events: list[e.Event] = []
         self.ended: list[LiveSequence] = []
         """The records, as they were before their ends, of what ended in this step."""

@@ -20,7 +20,13 @@ from sequencectl.state import ContextRecord, Freeze, Ledger, Pause, ProjectState
 _NOBODY: Final = e.Control()
 _NO_CONTEXT: Final = ContextRecord()
 _FAR_REACHING: Final = frozenset(
-    {e.TaskFinished, e.TaskTimedOut, e.SequenceAbortRequested, *get_args(e.Ending)}
+    {
+        e.TaskFinished,
+        e.TaskTimedOut,
+        e.SequenceExempted,
+        e.SequenceAbortRequested,
+        *get_args(e.Ending),
+    }
 )
 """The events about a sequence that change more than its record."""
 _scratch: Final = scratch_of(ProjectState)
@@ -49,12 +55,14 @@ def evolve(state: ProjectState, event: e.Event) -> ProjectState:
         case e.ContextResumed():
             new._contexts = _with_context(state, event, _resumed(state, event))
         case e.StageFrozen():
-            freeze = Freeze(event.control, event.at)
-            new._freezes = state._freezes.insert(event.subject.stage, freeze)
+            _freeze(new, event)
         case e.StageUnfrozen():
-            if event.subject.stage not in state._freezes:
-                raise ReplayError(f"stage {event.subject.stage!r} is not frozen")
-            new._freezes = state._freezes.remove(event.subject.stage)
+            stage = event.subject.stage
+            known = state._freezes.get(stage)
+            if known is None:
+                raise ReplayError(f"stage {stage!r} is not frozen")
+            new._freezes = state._freezes.remove(stage)
+            new.index = state.index.refrozen(stage, known.until, None)
         case e.FollowUpRefused():
             pass
         case e.SequencesForgotten():
@@ -106,12 +114,25 @@ def _control_of(event: e.Event) -> e.Control:
     match event:
         case e.SequenceAborted(cause=e.Cause.REQUESTED | e.Cause.FORCED):
             return event.control
-        case e.SequenceAbortRequested() | e.ContextPaused() | e.ContextResumed():
+        case e.SequenceExempted() | e.SequenceAbortRequested():
+            return event.control
+        case e.ContextPaused() | e.ContextResumed():
             return event.control
         case e.StageFrozen() | e.StageUnfrozen():
             return event.control
         case _:
             return _NOBODY
+
+
+def _freeze(new: Any, event: e.StageFrozen) -> None:
+    """Freeze a stage in a scratch copy; a freeze of the same cause just takes the new end."""
+    stage, at = event.subject.stage, event.at
+    known = new._freezes.get(stage)
+    if known is not None and known.cause is event.cause:
+        at = known.at
+    freeze = Freeze(event.control, at, event.until, event.cause, event.window)
+    new._freezes = new._freezes.insert(stage, freeze)
+    new.index = new.index.refrozen(stage, None if known is None else known.until, event.until)
 
 
 def _with_context(
@@ -150,7 +171,9 @@ def _settled(contexts: Map[str, ContextRecord], event: e.SequenceEvent) -> Map[s
     match event:
         case e.TaskFinished() | e.TaskTimedOut():
             pass
-        case e.SequenceTimedOut() | e.SequenceAborted() if event.abandoned_task is not None:
+        case e.SequenceTimedOut() | e.SequenceAborted() | e.SequenceSuperseded() if (
+            event.abandoned_task is not None
+        ):
             pass
         case _:
             return contexts

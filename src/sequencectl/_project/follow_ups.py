@@ -20,14 +20,20 @@ _OF_THE_LAST_TASK = frozenset({"result", "status", "message"})
 
 
 def close_step(draft: Draft) -> None:
-    """Do what follows the command's own effects: follow-ups, contexts that are over, admission."""
-    if draft.ended:
-        ended, draft.ended = draft.ended, []
-        for record in ended:
-            _follow_up(draft, record)
-        _end_contexts(draft, dict.fromkeys(record.context for record in ended))
-    _forget(draft)
-    admit(draft)
+    """Do what follows the command's own effects: follow-ups, contexts that are over, admission.
+
+    Admission may end a sequence whose approval a newer delivery makes void (R35): then once more.
+    """
+    while True:
+        if draft.ended:
+            ended, draft.ended = draft.ended, []
+            for record in ended:
+                _follow_up(draft, record)
+            _end_contexts(draft, dict.fromkeys(record.context for record in ended))
+        _forget(draft)
+        admit(draft)
+        if not draft.ended:
+            return
 
 
 def _follow_up(draft: Draft, record: LiveSequence) -> None:
@@ -66,6 +72,7 @@ def _trigger(draft: Draft, record: LiveSequence, follow_up: FollowUp) -> None:
         priority=record.priority if definition.priority is None else definition.priority,
         parent=record.sequence_id,
         depth=depth,
+        initiators=record.initiators,
     )
 
 

@@ -64,6 +64,12 @@ class SequenceDraft(Protocol):
         """The record as it is now; the sequence must not have ended."""
         ...
 
+    def newer_in_line(self) -> str | None:
+        """Return the id of the newer delivery that makes an approval void here; None if there is
+        none (R35).
+        """
+        ...
+
     def apply(
         self,
         event: EventType[P, SequenceMove | Ending],

@@ -22,6 +22,7 @@ from sequencectl.sequence import (
     SequenceRecord,
     TaskOutcome,
     TaskRun,
+    Vote,
 )
 
 _scratch: Final = scratch_of(LiveSequence)
@@ -76,6 +77,8 @@ def _gone_on(record: LiveSequence, event: e.SequenceMove, phase: Phase) -> LiveS
             new.deadline, new.time_left = None, event.time_left
         case e.SequenceResumed():
             new.deadline, new.time_left = event.deadline, None
+        case e.SequenceExempted():
+            new.exempted = event.control
         case e.SequenceAbortRequested():
             new.abort, new.timeout, new.deadline = event.control, event.timeout, event.deadline
         case _:
@@ -100,6 +103,7 @@ def _born(event: e.SequenceTriggered) -> LiveSequence:
         at=event.at,
         timeout=event.timeout,
         deadline=event.deadline,
+        initiators=event.initiators,
     )
 
 
@@ -127,18 +131,27 @@ def _with_start(run: TaskRun, event: e.TaskStartReported) -> TaskRun:
 
 def _with_finish(run: TaskRun, event: e.TaskFinishReported) -> TaskRun:
     new = _scratch_run(run)
-    if event.counted:
-        new.executors = _heard(run.executors, event.source, finishes=1)
     if event.report_id is not None:
         new.report_ids = (*run.report_ids, event.report_id)
-    new.result = event.result if run.result is None else worst(run.result, event.result)
-    if run.status is Status.SUCCEEDED:
-        new.status = event.status
-    if event.message:
-        new.message = event.message
+    if run.triggered.approval is not None:
+        new.votes = _voted(run.votes, event)
+    else:
+        if event.counted:
+            new.executors = _heard(run.executors, event.source, finishes=1)
+        new.result = event.result if run.result is None else worst(run.result, event.result)
+        if run.status is Status.SUCCEEDED:
+            new.status = event.status
+        if event.message:
+            new.message = event.message
     new.__class__ = TaskRun
     made: TaskRun = new
     return made
+
+
+def _voted(votes: tuple[Vote, ...], event: e.TaskFinishReported) -> tuple[Vote, ...]:
+    """Return the votes that stand: the last one of each voter, in the order they were cast."""
+    others = [vote for vote in votes if vote.voter != event.voter]
+    return (*others, Vote(event.voter, event.source, event.result, event.status, event.message))
 
 
 def _heard(
@@ -172,7 +185,7 @@ def _ended(record: LiveSequence, event: e.Ending, phase: Phase) -> EndedSequence
         case e.SequenceAborted():
             control, abandoned = event.control, event.abandoned_task
         case e.SequenceSuperseded():
-            superseded_by = event.superseded_by
+            superseded_by, abandoned = event.superseded_by, event.abandoned_task
         case e.SequenceExpired():
             explanation = event.explanation
         case _:
@@ -195,4 +208,6 @@ def _ended(record: LiveSequence, event: e.Ending, phase: Phase) -> EndedSequence
         abort=record.abort,
         superseded_by=superseded_by,
         abandoned_task=abandoned,
+        initiators=record.initiators,
+        exempted=record.exempted,
     )

@@ -8,12 +8,13 @@ that results.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import sequencectl.events as e
 from sequencectl._sequence.draft import SequenceDraft, after
-from sequencectl._sequence.tasks import drain, end_aborted, go_on, labels, time_left, trigger_task
-from sequencectl.sequence import LiveSequence, Phase
+from sequencectl._sequence.endings import end_aborted, end_expired, end_timed_out, explained
+from sequencectl._sequence.tasks import drain, finish_task, go_on, time_left, trigger_task
+from sequencectl._sequence.votes import consent
+from sequencectl.durations import format_duration
+from sequencectl.sequence import Phase, TaskRun
 
 
 def start(sequence: SequenceDraft) -> None:
@@ -34,26 +35,30 @@ def pause(sequence: SequenceDraft) -> None:
         drain(sequence)
 
 
-def resume(sequence: SequenceDraft) -> None:
-    """Let a paused sequence go on where its pause began, and trigger what is due (R10, R20)."""
+def resume(sequence: SequenceDraft) -> bool:
+    """Let a paused sequence go on where its pause began (R10, R20).
+
+    Return True if its next task is due: `trigger_task` must follow in this decision.
+    """
     record = sequence.live
     if not record.phase.is_paused:
-        return
+        return False
     deadline = record.deadline
     if record.time_left is not None:
         deadline = sequence.now + record.time_left
     sequence.apply(e.SequenceResumed, deadline=deadline)
-    if record.phase is Phase.PAUSED and (record.due_at is None or record.due_at <= sequence.now):
-        trigger_task(sequence)
+    is_due = record.due_at is None or record.due_at <= sequence.now
+    return record.phase is Phase.PAUSED and is_due
 
 
 def abort(sequence: SequenceDraft, control: e.Control, *, force: bool) -> bool:
     """End a sequence, after its task in flight unless by force (R22, R23).
 
-    Return False if it is being aborted already and nothing changes.
+    Nobody works on an approval, so it is not waited for. Return False if it is being aborted
+    already and nothing changes.
     """
     record = sequence.live
-    if record.task is None:
+    if record.task is None or record.task.triggered.approval is not None:
         end_aborted(sequence, control, e.Cause.REQUESTED)
     elif force:
         end_aborted(sequence, control, e.Cause.FORCED)
@@ -83,64 +88,27 @@ def fire(sequence: SequenceDraft) -> None:
             assert record.abort is not None
             end_aborted(sequence, record.abort, e.Cause.GRACE_OVER)
         case e.DeadlineKind.WAITING:
-            explanation = _explanation(record, kind, deadline)
-            sequence.apply(
-                e.SequenceExpired,
-                explanation=explanation,
-                message=str(explanation),
-                labels=labels(record),
-            )
+            end_expired(sequence, explained(record, kind, deadline))
         case e.DeadlineKind.TOTAL:
-            _time_out(sequence, _explanation(record, kind, deadline))
+            end_timed_out(sequence, explained(record, kind, deadline))
         case _:
-            _time_out_task(sequence, _explanation(record, kind, deadline))
+            assert record.task is not None
+            _close_task(sequence, record.task, explained(record, kind, deadline))
 
 
-def _time_out_task(sequence: SequenceDraft, explanation: e.TimeoutExplanation) -> None:
+def _close_task(sequence: SequenceDraft, run: TaskRun, why: e.TimeoutExplanation) -> None:
+    """Terminate the task in flight at a limit of its own, or take silence for consent (R34)."""
+    agreed = consent(run) if why.kind is e.DeadlineKind.COMPLETION else None
+    if agreed is not None:
+        result, status, message = agreed
+        within = f"within {format_duration(why.timeout)}"
+        said = f"Nobody rejected {run.name} in stage {why.stage} {within}; it counts as approved."
+        decided = result, status, f"{said} {message}".rstrip()
+        finish_task(sequence, run, decided, explanation=why)
+        return
+    sequence.apply(e.TaskTimedOut, task_id=run.task_id, task=run.name, explanation=why)
     record = sequence.live
-    assert record.task is not None
-    sequence.apply(
-        e.TaskTimedOut,
-        task_id=record.task.task_id,
-        task=record.task.name,
-        explanation=explanation,
-    )
     if record.abort is not None:
         end_aborted(sequence, record.abort, e.Cause.TASK_TIMED_OUT)
     else:
-        _time_out(sequence, explanation)
-
-
-def _time_out(sequence: SequenceDraft, explanation: e.TimeoutExplanation) -> None:
-    record = sequence.live
-    sequence.apply(
-        e.SequenceTimedOut,
-        explanation=explanation,
-        message=str(explanation),
-        labels=labels(record),
-        abandoned_task=None if record.task is None else record.task.task_id,
-    )
-
-
-def _explanation(
-    record: LiveSequence, kind: e.DeadlineKind, deadline: datetime
-) -> e.TimeoutExplanation:
-    """Return why this limit ends something, in a form programs can read (R28)."""
-    run = record.task
-    timeout = record.timeout
-    if run is not None and kind is e.DeadlineKind.REACTION:
-        timeout = run.triggered.reaction_timeout
-    elif run is not None and kind is e.DeadlineKind.COMPLETION:
-        timeout = run.triggered.completion_timeout
-    assert timeout is not None
-    return e.TimeoutExplanation(
-        kind=kind,
-        stage=record.stage,
-        sequence=record.name,
-        task=None if run is None else run.name,
-        timeout=timeout,
-        since=deadline - timeout,
-        deadline=deadline,
-        reacted=() if run is None else run.sources,
-        awaited="" if run is None else run.awaited,
-    )
+        end_timed_out(sequence, why)

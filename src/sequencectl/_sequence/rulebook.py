@@ -18,9 +18,13 @@ beside a task that is not over. There is no way from ABORTING but to ABORTED, an
 up (R22). Without a task in flight, and by force, ABORTED is reached at once from every live phase
 (R23).
 
+*Exempting* changes no phase: it says of a sequence in line that it may start in spite of a freeze
+(R38).
+
 *Ending* is possible from every phase: in line by abort, by a newcomer that supersedes, or by
 waiting for too long (WAITING only: the clock of a HELD one stands); as a holder by the last or a
-failed result, by a time limit, or by abort. A PAUSED one can only be resumed or aborted: nothing is
+failed result, by a time limit, by abort, or (RUNNING only) by a newcomer that makes its approval
+void (R35). A PAUSED one can only be resumed or aborted: nothing is
 in flight, its clocks stand (R30). No row leaves an ended phase (R24).
 
 The table has no guards and no birth row. *Whether* an event happens is decided elsewhere
@@ -45,10 +49,12 @@ TRANSITIONS: Final[tuple[Row, ...]] = (
     # in line
     (e.SequenceStarted, Phase.WAITING, Phase.RUNNING),
     (e.SequencePaused, Phase.WAITING, Phase.HELD),
+    (e.SequenceExempted, Phase.WAITING, Phase.WAITING),
     (e.SequenceAborted, Phase.WAITING, Phase.ABORTED),
     (e.SequenceSuperseded, Phase.WAITING, Phase.SUPERSEDED),
     (e.SequenceExpired, Phase.WAITING, Phase.EXPIRED),
     (e.SequenceResumed, Phase.HELD, Phase.WAITING),
+    (e.SequenceExempted, Phase.HELD, Phase.HELD),
     (e.SequenceAborted, Phase.HELD, Phase.ABORTED),
     (e.SequenceSuperseded, Phase.HELD, Phase.SUPERSEDED),
     # holding the lane
@@ -63,6 +69,7 @@ TRANSITIONS: Final[tuple[Row, ...]] = (
     (e.SequenceFinished, Phase.RUNNING, Phase.FINISHED),
     (e.SequenceTimedOut, Phase.RUNNING, Phase.TIMED_OUT),
     (e.SequenceAborted, Phase.RUNNING, Phase.ABORTED),
+    (e.SequenceSuperseded, Phase.RUNNING, Phase.SUPERSEDED),
     # pausing: the task in flight goes on
     (e.TaskScheduled, Phase.PAUSING, Phase.PAUSING),
     (e.TaskStartReported, Phase.PAUSING, Phase.PAUSING),

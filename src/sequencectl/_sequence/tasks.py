@@ -7,6 +7,14 @@ from typing import Final
 
 import sequencectl.events as e
 from sequencectl._sequence.draft import SequenceDraft, after
+from sequencectl._sequence.endings import (
+    end_aborted,
+    end_superseded,
+    end_timed_out,
+    explained,
+    labels,
+)
+from sequencectl._sequence.votes import Verdict, verdict, vote
 from sequencectl.commands import Report, ReportTaskFinished, ReportTaskStarted, TriggerSequence
 from sequencectl.outcomes import (
     APPLIED,
@@ -21,7 +29,7 @@ from sequencectl.outcomes import (
 from sequencectl.payload import EMPTY, FrozenMap, freeze, merge, with_scalars
 from sequencectl.policies import Bounds, ResolvedTimeouts, TaskTimeouts, TimeoutPolicy
 from sequencectl.sequence import LiveSequence, Phase, TaskRun
-from sequencectl.shipyard.definitions import SequenceDefinition, TaskDefinition
+from sequencectl.shipyard.definitions import Newcomer, SequenceDefinition, TaskDefinition
 
 _NO_TIME: Final = timedelta(0)
 
@@ -33,10 +41,22 @@ def go_on(sequence: SequenceDraft) -> None:
 
 
 def trigger_task(sequence: SequenceDraft) -> None:
-    """Trigger the next task, with limits that count from now (R14, R26)."""
+    """Trigger the next task of a running sequence, with limits that count from now (R14, R26).
+
+    The sequence ends instead if its `total` has passed, or if the task is an approval that a newer
+    delivery makes void (R10, R35).
+    """
     record, now = sequence.live, sequence.now
     task, subject = record.next_task, record.subject
     assert task is not None
+    if record.deadline is not None and record.deadline <= now:
+        end_timed_out(sequence, explained(record, e.DeadlineKind.TOTAL, record.deadline))
+        return
+    if task.approval is not None and task.approval.newcomer is Newcomer.SUPERSEDE:
+        newcomer = sequence.newer_in_line()
+        if newcomer is not None:
+            end_superseded(sequence, newcomer, is_void=task.name)
+            return
     limits = _limits(sequence.timeouts, task)
     # machines driven one by one number their events from 1 each: the sequence tells them apart
     made_for = f"task of {subject.sequence_id}"
@@ -51,11 +71,12 @@ def trigger_task(sequence: SequenceDraft) -> None:
         reaction_deadline=after(now, limits.reaction),
         completion_timeout=limits.completion,
         completion_deadline=after(now, limits.completion),
+        approval=task.approval,
     )
 
 
 def report(sequence: SequenceDraft, command: Report) -> Outcome:
-    """Count an executor's report for the task in flight (R11–R13, R33)."""
+    """Count an executor's report, or a vote, for the task in flight (R11–R13, R33, R34)."""
     run = sequence.live.task
     if run is None or run.task_id != command.task_id:
         return Unchanged(UnchangedCode.LATE)
@@ -63,11 +84,15 @@ def report(sequence: SequenceDraft, command: Report) -> Outcome:
         return Unchanged(UnchangedCode.DUPLICATE)
     if isinstance(command, ReportTaskStarted):
         return _report_start(sequence, run, command)
-    _report_finish(sequence, run, command)
+    outcome: Outcome = APPLIED
+    if run.triggered.approval is not None:
+        outcome = vote(sequence, run, run.triggered.approval, command)
+    else:
+        _report_finish(sequence, run, command)
     task = sequence.live.task
     if task is not None and task.is_over:
-        _finish_task(sequence, task)
-    return APPLIED
+        finish_task(sequence, task, _verdict(task))
+    return outcome
 
 
 def next_input(record: LiveSequence, task: TaskDefinition | None) -> FrozenMap:
@@ -103,12 +128,6 @@ def payload_refusal(data: FrozenMap, bounds: Bounds) -> Rejected | None:
     return None if exceeded is None else Rejected(RejectedCode.PAYLOAD_TOO_LARGE, exceeded)
 
 
-def labels(record: LiveSequence) -> FrozenMap:
-    """Return the labels a sequence has gathered; empty if there are none."""
-    found = record.data.get("labels")
-    return found if isinstance(found, FrozenMap) else EMPTY
-
-
 def time_left(sequence: SequenceDraft) -> timedelta | None:
     """Return what is left of the limit of the sequence as a whole; None without one (R30)."""
     deadline = sequence.live.deadline
@@ -136,12 +155,15 @@ def _limits(timeouts: TimeoutPolicy, task: TaskDefinition) -> ResolvedTimeouts:
     own = task.timeouts
     if own is not None and own.completion is None and not timeouts.is_unbounded:
         own = TaskTimeouts(own.reaction)
-    return timeouts.for_task(task.name, own)
+    return timeouts.for_task(task.name, own, is_approval=task.approval is not None)
 
 
 def _report_start(sequence: SequenceDraft, run: TaskRun, command: ReportTaskStarted) -> Outcome:
-    bounds = sequence.bounds
-    if command.source not in run.sources and len(run.executors) >= bounds.sources:
+    bounds, known = sequence.bounds, [executor.source for executor in run.executors]
+    if command.source in known:
+        if run.triggered.approval is not None:  # votes need the room for reports
+            return Unchanged(UnchangedCode.DUPLICATE)
+    elif len(known) >= bounds.sources:
         return Unchanged(UnchangedCode.TOO_MANY_SOURCES)
     if command.report_id is not None and len(run.report_ids) >= bounds.reports:
         return Unchanged(UnchangedCode.TOO_MANY_REPORTS)
@@ -204,21 +226,36 @@ def _payload_exceeded(data: FrozenMap, size: int, bounds: Bounds) -> str | None:
     return None
 
 
-def _finish_task(sequence: SequenceDraft, run: TaskRun) -> None:
-    """Record that the task in flight is over, and do what follows from it (R12, R21, R22)."""
+def _verdict(run: TaskRun) -> Verdict:
+    """Return what comes of a task that is over."""
+    if run.triggered.approval is not None:
+        return verdict(run.deciding)
     assert run.result is not None
+    return run.result, run.status, run.message
+
+
+def finish_task(
+    sequence: SequenceDraft,
+    run: TaskRun,
+    decided: Verdict,
+    *,
+    explanation: e.TimeoutExplanation | None = None,
+) -> None:
+    """Record that the task in flight is over, and do what follows from it (R12, R21, R22)."""
+    result, status, message = decided
     sequence.apply(
         e.TaskFinished,
         task_id=run.task_id,
         task=run.name,
-        result=run.result,
-        status=run.status,
-        message=run.message,
+        result=result,
+        status=status,
+        message=message,
+        explanation=explanation,
     )
     record = sequence.live
     if record.abort is not None:
         end_aborted(sequence, record.abort, e.Cause.TASK_OVER)
-    elif run.result is Result.FAIL or record.next_task is None:
+    elif result is Result.FAIL or record.next_task is None:
         sequence.apply(
             e.SequenceFinished,
             result=record.result,
@@ -236,18 +273,3 @@ def _finish_task(sequence: SequenceDraft, run: TaskRun) -> None:
 def drain(sequence: SequenceDraft) -> None:
     """Record that a pausing sequence has nothing in flight any more (R18, R30)."""
     sequence.apply(e.SequenceDrained, time_left=time_left(sequence))
-
-
-def end_aborted(sequence: SequenceDraft, control: e.Control, cause: e.Cause) -> None:
-    """End a sequence as aborted; a task in flight is abandoned and named (R22–R24)."""
-    record = sequence.live
-    by = f" by {control.actor}" if control.actor else ""
-    why = f": {control.reason}" if control.reason else "."
-    sequence.apply(
-        e.SequenceAborted,
-        control=control,
-        cause=cause,
-        message=f"Sequence {record.name} in stage {record.stage} was aborted{by}{why}",
-        labels=labels(record),
-        abandoned_task=None if record.task is None else record.task.task_id,
-    )

@@ -108,6 +108,7 @@ class Shipyard:
     _follow_ups: dict[_Address, tuple[FollowUp, ...]] = attrs.field(
         init=False, eq=False, repr=False
     )
+    _with_initiators: frozenset[_Address] = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         sequences: dict[_Address, SequenceDefinition] = {}
@@ -124,6 +125,7 @@ class Shipyard:
                     follow_ups.setdefault(address, []).append(follow_up)
         object.__setattr__(self, "_stages", {stage.name: stage for stage in self.stages})
         object.__setattr__(self, "_sequences", sequences)
+        object.__setattr__(self, "_with_initiators", _with_initiators(sequences))
         object.__setattr__(
             self, "_follow_ups", {address: tuple(named) for address, named in follow_ups.items()}
         )
@@ -144,9 +146,10 @@ class Shipyard:
         """Return the shipyard that a mapping in the shape of Keptn's ``shipyard.yaml`` describes.
 
         Besides Keptn's keys there are ours: ``priority`` and ``timeouts: {total, waiting}`` on a
-        sequence, ``timeouts: {reaction, completion}`` and ``expects`` on a task, and ``x-…`` for
-        anybody's own. Raises `DefinitionError` with path and value for every other key, wrong type,
-        duplicate or invalid name, empty sequence or unreadable duration.
+        sequence, ``timeouts: {reaction, completion}``, ``expects`` and ``approval`` on a task, and
+        ``x-…`` for anybody's own. A task named ``approval`` is decided by votes unless it says
+        ``approval: false`` (R34). Raises `DefinitionError` with path and value for every other key,
+        wrong type, duplicate or invalid name, empty sequence or unreadable duration.
         """
         stages, name = read_keptn(mapping)
         return cls(stages, name=name)
@@ -195,11 +198,19 @@ class Shipyard:
         check_type("sequence", sequence, str)
         return self._follow_ups.get((stage, sequence), ())
 
+    def needs_actor(self, stage: str, sequence: str) -> bool:
+        """Return True if this sequence, or one that may follow it, has an approval that its
+        initiators may not decide: then its trigger must say who it comes from (R34).
+        """
+        check_type("stage", stage, str)
+        check_type("sequence", sequence, str)
+        return (stage, sequence) in self._with_initiators
+
     def check(self, timeouts: TimeoutPolicy, bounds: Bounds) -> None:
         """Raise `DefinitionError` for a sequence or task that these policies do not permit.
 
-        That is one with more tasks or expected sources than the bounds allow, or a task that would
-        be left without a completion limit (R26, R33).
+        That is one with more tasks, expected sources or voters than the bounds allow, or a task
+        that would be left without a completion limit (R26, R33, R34).
         """
         check_type("timeouts", timeouts, TimeoutPolicy)
         check_type("bounds", bounds, Bounds)
@@ -305,6 +316,22 @@ class Shipyard:
                     is_on_trail[trail.pop()[0]] = False
 
 
+def _with_initiators(sequences: Mapping[_Address, SequenceDefinition]) -> frozenset[_Address]:
+    """Return the sequences that have an approval which bars initiators, or may lead to one."""
+    before = {
+        address: [(each.stage, each.sequence) for each in sequence.triggered_on]
+        for address, sequence in sequences.items()
+    }
+    open_ends = [address for address, sequence in sequences.items() if sequence.bars_initiators]
+    found: set[_Address] = set()
+    while open_ends:
+        address = open_ends.pop()
+        if address not in found:
+            found.add(address)
+            open_ends.extend(before.get(address, ()))
+    return frozenset(found)
+
+
 def _stage_named(stage: StageDefinition) -> str:
     named = [f"{each.name} {[task.name for task in each.tasks]}" for each in stage.sequences]
     return f"{stage.name}: {', '.join(named)}"
@@ -312,11 +339,15 @@ def _stage_named(stage: StageDefinition) -> str:
 
 def _check_task(where: str, task: TaskDefinition, timeouts: TimeoutPolicy, bounds: Bounds) -> None:
     try:
-        timeouts.for_task(task.name, task.timeouts)
+        timeouts.for_task(task.name, task.timeouts, is_approval=task.approval is not None)
     except PolicyError as error:
         path = f"{where}.timeouts.completion"
         raise DefinitionError(path, error.value, error.problem) from error
     expects, most = task.expects, bounds.sources
+    if task.approval is not None and task.approval.most_voters > most:
+        number = task.approval.most_voters
+        problem = f"must take at most {most} voters to decide it"
+        raise DefinitionError(f"{where}.approval", number, problem)
     if expects is None:
         return
     number = expects if isinstance(expects, int) else len(expects)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from datetime import timedelta
+from enum import Enum
 from functools import partial
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
 import attrs
 
-from sequencectl._scalars import ID, ID_WORDS, NAME_PATTERN, Id, Name, Priority, checked
+from sequencectl._scalars import ID, ID_WORDS, NAME_PATTERN, Id, Limit, Name, Priority, checked
 from sequencectl.durations import parse_duration
 from sequencectl.errors import DefinitionError, DurationError, PayloadError, check_type, required
 from sequencectl.outcomes import Result
@@ -24,6 +25,7 @@ from sequencectl.policies import LONGEST_TIMEOUT, SequenceTimeouts, TaskTimeouts
 _SELECTOR_KEY: Final = re.compile(rf"({NAME_PATTERN}\.)?result")
 _RESULTS: Final = {"pass": "pass", "warning": "warning", "fail": "fail", "failed": "fail"}
 _checked = checked(DefinitionError)
+_EnumT = TypeVar("_EnumT", bound=Enum)
 
 
 def check_each(
@@ -112,14 +114,75 @@ def _read_match(
     return tuple(sorted(match.items()))
 
 
+_NO_EXPECTS: Final = "must not be given: votes decide an approval ('approval: false' makes it none)"
+
+
+class OnExpiry(Enum):
+    """What comes of an approval that is still open at its completion limit (R34)."""
+
+    TIME_OUT = "time_out"
+    """It ends its sequence as any task does that runs out of time (R27)."""
+    APPROVE = "approve"
+    """Silence is consent: it is approved, unless a vote that rejects stands."""
+
+
+class Newcomer(Enum):
+    """What a newer delivery of the same service does to an approval that is open (R35)."""
+
+    WAIT = "wait"
+    """It waits in line."""
+    SUPERSEDE = "supersede"
+    """It supersedes the sequence, and the approval is void."""
+
+
+def _word(kind: type[_EnumT], where: str, value: object) -> _EnumT:
+    try:
+        return kind(value)
+    except ValueError:
+        permitted = ", ".join(str(member.value) for member in kind)
+        raise DefinitionError(where, value, f"must be one of {permitted}") from None
+
+
+def _read_expiry(value: OnExpiry | str) -> OnExpiry:
+    return _word(OnExpiry, "onExpiry", value)
+
+
+def _read_newcomer(value: Newcomer | str) -> Newcomer:
+    return _word(Newcomer, "newcomer", value)
+
+
+@final
+@attrs.frozen(field_transformer=_checked, kw_only=True)
+class Approval:
+    """How people decide a task by their votes (R34, R35).
+
+    It is approved once `approve` voters approve, and rejected once `reject` voters reject. With
+    `initiator` false, whoever triggered the sequence, or the one it follows up on, may not vote.
+    `on_expiry` says what comes of it at its completion limit, `newcomer` what a newer delivery does
+    to it.
+    """
+
+    approve: Limit = 1
+    reject: Limit = 1
+    initiator: bool = attrs.field(default=True, validator=required(bool, DefinitionError))
+    on_expiry: OnExpiry = attrs.field(default=OnExpiry.TIME_OUT, converter=_read_expiry)
+    newcomer: Newcomer = attrs.field(default=Newcomer.WAIT, converter=_read_newcomer)
+
+    @property
+    def most_voters(self) -> int:
+        """How many may have voted when it is decided at last."""
+        return self.approve + self.reject - 1
+
+
 @final
 @attrs.frozen(field_transformer=_checked)
 class TaskDefinition:
-    """One task of a sequence (R10, R11, R14).
+    """One task of a sequence (R10, R11, R14, R34).
 
     `triggered_after` delays it, counted from the end of the task before; a text is read as a
     duration in Go's notation. `properties` go into its input under its name. `timeouts` win over
     the policy. `expects` says when it is over: when that many sources, or these, have finished.
+    With an `approval` it is decided by votes, and then `expects` has no place.
     """
 
     name: Name
@@ -135,6 +198,15 @@ class TaskDefinition:
     expects: int | frozenset[Id] | None = attrs.field(
         default=None, kw_only=True, converter=_read_expects
     )
+    approval: Approval | None = attrs.field(
+        default=None,
+        kw_only=True,
+        validator=attrs.validators.optional(required(Approval, DefinitionError)),
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.approval is not None and self.expects is not None:
+            raise DefinitionError("expects", self.expects, _NO_EXPECTS)
 
 
 @final
@@ -192,6 +264,12 @@ class SequenceDefinition:
         kw_only=True,
         validator=required(SequenceTimeouts, DefinitionError),
     )
+
+    @property
+    def bars_initiators(self) -> bool:
+        """Whether it has an approval that whoever triggered it may not decide (R34)."""
+        approvals = [task.approval for task in self.tasks if task.approval is not None]
+        return not all(approval.initiator for approval in approvals)
 
 
 @final

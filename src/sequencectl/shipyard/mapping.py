@@ -17,6 +17,7 @@ from sequencectl.errors import DefinitionError, PolicyError
 from sequencectl.payload import path_to
 from sequencectl.policies import SequenceTimeouts, TaskTimeouts
 from sequencectl.shipyard.definitions import (
+    Approval,
     SequenceDefinition,
     StageDefinition,
     TaskDefinition,
@@ -112,8 +113,11 @@ def _task(value: object, path: str, *, is_plain: bool) -> TaskDefinition:
     if is_plain and isinstance(value, str):
         value = {"name": value}
     fields = _fields(
-        value, path, ("name",), ("triggeredAfter", "properties", "timeouts", "expects")
+        value, path, ("name",), ("triggeredAfter", "properties", "timeouts", "expects", "approval")
     )
+    decided = fields.get("approval")
+    if decided is None and not is_plain:  # Keptn knows an approval by its name
+        decided = fields["name"] == "approval"
     given = _given(
         triggered_after=fields.get("triggeredAfter"),
         properties=fields.get("properties"),
@@ -121,9 +125,30 @@ def _task(value: object, path: str, *, is_plain: bool) -> TaskDefinition:
             fields.get("timeouts"), f"{path}.timeouts", TaskTimeouts, ("reaction", "completion")
         ),
         expects=fields.get("expects"),
+        approval=_approval(decided, f"{path}.approval", is_plain=is_plain),
     )
     with _below(path):
         return TaskDefinition(fields["name"], **given)
+
+
+def _approval(value: object, path: str, *, is_plain: bool) -> Approval | None:
+    if value is None or value is False:
+        return None
+    if value is True:
+        return Approval()
+    if is_plain and isinstance(value, Approval):
+        return value
+    _mapping(value, path, problem="must be true, false or a mapping")
+    fields = _fields(value, path, (), ("approve", "reject", "initiator", "onExpiry", "newcomer"))
+    given = _given(
+        approve=fields.get("approve"),
+        reject=fields.get("reject"),
+        initiator=fields.get("initiator"),
+        on_expiry=fields.get("onExpiry"),
+        newcomer=fields.get("newcomer"),
+    )
+    with _below(path):
+        return Approval(**given)
 
 
 def _trigger(value: object, path: str, *, is_plain: bool) -> TriggeredOn:

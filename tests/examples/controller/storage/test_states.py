@@ -268,7 +268,7 @@ def test_a_detail_has_controls_and_what_is_permitted_beside_the_state() -> None:
 
     assert state_of(document, permitted).items() <= detail.items()
     assert task.subject.sequence_id == detail["controls"][0]["sequence"]
-    assert {"abort", "force", "pause", "resume"} == permitted.keys()
+    assert {"abort", "exempt", "force", "pause", "resume"} == permitted.keys()
     assert {"outcome": "unchanged", "code": "already_aborting", "message": ""} == permitted["abort"]
     assert ("rejected", "aborting") == (
         permitted["pause"]["outcome"], permitted["pause"]["code"],
