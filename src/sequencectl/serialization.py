@@ -42,7 +42,7 @@ from sequencectl.commands import Command
 from sequencectl.control_plane import Decision
 from sequencectl.errors import DecodeError, InvalidValue
 from sequencectl.events import Event, SequencesForgotten
-from sequencectl.shipyard.definitions import SequenceDefinition
+from sequencectl.shipyard.definitions import Approval, SequenceDefinition
 from sequencectl.state import ProjectState, restore
 
 __all__ = [
@@ -152,7 +152,7 @@ def restore_project(header: Header, records: Iterable[StoredRecord]) -> ProjectS
     )
 
 
-_ALIKE: Final = frozenset({str, int, datetime, timedelta, SequenceDefinition})
+_ALIKE: Final = frozenset({str, int, datetime, timedelta, Approval, SequenceDefinition})
 """Types whose equal values are shared; not bool, since True equals 1."""
 
 

@@ -17,6 +17,7 @@ from sequencectl import events as e
 from sequencectl import serialization as z
 from sequencectl.cloudevents import from_cloudevent, project_of, to_cloudevent
 from sequencectl.errors import DecodeError
+from tests.wire import story_2
 from tests.wire.documents import HEADER, PARTS, WHOLES, dump_header, rows
 from tests.wire.plain import payload
 from tests.wire.story import EVENTS, PROJECT
@@ -102,15 +103,17 @@ def _part(
 
 
 def _check(
-    data: bytes, value: Any, *, dump: Callable[[Any], bytes], load: Read, is_project: bool = False
+    data: bytes, value: Any, *, dump: Callable[..., bytes], load: Read, is_project: bool = False
 ) -> None:
     """Fail unless what was read is written as what it was read from says, and read back equal.
 
-    A reader that coerced, dropped or filled in anything would write something else.
+    A reader that coerced, dropped or filled in anything would write something else. What was read
+    from an older schema can be written in it.
     """
-    written = dump(value)
+    said = payload(json.loads(data))
+    written = dump(value, schema=said["schema"])
     assert value == load(written)
-    said, says = payload(json.loads(data)), json.loads(written)
+    says = json.loads(written)
     if is_project:  # it has no order of rows
         for tree in (said, says):
             tree["project"]["records"].sort(key=canonical)
@@ -118,15 +121,16 @@ def _check(
 
 
 def _check_header(data: bytes, value: Any) -> None:
+    said = payload(json.loads(data))
     try:
-        written = dump_header(value)
+        written = dump_header(value, schema=said["schema"])
     except DecodeError:
         return  # a header is written of a project: this one is none by itself
     assert value == z.load_header(written)
-    assert canonical(payload(json.loads(data))) == written
+    assert canonical(said) == written
 
 
-def _documents(kind: str, dump: Callable[[Any], bytes], load: Read, **more: Any) -> Target:
+def _documents(kind: str, dump: Callable[..., bytes], load: Read, **more: Any) -> Target:
     return Target(kind, load, DecodeError, partial(_check, dump=dump, load=load, **more))
 
 
@@ -148,7 +152,7 @@ def _check_command(_data: bytes, command: Any) -> None:
 
 def cloudevents() -> Iterator[dict[str, Any]]:
     """What is published for the story's events, and what executors and an API would send."""
-    for event in EVENTS:
+    for event in (*EVENTS, *story_2.EVENTS):
         published = to_cloudevent(event, source="sequencectl")
         if published is not None:
             yield published
@@ -171,6 +175,7 @@ def cloudevents() -> Iterator[dict[str, Any]]:
                 verdict = {"result": event.result.value, "status": event.status.value}
                 data = {**thaw(event.data), **scope, **verdict, "message": event.message}
                 about = {"type": f"sh.keptn.event.{event.task}.finished", "data": data}
+                about |= {"actor": event.actor} if event.actor else {}
                 yield {**sent, **about, "triggeredid": event.task_id}
             case _:
                 pass
@@ -194,16 +199,24 @@ TARGETS: Final[Mapping[str, Target]] = {
 
 def _texts() -> Iterator[tuple[str, bytes]]:
     """The documents by name; their names begin with the kind."""
-    for name, document in PARTS.items():
+    for name, document in {**PARTS, "header": WHOLES["header"], "header-2": NEWER}.items():
         yield name, document.dump(document.value)
-    yield "header", dump_header(HEADER)
+        if document.since == 1:
+            yield f"{name}-of-schema-1", document.dump(document.value, schema=1)
     for at in range(0, len(EVENTS), 2):
         yield f"events-{at}", z.dump_events(EVENTS[at : at + 2])
-    stored = list(rows().items())
-    for (name, row), (_, other) in pairwise(stored):
-        yield f"project-{name}", z.dump_project(z.restore_project(HEADER, (row, other)))
+        yield f"events-{at}-of-schema-1", z.dump_events(EVENTS[at : at + 2], schema=1)
+    for (name, row), (_, other) in pairwise(rows().items()):
+        project = z.restore_project(HEADER, (row, other))
+        yield f"project-{name}", z.dump_project(project)
+        yield f"project-{name}-of-schema-1", z.dump_project(project, schema=1)
+    for (name, row), (_, other) in pairwise(rows(story_2.STATE).items()):
+        yield f"project-{name}", z.dump_project(z.restore_project(NEWER.value, (row, other)))
     for number, event in enumerate(cloudevents()):
         yield f"cloudevent-{event['type']}-{number}", canonical(event)
+
+
+NEWER: Final = WHOLES["header-2"]
 
 
 def _read(name: str, data: bytes) -> Document:

@@ -57,7 +57,9 @@ TOKENS: Final = (
 )  # fmt: skip
 """What is put between bytes."""
 
-SCHEMAS: Final = (b"0", b"2", b"1.0", b"-1", b"true", b'"1"', b"null", b"1" + b"0" * 30)
+SCHEMAS: Final = (
+    b"0", b"1", b"2", b"3", b"1.0", b"-1", b"true", b'"1"', b"null", b"1" + b"0" * 30,
+)  # fmt: skip
 
 
 def mutant(seed: int, index: int) -> Mutant:

@@ -19,6 +19,9 @@ SIZE: Final = 150_000
 """About so many bytes a shape has: enough for constants not to count."""
 
 
+END: Final = b',"schema":%d}' % z.SCHEMA
+
+
 class Shape(NamedTuple):
     """A large document, and by which target it is read."""
 
@@ -83,9 +86,9 @@ VALUES: Final[Mapping[str, Callable[[int], bytes]]] = {
 """Values by name, of about as many bytes as they are told."""
 
 
-def _golden(name: str) -> bytes:
+def _golden(name: str, schema: int = z.SCHEMA) -> bytes:
     document = PARTS[name]
-    return document.dump(document.value)
+    return document.dump(document.value, schema=schema)
 
 
 def _put(name: str, old: bytes, new: bytes) -> bytes:
@@ -100,17 +103,21 @@ def _around(before: bytes, entries: Iterator[bytes], after: bytes) -> bytes:
 
 def _inner(data: bytes, kind: bytes) -> bytes:
     """What a document of a kind holds, without the document around it."""
-    return data[len(kind) + 4 : -len(b',"schema":1}')]
+    return data[len(kind) + 4 : -len(END)]
 
 
 def _typed(size: int) -> Iterator[Shape]:
     """Documents of ours with as many small parts of one kind as go into them."""
     thawed = _inner(_golden("event-StageUnfrozen-1"), b"event")
     events = many(thawed, size)
-    yield Shape("small events", "events", b'{"events":' + events + b',"schema":1}')
-    yield Shape("a bad event last", "events", b'{"events":' + events[:-1] + b',1],"schema":1}')
+    yield Shape("small events", "events", b'{"events":' + events + END)
+    yield Shape("a bad event last", "events", b'{"events":' + events[:-1] + b",1]" + END)
     rich = _inner(_golden("event-TaskTriggered-1"), b"event")
-    yield Shape("rich events", "events", b'{"events":' + many(rich, size) + b',"schema":1}')
+    yield Shape("rich events", "events", b'{"events":' + many(rich, size) + END)
+    for name in ("StageUnfrozen", "SequenceTriggered"):
+        older = many(_inner(_golden(f"event-{name}-1", schema=1), b"event"), size)
+        data = b'{"events":' + older + b',"schema":1}'
+        yield Shape(f"{name} of schema 1", "events", data)
     old, ids = b'"sequence_ids":["old","older","oldest"]', b'"sequence_ids":'
     for name, entry in {"short": b'"a"', "odd": '"é"'.encode(), "empty": b'""'}.items():
         data = _put("event-SequencesForgotten-1", old, ids + many(entry, size))
@@ -149,7 +156,12 @@ def _hollow(size: int) -> Iterator[Shape]:
     for name in ("zeros", "empty arrays", "empty objects", "objects of one", "keys", "a text of é"):
         value = VALUES[name](size)
         yield Shape(f"alone: {name}", "record", value)
-        yield Shape(f"for a record: {name}", "record", b'{"record":%b,"schema":1}' % value)
+        yield Shape(f"for a record: {name}", "record", b'{"record":' + value + END)
+        old = _golden("record-held", schema=1)
+        begin = old.index(b'"tasks":') + len(b'"tasks":')
+        end = old.index(b"]", begin) + 1
+        data = old[:begin] + value + old[end:]
+        yield Shape(f"for tasks of schema 1: {name}", "record", data)
         data = _put("record-running", b'"depth":0', b'"depth":%b' % value)
         yield Shape(f"for a number: {name}", "record", data)
     unknown = object_of(b"0", size)[1:-1] + b',"depth":0'
@@ -188,7 +200,7 @@ def _repeated(size: int, count: int = 10) -> Iterator[Shape]:
     whole = next(one for one in LARGE if one.name == "events")
     for number in range(count):
         spoilt = damaged(choice, Document(whole.name, whole.target, whole.data, whole.parts))
-        inside = whole.data[len(b'{"events":[') : -len(b'],"schema":1}')]
+        inside = whole.data[len(b'{"events":[') : -len(b"]" + END)]
         times = b",".join([inside] * (size // len(inside)))
         data = b'{"events":[' + times + b"," + spoilt[len(b'{"events":[') :]
         yield Shape(f"damaged list {number}", "events", data)

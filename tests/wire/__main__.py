@@ -12,5 +12,6 @@ folder = GOLDEN / f"schema-{SCHEMA}"
 folder.mkdir(parents=True, exist_ok=True)
 for name, document in chosen().items():
     (folder / f"{name}.json").write_bytes(document.dump(document.value, schema=SCHEMA))
+(folder / "grammar.txt").write_text(f"{grammar()}\n", encoding="utf-8")
 print(f"wrote {len(chosen())} files to {folder}")
 write_table("grammar", grammar(), PAGE)

@@ -6,37 +6,49 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from sequencectl import ProjectState
 from sequencectl import serialization as z
+from tests.wire import story_2
 from tests.wire.story import COMMANDS, EVENTS, STATE
 
 GOLDEN: Final = Path(__file__).with_name("golden")
 
 
 class Document(NamedTuple):
-    """A value with its way to bytes and back."""
+    """A value with its way to bytes and back, and the first schema that has golden files of it."""
 
     value: Any
     dump: Callable[..., bytes]
     load: Callable[..., Any]
+    since: int = 1
 
 
-def rows() -> dict[str, z.StoredRecord]:
-    """Every row of the story's project, by id."""
+def rows(state: ProjectState = STATE) -> dict[str, z.StoredRecord]:
+    """Every row of a project, by id."""
     remembered = {
         known: z.ForgottenSequence(known, kept)
-        for known in STATE.oldest_remembered(10)
-        if (kept := STATE.remembered(known)) is not None
+        for known in state.oldest_remembered(10)
+        if (kept := state.remembered(known)) is not None
     }
-    return {**STATE.sequences, **remembered}
+    return {**state.sequences, **remembered}
 
 
-def _named(kind: str, values: Any, dump: Callable[..., bytes], load: Any) -> dict[str, Document]:
+def _named(
+    kind: str, values: Any, dump: Callable[..., bytes], load: Any, since: int = 1
+) -> dict[str, Document]:
     """The documents of one kind, numbered within the name of each type."""
     found: dict[str, Document] = {}
     for value in values:
         number = sum(type(value) is type(other.value) for other in found.values()) + 1
-        found[f"{kind}-{type(value).__name__}-{number}"] = Document(value, dump, load)
+        found[f"{kind}-{type(value).__name__}-{number}"] = Document(value, dump, load, since)
     return found
+
+
+def _rows(state: ProjectState, since: int = 1) -> dict[str, Document]:
+    return {
+        f"record-{name.replace(' ', '-')}": Document(row, z.dump_record, z.load_record, since)
+        for name, row in rows(state).items()
+    }
 
 
 def dump_header(header: z.Header, **more: Any) -> bytes:
@@ -44,26 +56,46 @@ def dump_header(header: z.Header, **more: Any) -> bytes:
     return z.dump_header(z.restore_project(header, ()), **more)
 
 
-HEADER: Final = z.Header(STATE.project, STATE.ledger, STATE.contexts, STATE.freezes)
+DUMPS: Final[dict[str, tuple[Callable[..., bytes], Callable[..., Any]]]] = {
+    "record": (z.dump_record, z.load_record),
+    "header": (dump_header, z.load_header),
+    "project": (z.dump_project, z.load_project),
+    "event": (z.dump_event, z.load_event),
+    "events": (z.dump_events, z.load_events),
+    "command": (z.dump_command, z.load_command),
+}
+"""How a document of each kind is written and read."""
+
+
+def _header(state: ProjectState) -> z.Header:
+    return z.Header(state.project, state.ledger, state.contexts, state.freezes)
+
+
+HEADER: Final = _header(STATE)
 PARTS: Final = {
-    **{
-        f"record-{name.replace(' ', '-')}": Document(row, z.dump_record, z.load_record)
-        for name, row in rows().items()
-    },
+    **_rows(STATE),
     **_named("event", EVENTS, z.dump_event, z.load_event),
     **_named("command", COMMANDS, z.dump_command, z.load_command),
+    **_rows(story_2.STATE, since=2),
+    **_named("event-2", story_2.EVENTS, z.dump_event, z.load_event, since=2),
+    **_named("command-2", story_2.COMMANDS, z.dump_command, z.load_command, since=2),
 }
-"""A document for each row, event and command."""
+"""A document for each row, event and command; the kind is what stands before the first hyphen."""
 
 WHOLES: Final = {
     "project": Document(STATE, z.dump_project, z.load_project),
     "events": Document(EVENTS, z.dump_events, z.load_events),
     "header": Document(HEADER, dump_header, z.load_header),
+    "project-2": Document(story_2.STATE, z.dump_project, z.load_project, since=2),
+    "events-2": Document(story_2.EVENTS, z.dump_events, z.load_events, since=2),
+    "header-2": Document(_header(story_2.STATE), dump_header, z.load_header, since=2),
 }
 """The documents that hold many things."""
 
 
-def chosen() -> dict[str, Document]:
-    """The golden documents: the wholes, all rows and commands, one event of each type."""
+def chosen(schema: int = z.SCHEMA) -> dict[str, Document]:
+    """The golden documents of a schema: the wholes, all rows and commands, one event of each type
+    of each story.
+    """
     few = {name: one for name, one in PARTS.items() if "event-" not in name or name[-2:] == "-1"}
-    return {**WHOLES, **few}
+    return {name: one for name, one in {**WHOLES, **few}.items() if one.since <= schema}

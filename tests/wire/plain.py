@@ -20,6 +20,7 @@ from sequencectl.commands import Command
 from sequencectl.events import Event
 from sequencectl.payload import FrozenMap, thaw
 from sequencectl.sequence import EndedSequence, LiveSequence
+from sequencectl.serialization import SCHEMA
 
 KINDS: Final[dict[str, Any]] = {
     "record": StoredRecord,
@@ -35,7 +36,7 @@ TAGS: Final = {LiveSequence: "live", EndedSequence: "ended", ForgottenSequence: 
 def plainly(kind: str, value: object) -> bytes:
     """The document of a value, by way of its tree."""
     tree = CONVERTER.unstructure(value, unstructure_as=KINDS[kind])
-    document = {kind: tree, "schema": 1}
+    document = {kind: tree, "schema": SCHEMA}
     text = json.dumps(
         document, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
     )

@@ -29,7 +29,8 @@ SUBJECT = {
     "service": "", "stage": "dev",
 }  # fmt: skip
 TASK = {
-    "expects": None, "name": "t", "properties": {}, "timeouts": None, "triggered_after": 0,
+    "approval": None, "expects": None, "name": "t", "properties": {}, "timeouts": None,
+    "triggered_after": 0,
 }  # fmt: skip
 LEDGER = {"at": None, "request_ids": [], "serial": 0}
 

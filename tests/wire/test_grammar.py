@@ -8,7 +8,9 @@ from typing import Any
 import attrs
 
 from sequencectl._wire.grammar import DOCUMENTS, fields_of
+from sequencectl.serialization import SCHEMA
 from tests.bench.page import with_table
+from tests.wire.documents import GOLDEN
 from tests.wire.grammar_page import PAGE, grammar, reached, word
 
 
@@ -17,6 +19,13 @@ def test_the_page_says_what_is_stored_today() -> None:
     page = PAGE.read_text(encoding="utf-8")
 
     assert with_table(page, "grammar", grammar()) == page, "write it: python -m tests.wire"
+
+
+def test_the_grammar_of_the_newest_schema_is_recorded() -> None:
+    """What comes after it is compared with this, so it is kept beside its golden files."""
+    text = (GOLDEN / f"schema-{SCHEMA}" / "grammar.txt").read_text(encoding="utf-8")
+
+    assert f"{grammar()}\n" == text, "write it unless it was released: python -m tests.wire"
 
 
 def test_every_text_and_number_has_a_rule() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 import sequencectl as s
 from sequencectl import serialization as z
-from sequencectl._wire import encoding
+from sequencectl._wire import decoding, encoding
 from sequencectl.errors import DecodeError
 from sequencectl.events import SequenceTriggered
 from tests.wire.documents import PARTS
@@ -99,6 +99,19 @@ def test_a_reader_keeps_short_values_and_few_of_them() -> None:
     for number in range(encoding.KEPT):
         read(number)
     assert read({"a": 1}) is not first
+
+
+def test_what_is_far_too_long_to_be_kept_is_not_even_compared() -> None:
+    """To compare it would take longer than to read it, of a definition of very many tasks."""
+    short, long = ({"tasks": [{}] * number} for number in (encoding.LONGEST, encoding.LONGEST + 1))
+    asked: list[object] = []
+    read = encoding.kept(asked.append, decoding._definition_key, lambda _said, _value: 0)
+    for tree in (short, long, short, long):
+        read(tree)
+
+    assert [short, long, long] == asked
+    assert repr(7) == decoding._definition_key(7)
+    assert repr({"tasks": 7}) == decoding._definition_key({"tasks": 7})
 
 
 @pytest.mark.parametrize("other", [True, 1.0, "1"])

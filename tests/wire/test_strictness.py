@@ -6,6 +6,7 @@ import inspect
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -28,17 +29,25 @@ from tests.wire.trees import (
 LOADERS: Final = [
     z.load_command, z.load_event, z.load_events, z.load_header, z.load_project, z.load_record,
 ]  # fmt: skip
-SMALL: Final = {name: one for name, one in chosen().items() if name not in {"project", "events"}}
+LARGE: Final = {"project", "events"}
+SMALL: Final = {name: one for name, one in chosen().items() if name.partition("-")[0] not in LARGE}
+OLDER: Final = {
+    f"{name} of schema 1": one._replace(dump=partial(one.dump, schema=1))
+    for name, one in SMALL.items()
+    if one.since == 1
+}
+BOTH: Final = {**SMALL, **OLDER}
+"""The documents that have few parts, as they are written today and as they were in schema 1."""
 OTHERS: Final[list[Any]] = [
     None, True, False, 0, -1, 1.9, 2**63, 10**400, "", "x", "1", "false", "null", "a b", "é",
     "x" * 201, "\ud800", "\n", "2026-01-01T09:00:00Z", [], [None], ["b", "a"], {}, {"a": 1},
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", BOTH)
 def test_any_other_value_anywhere_is_refused_or_means_what_it_says(name: str) -> None:
     """Every value of every document, in turn, is replaced by values of all JSON types."""
-    document, refused = SMALL[name], 0
+    document, refused = BOTH[name], 0
     tree = tree_of(document)
     for path in paths(tree):
         for other in OTHERS[:: 5 if is_free(path) else 1]:
@@ -48,10 +57,10 @@ def test_any_other_value_anywhere_is_refused_or_means_what_it_says(name: str) ->
     assert refused > len(OTHERS)
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", BOTH)
 def test_no_key_may_be_missing_or_unknown(name: str) -> None:
     """Not even one with a default: each is refused, and the path says in which object."""
-    document = SMALL[name]
+    document = BOTH[name]
     tree = tree_of(document)
     for path in paths(tree):
         if not isinstance(at(tree, path), dict) or is_free(path):
@@ -88,7 +97,7 @@ NOT_OURS: Final[dict[str, Any]] = {
     "two documents": RECORD + RECORD,
     "a byte after the end": RECORD + b"\x00",
     "half a document": RECORD[: len(RECORD) // 2],
-    "a duplicate key": RECORD.replace(b'"schema":1', b'"schema":1,"schema":1'),
+    "a duplicate key": RECORD.replace(b'"schema":2', b'"schema":2,"schema":2'),
     "a duplicate key inside": RECORD.replace(b'"depth":0', b'"depth":0,"depth":0'),
     "the same key escaped": RECORD.replace(b'"depth":0', b'"depth":0,"d\\u0065pth":0'),
     "a byte order mark": b"\xef\xbb\xbf" + RECORD,
@@ -321,15 +330,16 @@ TEXTS: Final = ["x" * 201, "a\nb", "\u2028"]
 COUNTS: Final = [-1, 2**63]
 LONE: Final = ["\ud800"]
 FORBIDDEN: Final[dict[str, list[Any]]] = {
-    "abandoned_task": IDS, "accepted_serial": COUNTS, "actor": TEXTS, "awaited": LONE,
-    "context": IDS, "contexts": IDS, "depth": COUNTS, "expects": [*IDS, 0, -1], "finishes": COUNTS,
-    "index": COUNTS, "limit": [-1, 0], "message": LONE, "name": NAMES, "number": COUNTS,
-    "parent": IDS, "place": COUNTS, "priority": [1_000_001, -1_000_001], "project": IDS,
-    "reacted": IDS, "reason": ["x" * 1_001, "a\nb"], "released": IDS, "report_id": IDS,
+    "abandoned_task": IDS, "accepted_serial": COUNTS, "actor": TEXTS, "approve": [-1, 0],
+    "awaited": LONE, "context": IDS, "contexts": IDS, "depth": COUNTS, "expects": [*IDS, 0, -1],
+    "finishes": COUNTS, "index": COUNTS, "initiators": [*TEXTS, ""], "limit": [-1, 0],
+    "message": LONE, "name": NAMES, "number": COUNTS, "parent": IDS, "place": COUNTS,
+    "priority": [1_000_001, -1_000_001], "project": IDS, "reacted": IDS,
+    "reason": ["x" * 1_001, "a\nb"], "reject": [-1, 0], "released": IDS, "report_id": IDS,
     "report_ids": IDS, "request_id": IDS, "request_ids": IDS, "requests_remembered": COUNTS,
     "revision": TEXTS, "sequence": NAMES, "sequence_id": IDS, "sequence_ids": IDS, "serial": COUNTS,
     "service": TEXTS, "source": IDS, "stage": NAMES, "starts": COUNTS, "superseded_by": IDS,
-    "task": NAMES, "task_id": IDS,
+    "task": NAMES, "task_id": IDS, "voter": [*TEXTS, ""], "window": TEXTS,
 }  # fmt: skip
 
 

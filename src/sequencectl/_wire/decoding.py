@@ -23,8 +23,8 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from sequencectl._scalars import ID, MESSAGE, alternatives, rule_of
 from sequencectl._wire import grammar
-from sequencectl._wire.documents import Json
-from sequencectl._wire.encoding import KEPT, instant_text, kept
+from sequencectl._wire.encoding import KEPT, LONGEST, instant_text, kept
+from sequencectl._wire.grammar import Json
 from sequencectl.errors import DecodeError, InvalidValue, shown
 from sequencectl.events import Subject
 from sequencectl.outcomes import Result
@@ -34,7 +34,18 @@ from sequencectl.shipyard.definitions import SequenceDefinition
 _Read: TypeAlias = Callable[[Any], object]
 _Hook: TypeAlias = Callable[[Any, Any], Any]
 
-_OFTEN: Final = frozenset({Subject, SequenceDefinition})
+
+def _definition_key(tree: Json) -> str | None:
+    """Return the repr of a definition; None, and soon, for one of far too many tasks."""
+    tasks = tree.get("tasks") if type(tree) is dict else None
+    return None if type(tasks) is list and len(tasks) > LONGEST else repr(tree)
+
+
+# by repr, since True equals 1
+_OFTEN: Final[Mapping[type, Callable[[Any], str | None]]] = {
+    Subject: repr,
+    SequenceDefinition: _definition_key,
+}
 
 
 def structured(tree: Json, kind: Any, where: str) -> object:
@@ -269,8 +280,8 @@ def _class_hook(cls: type[attrs.AttrsInstance], converter: Converter, *tags: str
             raise _Refused(fault.value, fault.problem, fault.where)
         return value
 
-    # by repr, since True equals 1
-    return kept(hook, repr, lambda said, _value: len(said)) if cls in _OFTEN else hook
+    key_of = _OFTEN.get(cls)
+    return hook if key_of is None else kept(hook, key_of, lambda said, _value: len(said))
 
 
 def _field_hook(name: str, kind: Any, converter: Converter) -> _Hook:

@@ -19,10 +19,9 @@ from typing import Final, TypeAlias, final
 
 import attrs
 
+from sequencectl._wire import schema_2
+from sequencectl._wire.grammar import Json
 from sequencectl.errors import DecodeError, InvalidValue, SchemaTooNew
-
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
-"""A plain JSON tree."""
 
 Bytes: TypeAlias = bytes | bytearray | memoryview
 """What documents are read from; databases return all three."""
@@ -31,7 +30,8 @@ Bytes: TypeAlias = bytes | bytearray | memoryview
 Convert: TypeAlias = Callable[[str, Json], Json]
 """Returns the tree of a ``record``, ``header``, ``event`` or ``command`` in another schema.
 
-It may change the tree it is given. It gets the parts of a snapshot and of a list one by one.
+It may change the tree it is given. It gets the parts of a snapshot and of a list one by one, and
+the paths in its errors begin inside of the part.
 """
 
 
@@ -40,15 +40,16 @@ It may change the tree it is given. It gets the parts of a snapshot and of a lis
 class Upgrade:
     """The way from one schema to the next and back: readers use `up`, writers `down`.
 
-    `up` gets trees that nobody has checked; whatever it raises becomes a `DecodeError`. `down`
-    raises `InvalidValue` for what the older schema has no form for.
+    `up` gets trees that nobody has checked; whatever it raises becomes a `DecodeError`, and an
+    `InvalidValue` one that shows its value. `down` raises `InvalidValue` for what the older schema
+    has no form for.
     """
 
     up: Convert
     down: Convert
 
 
-UPGRADES: Final[tuple[Upgrade, ...]] = ()
+UPGRADES: Final[tuple[Upgrade, ...]] = (Upgrade(up=schema_2.up, down=schema_2.down),)
 """All upgrades in order; the first leads from schema 1 to schema 2."""
 
 SCHEMA: Final = 1 + len(UPGRADES)
@@ -56,7 +57,10 @@ SCHEMA: Final = 1 + len(UPGRADES)
 
 
 def write(kind: str, text: str, *, schema: int, upgrades: Sequence[Upgrade] = UPGRADES) -> bytes:
-    """Return a canonical text as a document; raise `InvalidValue` for an unknown schema."""
+    """Return a canonical text as a document.
+
+    Raises `InvalidValue` for an unknown schema, and for what an older one has no form for.
+    """
     newest = 1 + len(upgrades)
     if type(schema) is not int or not 1 <= schema <= newest:
         raise InvalidValue("schema", schema, f"must be an int from 1 to {newest}")
@@ -94,6 +98,8 @@ def read(kind: str, data: Bytes, *, limit: int, upgrades: Sequence[Upgrade] = UP
     for number, upgrade in enumerate(upgrades[schema - 1 :], start=schema):
         try:
             tree = _converted(kind, tree, upgrade.up)
+        except InvalidValue as error:
+            raise DecodeError(error.where, error.value, error.problem) from error
         except Exception as error:  # the tree may be anything
             problem = f"must be of schema {number}, which it is not: {type(error).__name__}"
             raise DecodeError(kind, tree, problem) from error
@@ -103,17 +109,31 @@ def read(kind: str, data: Bytes, *, limit: int, upgrades: Sequence[Upgrade] = UP
 def _converted(kind: str, tree: Json, convert: Convert) -> Json:
     match kind, tree:
         case "events", list():
-            return [convert("event", event) for event in tree]
+            return [
+                _part("event", event, convert, f"events[{at}]") for at, event in enumerate(tree)
+            ]
         case "project", dict():
             header, records = tree.get("header"), tree.get("records")
             if header is not None and isinstance(records, list):
-                rows: list[Json] = [convert("record", record) for record in records]
-                tree = {**tree, "header": convert("header", header), "records": rows}
+                header = _part("header", header, convert, "project.header")
+                rows: list[Json] = [
+                    _part("record", record, convert, f"project.records[{at}]")
+                    for at, record in enumerate(records)
+                ]
+                tree = {**tree, "header": header, "records": rows}
             return tree
         case "events" | "project", _:
             return tree  # the reader of its type refuses it
         case _:
-            return convert(kind, tree)
+            return _part(kind, tree, convert, kind)
+
+
+def _part(kind: str, tree: Json, convert: Convert, where: str) -> Json:
+    """Convert one part; an `InvalidValue` gets the path to the part before its own."""
+    try:
+        return convert(kind, tree)
+    except InvalidValue as error:
+        raise InvalidValue(f"{where}.{error.where}", error.value, error.problem) from None
 
 
 def _parsed(data: Bytes, limit: int) -> Json:

@@ -122,12 +122,15 @@ def kept(
     """Return `make` with a memory: for a key it has seen it returns the same result again.
 
     It keeps each argument as well, so that no other object can get its id. It never keeps a result
-    larger than `LONGEST`, and drops all when there are `KEPT`: a few megabytes at most.
+    larger than `LONGEST`, or what has None for a key, and drops all when there are `KEPT`: a few
+    megabytes at most.
     """
     found: dict[object, tuple[object, T]] = {}
 
     def keeping(given: object, _kind: object = None) -> T:
         key = key_of(given)
+        if key is None:
+            return make(given)
         known = found.get(key)
         if known is not None:
             return known[1]
@@ -158,6 +161,8 @@ def _object_writer(cls: type[attrs.AttrsInstance], converter: Converter, called:
             members[0] if len(members) == 1 else kind
         )
         unless = f'"null" if value.{name} is None else ' if NoneType in alternatives(kind) else ""
+        if grammar.made_with(tuple)(kind) and not grammar.is_selector(kind):
+            unless = f'"[]" if not value.{name} else '  # most are: a sixth of a row's time
         parts[name] = f"{{{unless}write_{name}(value.{name})}}"
     template = ",".join(f'"{key}":{parts[key]}' for key in sorted(parts))
     exec(f"def write(value):\n    return f'{{{{{template}}}}}'", scope)  # noqa: S102 - of names alone

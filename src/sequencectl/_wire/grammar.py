@@ -22,10 +22,13 @@ import attrs
 import sequencectl.events as e
 from sequencectl._scalars import Id, Name, alternatives, rule_of
 from sequencectl.commands import Command
-from sequencectl.events import Event, Subject
+from sequencectl.events import Cause, Event, Subject
 from sequencectl.payload import FrozenMap
-from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
+from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord, TaskRun
 from sequencectl.state import ContextRecord, Freeze, Ledger, Remembered
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+"""A plain JSON tree."""
 
 
 @final
@@ -179,6 +182,23 @@ def _of_limit(limit: str, timeout: object, deadline: object) -> _Faults:
         yield Fault(f"{limit}deadline", deadline, "must be there with its timeout, and only then")
 
 
+def _of_initiators(initiators: tuple[str, ...]) -> _Faults:
+    if initiators and ("" in initiators or len(set(initiators)) < len(initiators)):
+        yield Fault("initiators", initiators, "must be actors, each once")
+
+
+def _of_cause(cause: Cause, *permitted: Cause) -> _Faults:
+    if cause not in permitted:
+        words = " or ".join(each.value for each in permitted)
+        yield Fault("cause", cause.value, f"must be {words} here")
+
+
+def _of_freeze(freeze: e.StageFrozen | Freeze) -> _Faults:
+    yield from _of_cause(freeze.cause, Cause.REQUESTED, Cause.CALENDAR)
+    if freeze.window and freeze.cause is not Cause.CALENDAR:
+        yield Fault("window", freeze.window, "must be empty unless a calendar froze the stage")
+
+
 def _of_event(event: Event) -> _Faults:
     if event.serial < 1:
         yield Fault("serial", event.serial, "must be at least 1")
@@ -188,13 +208,20 @@ def _of_event(event: Event) -> _Faults:
             yield from _of_numbers(event.place, event.serial, event.serial)
             yield from _of_lane(event.lane, event.subject)
             yield from _of_limit("", event.timeout, event.deadline)
+            yield from _of_initiators(event.initiators)
         case e.SequenceStarted() | e.SequenceAbortRequested():
             yield from _of_limit("", event.timeout, event.deadline)
         case e.TaskTriggered():
             if isinstance(event.expects, int) and event.expects < 1:
                 yield Fault("expects", event.expects, "must be at least 1")
+            if event.approval is not None and event.expects is not None:
+                yield Fault("expects", event.expects, "must be null: votes decide an approval")
             yield from _of_limit("reaction_", event.reaction_timeout, event.reaction_deadline)
             yield from _of_limit("completion_", event.completion_timeout, event.completion_deadline)
+        case e.StageFrozen():
+            yield from _of_freeze(event)
+        case e.StageUnfrozen():
+            yield from _of_cause(event.cause, Cause.REQUESTED, Cause.FREEZE_OVER)
 
 
 def _of_live(record: LiveSequence) -> _Faults:
@@ -216,6 +243,7 @@ def _of_live(record: LiveSequence) -> _Faults:
         yield Fault("time_left", record.time_left, f"does not go with phase {phase.value}")
     if (record.abort is None) is (phase is Phase.ABORTING):
         yield Fault("abort", record.abort, f"does not go with phase {phase.value}")
+    yield from _of_initiators(record.initiators)
     yield from _of_runs(record)
 
 
@@ -240,11 +268,28 @@ def _of_runs(record: LiveSequence) -> _Faults:
         yield Fault("runs", ran, f"must be the first of the definition's tasks, {names}")
 
 
+def _of_run(run: TaskRun) -> _Faults:
+    if run.triggered.approval is None:
+        if run.votes:
+            yield Fault("votes", len(run.votes), "must be empty unless the task has an approval")
+        return
+    voters = [vote.voter for vote in run.votes]
+    if "" in voters or len(set(voters)) < len(voters):
+        yield Fault("votes", voters, "must be of voters, each once")
+    if any(executor.finishes for executor in run.executors):
+        yield Fault(
+            "executors", run.sources, "must not finish: what finishes an approval is a vote"
+        )
+    if run.result is not None:
+        yield Fault("result", run.result.value, "must be null while votes decide the task")
+
+
 def _of_ended(record: EndedSequence) -> _Faults:
     if not record.phase.has_ended:
         yield Fault("phase", record.phase.value, "must be a phase of an ended sequence")
     yield from _of_subject(record.subject)
     yield from _of_numbers(record.place, record.accepted_serial, record.serial)
+    yield from _of_initiators(record.initiators)
 
 
 def _of_ledger(ledger: Ledger) -> _Faults:
@@ -268,6 +313,8 @@ FAULTS: Final[Mapping[type, Callable[[Any], _Faults]]] = {
     EndedSequence: _of_ended,
     Ledger: _of_ledger,
     ContextRecord: _of_context,
+    Freeze: _of_freeze,
+    TaskRun: _of_run,
 }
 """Finds the faults of a value by its type; other types have none."""
 

@@ -244,8 +244,8 @@ def test_a_row_of_a_newer_schema_is_refused(path: Path) -> None:
     """During an upgrade an older program does not misread what a newer one wrote."""
     with closing(sqlite3.connect(path)) as other:
         ((record,),) = other.execute("SELECT record FROM sequence WHERE sequence_id = 'c1'")
-    assert b'"schema":1' in record
-    newer = record.replace(b'"schema":1', b'"schema":99')
+    assert b'"schema":2' in record
+    newer = record.replace(b'"schema":2', b'"schema":99')
     change(path, "UPDATE sequence SET record = ? WHERE sequence_id = 'c1'", newer)
 
     with SqliteStore(path) as store, pytest.raises(StoreUnusable) as caught:

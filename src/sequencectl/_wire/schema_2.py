@@ -1,0 +1,171 @@
+"""The way between schema 1 and schema 2, the schema of what a person decides (R34 to R38).
+
+Schema 2 has more keys, kinds of events and commands, and words of enums; what schema 1 has did not
+change. So the way up puts each new key at what it means that schema 1 does not have it. The way
+down takes it away again if it still says that, and refuses everything else: a vote that an older
+reader did not see would be a vote that was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeAlias, final
+
+import attrs
+
+from sequencectl._wire.grammar import TYPE, Json
+from sequencectl.errors import InvalidValue
+from sequencectl.payload import path_to
+
+
+def _items(new: Mapping[str, Json]) -> tuple[tuple[str, Json], ...]:
+    return tuple(dict(new).items())
+
+
+@final
+@attrs.frozen
+class Form:
+    """What schema 2 has beyond schema 1 in the objects of one class, and in those below them.
+
+    `new` has the new keys, each with what it is in a document of schema 1. `words` has the texts
+    that a key of schema 1 may hold since. Under the keys of `one` stands another such object, or
+    null, and under those of `many` an array of them, or an object that has them by name.
+    """
+
+    new: tuple[tuple[str, Json], ...] = attrs.field(default=(), converter=_items)
+    words: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    one: Mapping[str, Form] = attrs.field(factory=dict)
+    many: Mapping[str, Form] = attrs.field(factory=dict)
+
+
+# A task that is named approval in schema 1 is a task like others: nobody votes on it (R34).
+_TASK: Final = Form({"approval": None})
+_DEFINITION: Final = Form(many={"tasks": _TASK})
+_TRIGGERED: Final = Form({"approval": None})
+_RUN: Final = Form({"votes": []}, one={"triggered": _TRIGGERED})
+_FREEZE: Final = Form({"until": None, "cause": "requested", "window": ""})
+_CAUSE: Final = Form(words={"cause": ("calendar", "freeze_over")})
+
+HEADER: Final = Form(many={"freezes": _FREEZE})
+"""The form of a header."""
+
+FORMS: Final[Mapping[str, Form]] = {
+    "live": Form(
+        {"initiators": [], "exempted": None}, one={"definition": _DEFINITION, "task": _RUN}
+    ),
+    "ended": Form({"initiators": [], "exempted": None}),
+    "SequenceTriggered": Form({"initiators": []}, one={"definition": _DEFINITION}),
+    "TaskTriggered": _TRIGGERED,
+    "TaskFinishReported": Form({"actor": ""}),
+    "TaskFinished": Form({"explanation": None}),
+    "ContextResumed": _CAUSE,
+    "SequenceAborted": _CAUSE,
+    "SequenceSuperseded": Form({"abandoned_task": None}),
+    "StageFrozen": _FREEZE,
+    "StageUnfrozen": Form({"cause": "requested"}),
+    "TriggerSequence": Form({"actor": ""}),
+    "ReportTaskFinished": Form({"actor": ""}),
+    "FreezeStage": Form({"until": None}),
+}
+"""The forms of records, events and commands by their tags; what is missing did not change."""
+
+TAGS: Final = frozenset({"SequenceExempted", "ExemptSequence"})
+"""The tags that schema 1 does not have."""
+
+_Change: TypeAlias = Callable[[Form, dict[str, Json]], None]
+
+_ABSENT: Final = "must not be in a document of schema 1"
+_NO_FORM: Final = "must be left out as long as schema 1 is written, which has no form for it"
+
+
+def _put(form: Form, tree: dict[str, Json]) -> None:
+    """Put the new keys into one object; refuse what no writer of schema 1 can have written."""
+    for key, before in form.new:
+        if key in tree:
+            raise InvalidValue(key, tree[key], _ABSENT)
+        tree[key] = before
+    if form.words:
+        _refuse_words(form, tree, _ABSENT)
+
+
+def _take(form: Form, tree: dict[str, Json]) -> None:
+    """Take the new keys out of one object; refuse what they say if schema 1 cannot."""
+    for key, before in form.new:
+        value = tree.pop(key)
+        if value != before:
+            raise InvalidValue(key, value, _NO_FORM)
+    _refuse_words(form, tree, _NO_FORM)
+
+
+def _refuse_words(form: Form, tree: dict[str, Json], problem: str) -> None:
+    for key, words in form.words.items():
+        if tree.get(key) in words:
+            raise InvalidValue(key, tree[key], problem)
+
+
+def _change_all(form: Form, tree: dict[str, Json], change: _Change) -> None:
+    """Change an object and all below it; a reader refuses what should be an object and is not."""
+    change(form, tree)
+    for key, inner in form.one.items():
+        _change_parts(inner, {key: tree.get(key)}.items(), change, "")
+    for key, inner in form.many.items():
+        _change_parts(inner, _parts_of(tree.get(key)), change, key)
+
+
+def _change_parts(
+    form: Form, parts: Iterable[tuple[int | str, Json]], change: _Change, where: str
+) -> None:
+    has_parts = bool(form.one or form.many)
+    for at, part in parts:
+        if isinstance(part, dict):
+            try:
+                if has_parts:
+                    _change_all(form, part, change)
+                else:
+                    change(form, part)
+            except InvalidValue as error:
+                raise _below(path_to(where, at), error) from None
+
+
+def _below(where: str, error: InvalidValue) -> InvalidValue:
+    """Return the error with its path below the path `where`, which only errors need."""
+    return InvalidValue(f"{where}.{error.where}", error.value, error.problem)
+
+
+def _parts_of(tree: Json) -> Iterable[tuple[int | str, Json]]:
+    match tree:
+        case dict():
+            return tree.items()
+        case list():
+            return enumerate(tree)
+        case _:
+            return ()
+
+
+def _converted(kind: str, tree: Json, change: _Change, problem: str) -> Json:
+    if not isinstance(tree, dict):
+        return tree  # a reader refuses it
+    tag = tree.get(TYPE)
+    if kind == "header":
+        _change_all(HEADER, tree, change)
+    elif isinstance(tag, str) and tag in TAGS:
+        raise InvalidValue(TYPE, tag, problem)
+    elif isinstance(tag, str) and tag in FORMS:
+        _change_all(FORMS[tag], tree, change)
+    return tree
+
+
+def up(kind: str, tree: Json) -> Json:
+    """Return the tree of a record, header, event or command of schema 1 as schema 2 has it.
+
+    Raises `InvalidValue` for what schema 1 does not have. What is malformed otherwise stays so.
+    """
+    return _converted(kind, tree, _put, _ABSENT)
+
+
+def down(kind: str, tree: Json) -> Json:
+    """Return the tree of a record, header, event or command of schema 2 as schema 1 has it.
+
+    Raises `InvalidValue` for the first part that schema 1 has no form for.
+    """
+    return _converted(kind, tree, _take, _NO_FORM)
