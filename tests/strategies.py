@@ -14,6 +14,9 @@ from sequencectl.outcomes import Result
 from sequencectl.policies import INHERIT, LONGEST_TIMEOUT, Inherit, SequenceTimeouts, TaskTimeouts
 from sequencectl.shipyard import Shipyard
 from sequencectl.shipyard.definitions import (
+    Approval,
+    Newcomer,
+    OnExpiry,
     SequenceDefinition,
     StageDefinition,
     TaskDefinition,
@@ -75,16 +78,33 @@ def json_keys() -> st.SearchStrategy[str]:
     )
 
 
+def approvals() -> st.SearchStrategy[Approval]:
+    """Approvals with everything a shipyard may say about them."""
+    return st.builds(
+        Approval,
+        approve=st.integers(1, 9),
+        reject=st.integers(1, 9),
+        initiator=st.booleans(),
+        on_expiry=st.sampled_from(OnExpiry),
+        newcomer=st.sampled_from(Newcomer),
+    )
+
+
 def task_definitions() -> st.SearchStrategy[TaskDefinition]:
     """Tasks with everything a shipyard may say about them."""
     sources = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=20)
+    numbers = st.integers(1, 9) | st.frozensets(sources, min_size=1, max_size=3)
     return st.builds(
-        TaskDefinition,
+        lambda name, ending, **more: TaskDefinition(name, **ending, **more),
         names(),
+        st.one_of(
+            st.just({}),
+            st.fixed_dictionaries({"expects": numbers}),
+            st.fixed_dictionaries({"approval": approvals()}),
+        ),
         triggered_after=durations(timedelta(0), LONGEST_TIMEOUT),
         properties=st.dictionaries(json_keys(), json_scalars(), max_size=2),
         timeouts=st.none() | st.builds(TaskTimeouts, timeouts(), timeouts()),
-        expects=st.none() | st.integers(1, 9) | st.frozensets(sources, min_size=1, max_size=3),
     )
 
 

@@ -22,6 +22,7 @@ from sequencectl.payload import EMPTY, freeze, thaw
 from sequencectl.policies import INHERIT, LONGEST_TIMEOUT, SequenceTimeouts, TaskTimeouts
 from sequencectl.shipyard import Finding, FindingCode, FollowUp, Shipyard
 from sequencectl.shipyard.definitions import (
+    Approval,
     SequenceDefinition,
     StageDefinition,
     TaskDefinition,
@@ -67,6 +68,17 @@ def keptn_shape(shipyard: Shipyard) -> dict[str, Any]:
             if limit is not INHERIT
         }
 
+    def approval(one: Approval | None) -> dict[str, Any] | bool:
+        if one is None:
+            return False
+        return {
+            "approve": one.approve,
+            "reject": one.reject,
+            "initiator": one.initiator,
+            "onExpiry": one.on_expiry.value,
+            "newcomer": one.newcomer.value,
+        }
+
     def task(one: TaskDefinition) -> dict[str, Any]:
         return {
             "name": one.name,
@@ -74,6 +86,7 @@ def keptn_shape(shipyard: Shipyard) -> dict[str, Any]:
             "properties": thaw(one.properties),
             "timeouts": None if one.timeouts is None else timeouts(one.timeouts),
             "expects": list(one.expects) if isinstance(one.expects, frozenset) else one.expects,
+            "approval": approval(one.approval),
         }
 
     def trigger(one: TriggeredOn) -> dict[str, Any]:

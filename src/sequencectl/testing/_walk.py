@@ -14,7 +14,7 @@ from typing import Final, Protocol, TypeVar, final
 import sequencectl.commands as c
 from sequencectl.control_plane import ControlPlane, Decision, combine
 from sequencectl.outcomes import Result, Status
-from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
+from sequencectl.policies import Bounds, Opening, QueuePolicy, TimeoutPolicy
 from sequencectl.shipyard import Shipyard
 from sequencectl.state import ProjectState
 
@@ -24,6 +24,10 @@ START: Final = datetime(2026, 3, 29, 0, 59, 59, 999_999, tzinfo=UTC)
 _FAILED: Final = {"selector": {"match": {"result": "fail"}}}
 _TEST: Final = {"name": "test", "triggeredAfter": "90s", "properties": {"deep": {"list": [None]}}}
 _CHECK: Final = {"name": "check", "expects": ["x", "it's y"]}
+_SIGN: Final = {
+    "name": "sign",
+    "approval": {"approve": 2, "reject": 2, "onExpiry": "approve", "newcomer": "supersede"},
+}
 _STAGES: Final[Mapping[str, Mapping[str, object]]] = {
     "dev": {"delivery": {"tasks": ["deploy", _TEST]}},
     "qa": {"delivery": {
@@ -32,13 +36,23 @@ _STAGES: Final[Mapping[str, Mapping[str, object]]] = {
         "timeouts": {"total": None, "waiting": "1h"},
     }},
     "prod": {
-        "release": {"tasks": ["release"], "triggeredOn": ["qa.delivery.finished"]},
+        "release": {"tasks": [_SIGN, "release"], "triggeredOn": ["qa.delivery.finished"]},
+        "hotfix": {"tasks": [{"name": "sign", "approval": {"initiator": False}}, "release"]},
         "rollback": {"tasks": [{"name": "back", "expects": 1}], "priority": 5, "triggeredOn": [
             {"event": "prod.release.finished", **_FAILED},
             {"event": "prod.rollback.finished", **_FAILED},
         ]},
     },
 }  # fmt: skip
+
+
+def opening(stage: str, now: datetime) -> Opening:
+    """Say that every stage but dev is closed for one minute of three: a calendar."""
+    minute = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    is_open = stage == "dev" or now.minute % 3 != 1
+    return Opening(is_open, until=minute, name="" if is_open else "wash-up, it's é")
+
+
 PLANE: Final = ControlPlane(
     Shipyard.of(_STAGES),
     timeouts=TimeoutPolicy(
@@ -46,6 +60,7 @@ PLANE: Final = ControlPlane(
     ),
     queueing=QueuePolicy(stages={"prod": QueuePolicy(mode="latest_only", scope="service")}),
     bounds=Bounds(retain=3, remember=1, request_ids=2, max_depth=1),
+    calendar=opening,
 )
 _DATA: Final[Mapping[str, object]] = {
     "labels": {"é😀\u2028": '"quoted"\\ \x00\x7f\n', "": "", "it's": "%s ? -- ;"},
@@ -53,8 +68,8 @@ _DATA: Final[Mapping[str, object]] = {
     "deep": [[], {}, [{"a": [{"b": [[]]}]}]],
 }
 _MESSAGE: Final = "line one\nline two\t\x00 'quoted' \"é😀\u2028"
-_SEED: Final = 771
-"""Gives a walk that meets everything in 45 decisions and leaves live sequences at the end."""
+_SEED: Final = 200_451
+"""Gives a walk that meets everything in 51 decisions and leaves live sequences at the end."""
 
 
 class Pick(Protocol):
@@ -76,7 +91,8 @@ def next_command(
     tasks = [each.triggered.task_id for each in plane.open_tasks(state)]
     actor, request = pick("", "ann é"), pick(None, None, "q1", "q 2", "it's q3")
     kinds = ["trigger", "report"] * 3 + ["report"] * len(tasks) + ["pause"] * 2
-    match pick(*kinds, *["resume"] * len(state.contexts), "abort", "freeze", "check", "check"):
+    kinds += ["resume"] * len(state.contexts) + ["freeze", "unfreeze", "exempt"]
+    match pick(*kinds, "abort", "check", "check"):
         case "trigger":
             stage = pick(*plane.shipyard.stages)
             return c.TriggerSequence(
@@ -88,6 +104,7 @@ def next_command(
                 data=data(),
                 priority=pick(None, None, -3, 0, 3),
                 revision=pick(None, "r/1"),
+                actor=actor,
             )
         case "report" if pick(True, False, False):
             source = pick("x", "it's y")
@@ -101,6 +118,7 @@ def next_command(
                 message=pick("", _MESSAGE),
                 data=data(),
                 report_id=request,
+                actor=pick("", "ann é", "bob"),
             )
         case "pause":
             scope = pick(None, *stages)
@@ -111,8 +129,14 @@ def next_command(
             force = pick(True, False)
             return c.AbortSequence(pick(*contexts), force=force, actor=actor, request_id=request)
         case "freeze":
-            kind = c.UnfreezeStage if state.freezes else c.FreezeStage
-            return kind(pick(*state.freezes, *stages), actor=actor, reason="fire, it's %s")
+            until = (state.ledger.at or START) + timedelta(minutes=pick(1, 5))
+            reason = "fire, it's %s"
+            return c.FreezeStage(pick(*stages), until=pick(None, until), actor=actor, reason=reason)
+        case "unfreeze":
+            return c.UnfreezeStage(pick(*state.freezes, *stages), actor=actor)
+        case "exempt":
+            ids = [record.sequence_id for record in records] or ["nobody"]
+            return c.ExemptSequence(pick(*ids), actor=actor, request_id=request)
         case _:
             return c.CheckDeadlines(pick(1, 500))
 
@@ -147,14 +171,14 @@ class Teller:
 
 
 def tour(project: str) -> tuple[Decision, ...]:
-    """Return the 45 decisions of the fixed walk; each changed something."""
+    """Return the 51 decisions of the fixed walk; each changed something."""
     chance, host = Random(_SEED), Teller(project)  # noqa: S311 - it shall be the same every time
 
     def pick(*options: T) -> T:
         return options[int(chance.random() * len(options))]
 
     host.trigger("a")
-    while len(host.decisions) < 45:
+    while len(host.decisions) < 51:
         command = next_command(PLANE, host.state, pick, lambda: _DATA)
         host.tell(command, next_instant(host.state, host.now, pick))
     return tuple(host.decisions)

@@ -19,7 +19,7 @@ from sequencectl.errors import InvalidValue
 from sequencectl.policies import Bounds, LaneScope, QueueMode, QueuePolicy, TimeoutPolicy
 from sequencectl.shipyard import Shipyard
 from sequencectl.state import ProjectState
-from sequencectl.testing._walk import START, Pick, next_command, next_instant
+from sequencectl.testing._walk import START, Pick, next_command, next_instant, opening
 
 try:
     from hypothesis import strategies as st
@@ -55,12 +55,14 @@ _PAYLOADS = payloads()
 
 
 def shipyards() -> st.SearchStrategy[Shipyard]:
-    """Return shipyards of two stages. Their sequences have up to three tasks and may trigger one
-    another.
+    """Return shipyards of two stages. Their sequences have up to three tasks, some of which people
+    decide by votes, and may trigger one another.
     """
     task = st.sampled_from([
         "deploy", {"name": "check", "expects": 2}, {"name": "review", "expects": ["x", "it's y"]},
         {"name": "late", "triggeredAfter": "90s", "properties": {"note": ["é"]}},
+        {"name": "sign", "approval": {"approve": 2, "reject": 2, "onExpiry": "approve"}},
+        {"name": "sign", "approval": {"initiator": False, "newcomer": "supersede"}},
     ])  # fmt: skip
     ends = [f"{stage}.{name}.finished" for stage in _STAGES for name in _SEQUENCES]
     failed = [{"event": end, "selector": {"match": {"result": "fail"}}} for end in ends]
@@ -76,8 +78,8 @@ def shipyards() -> st.SearchStrategy[Shipyard]:
 
 
 def planes() -> st.SearchStrategy[ControlPlane]:
-    """Return control planes with every kind of limit and queue, and bounds small enough to be
-    reached.
+    """Return control planes with every kind of limit and queue, with and without a calendar, and
+    bounds small enough to be reached.
     """
     limits = st.none() | st.integers(1, 600).map(lambda seconds: timedelta(seconds=seconds))
     return st.builds(
@@ -91,6 +93,7 @@ def planes() -> st.SearchStrategy[ControlPlane]:
             scope=st.sampled_from(LaneScope),
         ),
         bounds=st.builds(Bounds, retain=st.integers(0, 3), remember=st.integers(0, 3)),
+        calendar=st.sampled_from([None, opening]),
     )
 
 
