@@ -22,6 +22,7 @@ from sequencectl import AbortSequence, FreezeStage
 from sequencectl.testing import ManualClock
 from tests.examples.controller.hosting import SHIPYARD, Hosting, trigger
 from tests.examples.controller.storage.test_journal import contents
+from tests.wire.older import take_down
 
 FILES = ("sequences.db", "projects.db", "journal.db")
 AHEAD = (
@@ -105,6 +106,18 @@ def test_a_folder_is_made_with_those_it_is_in(tmp_path: Path) -> None:
     start(data)
 
     assert {*FILES, "controller.lock"} == {path.name for path in data.iterdir()}
+
+
+def test_a_folder_of_an_older_version_is_opened_and_goes_on(tmp_path: Path) -> None:
+    """Its states and events are in schema 1; deliveries and their journal go on beside them."""
+    live(tmp_path, "a", "b")
+    found = sum(take_down(tmp_path / name) for name in FILES)
+    live(tmp_path, "c")
+    abort(tmp_path, "a")
+
+    deliveries, *_ = contents(tmp_path / "journal.db", "p")
+    assert found > 3
+    assert ["c", "b", "a"] == [entry["context"] for entry in deliveries[0]]
 
 
 def test_a_folder_that_cannot_be_locked_is_refused(

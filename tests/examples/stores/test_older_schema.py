@@ -1,0 +1,60 @@
+"""Files that a version wrote before schema 2 are opened, and go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from examples.stores.event_log import EventLogStore
+from examples.stores.snapshot_file import SnapshotStore
+from examples.stores.sqlite import SqliteStore
+from sequencectl import ControlPlane, Shipyard, TriggerSequence
+from sequencectl.events import TaskTriggered
+from tests.support import T0
+from tests.wire.older import take_down
+
+PLANE: Final = ControlPlane(Shipyard.of({"dev": {"delivery": ["deploy", "approval"]}}))
+STORES: Final[dict[str, Callable[[Path], Any]]] = {
+    "SQLite": lambda folder: SqliteStore(folder / "x.db"),
+    "an event log": lambda folder: EventLogStore(folder / "x.db"),
+    "an event log with snapshots": lambda folder: EventLogStore(folder / "x.db", every=2),
+    "a snapshot file": SnapshotStore,
+}
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_an_older_file_is_opened_and_goes_on(kind: str, tmp_path: Path) -> None:
+    """State and outbox are those of before; the next commit writes schema 2 beside them."""
+    store = STORES[kind](tmp_path)
+    first = PLANE.decide(
+        PLANE.initial("p"), TriggerSequence("a", stage="dev", sequence="delivery"), T0
+    )
+    second = PLANE.decide(first.state, TriggerSequence("b", stage="dev", sequence="delivery"), T0)
+    for decision in (first, second):
+        store.commit(decision)
+    close(store)
+    files = [path for path in tmp_path.iterdir() if path.is_file() and path.suffix != ".lock"]
+    assert 0 < sum(map(take_down, files))
+
+    store = STORES[kind](tmp_path)
+    state, unsent = store.load("p"), store.pending("p", limit=100)
+    assert second.state == state
+    assert (*first.events, *second.events) == unsent
+
+    (task,) = [event for event in unsent if isinstance(event, TaskTriggered)]
+    third = PLANE.decide(state, task.finished(source="helm", result="pass"), T0)
+    store.commit(third)
+    close(store)
+    store = STORES[kind](tmp_path)
+    assert third.state == store.load("p")
+    assert (*unsent, *third.events) == store.pending("p", limit=100)
+    close(store)
+
+
+def close(store: Any) -> None:
+    """Close a store that has anything to close."""
+    if hasattr(store, "close"):
+        store.close()
