@@ -10,6 +10,7 @@ import pytest
 from sequencectl import (
     AbortSequence,
     Bounds,
+    ExemptSequence,
     InvalidValue,
     Phase,
     ReplayError,
@@ -17,8 +18,15 @@ from sequencectl import (
     TimeoutPolicy,
     evolve,
 )
-from sequencectl.events import Control, FollowUpRefused, SequencesForgotten, StageUnfrozen
-from sequencectl.state import ContextRecord, Ledger, Pause, Remembered
+from sequencectl.events import (
+    Cause,
+    Control,
+    FollowUpRefused,
+    SequencesForgotten,
+    StageFrozen,
+    StageUnfrozen,
+)
+from sequencectl.state import ContextRecord, Freeze, Ledger, Pause, Remembered
 from tests.support import T0, Host, instant
 
 PIPELINE: Final = {
@@ -60,6 +68,7 @@ def test_every_control_that_was_applied_is_remembered_by_its_request() -> None:
     host = Host(PIPELINE)
     host.trigger("a")
     host.trigger("b")
+    host.tell(ExemptSequence("b", request_id="r0"))
     host.abort("b", request_id="r1")
     host.pause("a", request_id="r2")
     host.resume("a", request_id="r3")
@@ -68,8 +77,37 @@ def test_every_control_that_was_applied_is_remembered_by_its_request() -> None:
     host.abort("a", request_id="r6")
     host.abort("a", request_id="r7", force=True)
 
-    ids = tuple(f"r{number}" for number in range(1, 8))
+    ids = tuple(f"r{number}" for number in range(8))
     assert Ledger(host.state.serial, instant(9), ids) == host.state.ledger
+
+
+def test_a_freeze_keeps_since_when_as_long_as_its_cause_stays() -> None:
+    """A later end moves it and names who moved it; a calendar's is another one (R36, R37)."""
+    host = Host(PIPELINE)
+    host.trigger("a")
+    state, stage, weekend = host.state, Subject("sockshop", stage="dev"), {"window": "Weekend"}
+    ann, bob, nobody = by("ann"), by("bob"), Control()
+    folded = []
+    for at, control, more in (
+        (1, ann, {"until": instant(50)}),
+        (2, bob, {"until": instant(60)}),
+        (3, nobody, {"cause": Cause.CALENDAR, **weekend}),
+        (4, bob, {"cause": Cause.CALENDAR, "until": instant(70), **weekend}),
+        (5, ann, {}),
+    ):
+        event = StageFrozen(state.serial + 1, instant(at), stage, control, **more)
+        state = evolve(state, event)
+        folded.append((state.freezes["dev"], state.next_deadline == event.until))
+    thawed = StageUnfrozen(state.serial + 1, instant(6), stage, nobody, Cause.FREEZE_OVER)
+
+    assert [
+        (Freeze(ann, instant(1), instant(50)), True),
+        (Freeze(bob, instant(1), instant(60)), True),
+        (Freeze(nobody, instant(3), None, Cause.CALENDAR, "Weekend"), False),
+        (Freeze(bob, instant(3), instant(70), Cause.CALENDAR, "Weekend"), True),
+        (Freeze(ann, instant(5)), False),
+    ] == folded
+    assert {} == evolve(state, thawed).freezes
 
 
 def test_a_context_keeps_its_pauses_and_its_last_resume() -> None:
