@@ -11,7 +11,7 @@ queue commands `dump_command`.
 * No bytes make a ``load_`` raise anything but `DecodeError`. Its kind `SchemaTooNew` means that a
   newer version wrote them: leave them untouched.
 * Every ``dump_`` takes `schema`. During a rolling upgrade, pass the newest schema that the oldest
-  running reader understands.
+  running reader understands. What that has no form for is an `InvalidValue`, and is not written.
 * Every ``load_`` takes `limit`; it refuses more bytes than that unread.
 
 ``docs/wire.md`` has the grammar of what is written.

@@ -19,6 +19,7 @@ from sequencectl._wire.grammar import TYPE, tag
 from sequencectl._wire.schema_2 import FORMS, HEADER, TAGS, Form
 from sequencectl.errors import DecodeError, InvalidValue
 from sequencectl.testing.strategies import histories
+from tests.wire.documents import HEADER as HEADER_1
 from tests.wire.documents import PARTS, WHOLES, Document, chosen
 from tests.wire.grammars import TODAY, difference, misfit, parts, recorded
 from tests.wire.story import EVENTS
@@ -222,6 +223,26 @@ def test_a_writer_held_at_1_says_what_it_cannot_write(name: str, where: str, val
 
     assert not isinstance(caught.value, DecodeError)
     assert (where, value) == (caught.value.where, caught.value.value)
+
+
+def test_a_path_says_in_which_row_of_a_project_it_is() -> None:
+    """In both directions, counted from zero as the reader counts."""
+    header = attrs.evolve(HEADER_1, contexts={}, freezes={})
+    held, newer = PARTS["record-held"].value, PARTS["record-newer"].value
+    project = z.restore_project(header, [held, newer])
+    where = "project.records[1].definition.tasks[0].approval"
+    with pytest.raises(InvalidValue, match="as long as schema 1 is written") as caught:
+        z.dump_project(project, schema=1)
+    with pytest.raises(DecodeError, match="must not be in a document of schema 1") as refused:
+        z.load_project(
+            z.dump_project(project)
+            .replace(b'"schema":2}', b'"schema":1}')
+            .replace(b'"exempted":null,', b"")
+            .replace(b'"initiators":[],', b"")
+            .replace(b'"approval":null,', b"")
+        )
+
+    assert where == caught.value.where == refused.value.where
 
 
 def test_a_task_named_approval_of_schema_1_is_none() -> None:
