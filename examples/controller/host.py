@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from json import JSONDecodeError
@@ -31,12 +31,15 @@ from examples.stores.errors import StoreUnusable
 from examples.stores.sqlite import ALL, SqliteStore
 from sequencectl import (
     Command,
+    CommandRejected,
     ControlPlane,
     Event,
+    Handled,
     ProjectState,
     SequenceController,
     UnfreezeStage,
 )
+from sequencectl.events import Cause
 from sequencectl.outcomes import Unchanged
 from sequencectl.ports import Clock
 
@@ -45,6 +48,10 @@ T = TypeVar("T")
 APPLIED: Final = "applied"
 """The answer to a command that took effect."""
 
+_CALENDAR: Final = "calendar"
+"""Who unfreezes stages when a calendar was changed."""
+
+_CHANGED: Final = "the calendar was changed"
 _CATCH_UP: Final = 1_000
 _RETRY: Final = timedelta(seconds=5)
 
@@ -177,19 +184,31 @@ class Host:
 
     # ------------------------------------------------------------------ projects
 
-    async def create(self, name: str, shipyard: str) -> None:
+    async def create(self, name: str, shipyard: str, calendar: str = "") -> None:
         """Add a project; see `Projects.create`."""
 
         def create() -> None:
             serial = self._serial(name)
-            self.projects.create(name, shipyard, now=self._clock.now(), since=serial)
+            self.projects.create(name, shipyard, calendar, now=self._clock.now(), since=serial)
             self._journal.forget(name, serial=serial)
 
         await self._deciding(create)
 
-    async def update(self, name: str, shipyard: str) -> None:
-        """Give a project another shipyard, for what is accepted from now on."""
-        await self._deciding(partial(self.projects.update, name, shipyard))
+    async def update(
+        self, name: str, shipyard: str | None = None, calendar: str | None = None
+    ) -> None:
+        """Give a project another shipyard or calendar; see `Projects.update`.
+
+        What its calendar of before has frozen, the new one is asked about at once.
+        """
+
+        def update() -> Handled | None:
+            self.projects.update(name, shipyard, calendar)
+            return self._ask_calendar(name)
+
+        handled = await self._deciding(update)
+        if handled is not None:
+            self._arm(handled.arm)
 
     async def delete(self, name: str) -> None:
         """Delete a project in which nothing is live; else raise `StillLive`."""
@@ -199,6 +218,7 @@ class Host:
             state = self._controller.state(name)
             if live := sum(not each.phase.has_ended for each in state.sequences.values()):
                 raise StillLive(f"project {name} has {live} live sequences: abort them first")
+            self.projects.update(name, calendar="")  # it might keep a stage frozen
             for stage in state.freezes:
                 self._controller.handle(name, UnfreezeStage(stage, reason="project deleted"))
             self.projects.delete(name)
@@ -275,6 +295,20 @@ class Host:
             sink=self,
             settle=settings.settle,
         )
+        for project in self.projects.all():
+            self._ask_calendar(project.name)  # if the host ended before it could
+
+    def _ask_calendar(self, name: str) -> Handled | None:
+        """Ask a project's new calendar about each stage that the one before has frozen (R37)."""
+        handled = None
+        if not self.projects.get(name).is_asked:
+            for stage, freeze in self._controller.state(name).freezes.items():
+                if freeze.cause is Cause.CALENDAR:
+                    command = UnfreezeStage(stage, actor=_CALENDAR, reason=_CHANGED)
+                    with suppress(CommandRejected):  # it is closed as before
+                        handled = self._controller.handle(name, command)
+            self.projects.asked(name)
+        return handled
 
     def _catch_up(self, project: str, since: int) -> None:
         """Tell the journal what it lacks: all that was committed and not acknowledged, or lost."""

@@ -11,7 +11,7 @@ from typing import Final, final
 import attrs
 
 from examples.controller.webhooks import Receivers
-from sequencectl import ControlPlane, InvalidValue, QueuePolicy, Shipyard, TimeoutPolicy
+from sequencectl import Calendar, ControlPlane, InvalidValue, QueuePolicy, Shipyard, TimeoutPolicy
 
 SOURCE = "sequencectl-controller"
 """The source of every CloudEvent that the controller itself writes."""
@@ -73,9 +73,11 @@ class Settings:
         if self.connections < 1:
             raise InvalidValue("connections", self.connections, "must be at least 1")
 
-    def plane(self, shipyard: Shipyard) -> ControlPlane:
-        """Return the plane of a project with this shipyard."""
-        return ControlPlane(shipyard, timeouts=self.timeouts, queueing=self.queueing)
+    def plane(self, shipyard: Shipyard, *, calendar: Calendar | None = None) -> ControlPlane:
+        """Return the plane of a project with this shipyard and calendar."""
+        return ControlPlane(
+            shipyard, timeouts=self.timeouts, queueing=self.queueing, calendar=calendar
+        )
 
 
 def is_loopback(host: str) -> bool:

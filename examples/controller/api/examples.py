@@ -21,6 +21,19 @@ spec:
     - name: dev
       sequences: [{name: delivery, tasks: [{name: deployment}, {name: test}]}]
 """
+_CALENDAR: Final = """\
+BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//Sock Shop//Windows//EN
+BEGIN:VEVENT
+UID:weekends
+SUMMARY:weekend
+DTSTART;TZID=Europe/Berlin:20260306T180000
+DTEND;TZID=Europe/Berlin:20260309T060000
+RRULE:FREQ=WEEKLY
+END:VEVENT
+END:VCALENDAR
+"""
 _SCOPE: Final = {"project": "sockshop", "stage": "dev", "service": "carts"}
 _BY: Final = {"actor": "ada", "reason": "the weekend begins"}
 _APPLIED: Final = {"outcome": "applied", "code": None, "message": ""}
@@ -58,6 +71,7 @@ _PROJECT: Final = {
     "creationDate": _CREATED,
     "shipyard": _SHIPYARD,
     "shipyardVersion": "spec.keptn.sh/0.2.3",
+    "calendar": _CALENDAR,
     "stages": [_STAGE],
 }
 _TASK: Final = {
@@ -204,7 +218,10 @@ EXAMPLES: Final[Mapping[str, Any]] = {
     "NewProject": {
         "name": "sockshop", "shipyard": base64.b64encode(_SHIPYARD.encode()).decode(),
     },
-    "ChangedProject": {"name": "sockshop", "shipyard": None},
+    "ChangedProject": {
+        "name": "sockshop", "shipyard": None,
+        "calendar": base64.b64encode(_CALENDAR.encode()).decode(),
+    },
     "Project": _PROJECT,
     "Projects": _page("projects", _PROJECT),
     "Stage": _STAGE,

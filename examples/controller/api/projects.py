@@ -48,25 +48,28 @@ class ProjectsApi:
         return page(request, "projects", shown, total=len(projects), following=following)
 
     async def create_project(self, request: Request) -> Response:
-        """Create a project with a shipyard."""
+        """Create a project with a shipyard, and with a calendar if it is to have one."""
         fields = await fields_of(request)
         name, shipyard = fields.text("name"), fields.base64("shipyard")
+        calendar = fields.base64("calendar", default="")
         fields.end(*GIT)
-        await self._host.create(name, shipyard)
+        await self._host.create(name, shipyard, calendar)
         return JSONResponse({})
 
     async def update_project(self, request: Request) -> Response:
-        """Give a project another shipyard, for what is accepted from now on.
+        """Give a project another shipyard, for what is accepted from now on, or another calendar.
 
-        Without one it stays as it is: Keptn's command line sends credentials for Git alone.
+        What is not given stays as it is: Keptn's command line sends credentials for Git alone. An
+        empty calendar takes the one there is away.
         """
         fields = await fields_of(request)
-        name, shipyard = fields.text("name"), fields.base64("shipyard", default="")
+        name, shipyard = fields.text("name"), fields.base64("shipyard", default="") or None
+        calendar = fields.base64_if_given("calendar")
         fields.end(*GIT)
-        if shipyard:
-            await self._host.update(name, shipyard)
-        else:
+        if shipyard is None and calendar is None:
             self._host.projects.get(name)
+        else:
+            await self._host.update(name, shipyard, calendar)
         return JSONResponse({})
 
     async def get_project(self, request: Request) -> Response:
@@ -181,6 +184,7 @@ class ProjectsApi:
             "creationDate": nanoseconds(project.created_at),
             "shipyard": project.shipyard,
             "shipyardVersion": project.version,
+            "calendar": "" if project.calendar is None else project.calendar.text,
             "stages": await self._with_services(project),
         }
 

@@ -93,6 +93,13 @@ class Fields:
         except (binascii.Error, ValueError):
             raise wrong(name, value, "a text of UTF-8 in base64") from None
 
+    def base64_if_given(self, name: str) -> str | None:
+        """Take a text of UTF-8 in base64, which may be empty; None if it is missing or null."""
+        if self._left.get(name) is None:
+            self._left.pop(name, None)
+            return None
+        return self.base64(name)
+
     def name(self, key: str) -> str:
         """Take a short text, as names and ids are; empty if it is missing or null."""
         value = self.text(key, default="")

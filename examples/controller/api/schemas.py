@@ -116,6 +116,10 @@ _CONTROL: Final = {
 }
 _GIT: Final = {name: {"description": "Anything; it is not kept."} for name in GIT}
 _CREATED: Final = text(pattern="^[0-9]+$", description="Nanoseconds since 1970, as a text.")
+_CALENDAR: Final = _may_be_null(text(
+    format="byte",
+    description="An iCalendar file (RFC 5545), in base64; empty: the project has no calendar.",
+))  # fmt: skip
 _SHIPYARD: Final = text(format="byte", description="The YAML of a shipyard, in base64.")
 
 # ---------------------------------------------------------------- deliveries
@@ -243,11 +247,16 @@ SCHEMAS: Final[Mapping[str, Document]] = {
     "EventData": _open({"project": TEXT, "stage": TEXT, "service": TEXT}),
     "Events": _page("events", "Event"),
     # projects
-    "NewProject": _closed({"name": PROJECT, "shipyard": _SHIPYARD}, **_GIT),
-    "ChangedProject": _closed({"name": PROJECT}, shipyard=_may_be_null(_SHIPYARD), **_GIT),
+    "NewProject": _closed(
+        {"name": PROJECT, "shipyard": _SHIPYARD}, calendar=_CALENDAR, **_GIT
+    ),
+    "ChangedProject": _closed(
+        {"name": PROJECT}, shipyard=_may_be_null(_SHIPYARD), calendar=_CALENDAR, **_GIT
+    ),
     "Project": _object({
         "projectName": PROJECT, "creationDate": _CREATED, "shipyard": TEXT,
         "shipyardVersion": TEXT, "stages": listed(ref("Stage")),
+        "calendar": {**TEXT, "description": "The iCalendar file; empty if there is none."},
     }),
     "Projects": _page("projects", "Project"),
     "Stage": _object({**_STAGE, "services": listed(ref("Service"))}),

@@ -13,13 +13,15 @@ from tests.e2e.controller.process import SHIPYARD, Client, Controller
 from tests.examples.controller.api.described import Described
 
 SHIPYARD_64 = base64.b64encode(SHIPYARD.encode()).decode()
+CALENDAR = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//tests//EN\r\nEND:VCALENDAR\r\n"
+CALENDAR_64 = base64.b64encode(CALENDAR.encode()).decode()
 PAGE = {"totalCount": int, "pageSize": int, "nextPageKey": ""}
 ERROR = {"code": int, "message": str}
 STAGE = {"stageName": str, "services": list, "frozen": (dict, type(None)), "waiting": int}
 NANOSECONDS = re.compile("[0-9]{13}000000")
 PROJECT = {
     "projectName": str, "creationDate": NANOSECONDS, "shipyard": str,
-    "shipyardVersion": "spec.keptn.sh/0.2.2", "stages": list,
+    "shipyardVersion": "spec.keptn.sh/0.2.2", "calendar": str, "stages": list,
 }  # fmt: skip
 SERVICE = {"serviceName": str, "creationDate": NANOSECONDS, "openApprovals": []}
 STATE = {
@@ -103,11 +105,18 @@ CONTRACT = [
     Row("PUT", "/v1/project", 404, ERROR, {"name": "nobody", "shipyard": None}),
     Row("PUT", "/v1/project", 400, ERROR, {"name": "other", "shipyard": 1}),
     Row("PUT", "/v1/project", 400, ERROR, {"name": "other", "shipyard": "c3BlYzogMQ=="}),
+    Row("PUT", "/v1/project", 200, {}, {"name": "other", "calendar": CALENDAR_64}),
+    Row("PUT", "/v1/project", 200, {}, {"name": "other", "calendar": None}),
+    Row("PUT", "/v1/project", 400, {"message": re.compile("calendar: line 1: must be a line .*")},
+        {"name": "other", "calendar": "c3BlYw=="}),
+    Row("PUT", "/v1/project", 400, ERROR, {"name": "other", "calendar": "no base64"}),
+    Row("POST", "/v1/project", 400, ERROR, {**NEW, "name": "third", "calendar": "c3BlYw=="}),
+    Row("PUT", "/v1/project", 404, ERROR, {"name": "nobody", "calendar": ""}),
     Row("GET", "/v1/project", 200, {"projects": [PROJECT], **PAGE}),
     Row("GET", "/v1/project?pageSize=1", 200,
         {"totalCount": 2, "pageSize": 1, "nextPageKey": "1"}),
     Row("GET", "/v1/project?pageSize=1&nextPageKey=1", 200, PAGE),
-    Row("GET", "/v1/project/other", 200, PROJECT),
+    Row("GET", "/v1/project/other", 200, {**PROJECT, "calendar": CALENDAR}),
     Row("GET", "/v1/project/nobody", 404, ERROR),
     Row("DELETE", "/v1/project/other", 200, {}),
     Row("DELETE", "/v1/project/other", 404, ERROR),

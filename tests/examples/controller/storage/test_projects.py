@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from examples.controller.calendars import FileCalendar
 from examples.controller.storage.projects import AlreadyThere, Project, Projects
 from sequencectl import ControlPlane, InvalidValue, Shipyard, TimeoutPolicy, UnknownProject
+from tests.examples.controller.calendars.files import event, file
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+WINDOWS = file(event("20260105T180000Z", "DURATION:PT12H", "CATEGORIES:prod"))
 LIMITS = TimeoutPolicy(reaction="7m")
 
 
@@ -27,7 +33,7 @@ def shipyard(*stages: str, version: str = "0.2.2") -> str:
 
 def opened(path: Path) -> Projects:
     """The projects of a file, with a policy that their planes have."""
-    return Projects(path, lambda shipyard: ControlPlane(shipyard, timeouts=LIMITS))
+    return Projects(path, partial(ControlPlane, timeouts=LIMITS))
 
 
 @pytest.fixture
@@ -128,6 +134,19 @@ def test_other_names_are_refused(projects: Projects, path: Path, name: str) -> N
                      InvalidValue, "spec", id="a project without a shipyard"),
         pytest.param(lambda p: p.update("shop", "spec: 1"), InvalidValue, "spec",
                      id="a bad shipyard"),
+        pytest.param(lambda p: p.create("new", shipyard("qa"), "spec: 1", now=NOON, since=0),
+                     InvalidValue, "calendar: line 1", id="a project with a broken calendar"),
+        pytest.param(lambda p: p.create("new", shipyard("qa"), WINDOWS, now=NOON, since=0),
+                     InvalidValue, r"must name stages of the shipyard \(qa\), got 'prod'",
+                     id="a project without a stage of its calendar"),
+        pytest.param(lambda p: p.update("shop", calendar="spec: 1"), InvalidValue,
+                     "calendar: line 1", id="a broken calendar"),
+        pytest.param(lambda p: p.update("shop", shipyard("dev")), InvalidValue,
+                     r"must name stages of the shipyard \(dev\), got 'prod'",
+                     id="a shipyard without a stage of the calendar"),
+        pytest.param(lambda p: p.update("none", calendar=WINDOWS), UnknownProject, "none",
+                     id="a calendar for nobody"),
+        pytest.param(lambda p: p.asked("none"), UnknownProject, "none", id="nobody was asked"),
         pytest.param(lambda p: p.update("none", shipyard("qa")), UnknownProject, "none",
                      id="a shipyard for nobody"),
         pytest.param(lambda p: p.delete("none"), UnknownProject, "none", id="nobody deleted"),
@@ -151,11 +170,58 @@ def test_what_cannot_be_done_changes_nothing(
 ) -> None:
     """Neither in memory nor in the file."""
     projects.add_service("shop", "orders", now=NOON)
+    projects.update("shop", calendar=WINDOWS)
     before = projects.all()
     with pytest.raises(error, match=message):
         change(projects)
 
     assert before == read_again(projects, path)
+
+
+def test_a_calendar_is_kept_and_asked(projects: Projects, path: Path) -> None:
+    """It is that of the plane; another shipyard leaves it, and an empty text takes it away."""
+    projects.create("other", shipyard("prod"), WINDOWS, now=NOON, since=0)
+    projects.update("shop", calendar=WINDOWS)
+    projects.update("shop", shipyard("dev", "prod", "qa"))
+    closed = [each.plane.calendar for each in read_again(projects, path)]
+    projects.update("shop", calendar="")
+    other, shop = read_again(projects, path)
+
+    assert [FileCalendar(WINDOWS)] * 2 == closed
+    assert (FileCalendar(WINDOWS), None) == (other.calendar, shop.calendar)
+    assert shop.plane.calendar is None
+    assert ["dev", "prod", "qa"] == [stage.name for stage in shop.plane.shipyard.stages]
+
+
+def test_it_is_kept_whether_a_new_calendar_was_asked(projects: Projects, path: Path) -> None:
+    """From when it is taken until it is noted, whatever else is changed meanwhile."""
+    seen = [projects.get("shop").is_asked]
+    projects.update("shop", calendar=WINDOWS)
+    seen += [each.is_asked for each in read_again(projects, path)]
+    projects.update("shop", shipyard("prod"))
+    seen += [each.is_asked for each in read_again(projects, path)]
+    projects.asked("shop")
+    seen += [each.is_asked for each in read_again(projects, path)]
+    projects.update("shop", shipyard("prod"))
+    seen += [each.is_asked for each in read_again(projects, path)]
+
+    assert [True, False, False, True, True] == seen
+
+
+def test_a_file_of_version_2_gets_calendars(path: Path) -> None:
+    """Its projects have none, and nothing of them was frozen by one."""
+    with closing(opened(path)) as made:
+        made.create("shop", shipyard("prod"), now=NOON, since=7)
+        before = made.all()
+    with closing(sqlite3.connect(path)) as database:
+        for column in ("calendar", "is_asked"):
+            database.execute(f"ALTER TABLE project DROP COLUMN {column}")
+        database.execute("PRAGMA user_version = 2")
+    with closing(opened(path)) as found:
+        assert before == found.all()
+        found.update("shop", calendar=WINDOWS)
+
+        assert FileCalendar(WINDOWS) == read_again(found, path)[0].plane.calendar
 
 
 def test_services_are_added_and_removed(projects: Projects, path: Path) -> None:
