@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sequencectl import InvalidValue
-from sequencectl.testing import InMemoryStore, ManualClock, RecordingSink
+from sequencectl import InvalidValue, Opening
+from sequencectl.testing import ClosedTimes, InMemoryStore, ManualClock, RecordingSink
 from sequencectl.testing._walk import tour
 from tests.support import T0, instant
 
@@ -104,3 +104,52 @@ def test_new_projects_may_come_while_the_agenda_is_read() -> None:
 
     assert {"p", "q"} <= {entry.project for entry in agenda}
     assert store.load("new 2") is not None
+
+
+def test_a_table_closes_a_stage_from_its_beginnings_to_its_ends() -> None:
+    """An end is not included; the windows may come in any order; another stage is open."""
+    closed = ClosedTimes(
+        {"prod": [(instant(60), None, "for good"), (instant(10), instant(20), "night")]}
+    )
+
+    seen = [closed("prod", instant(second)) for second in (9, 10, 19, 20, 60, 99)]
+
+    night, for_good = (
+        Opening(False, until=instant(20), name="night"),
+        Opening(False, name="for good"),
+    )
+    assert [
+        Opening(True, until=instant(10)), night, night,
+        Opening(True, until=instant(60)), for_good, for_good,
+    ] == seen  # fmt: skip
+    assert Opening(True) == closed("dev", instant(10))
+    assert Opening(True) == ClosedTimes({"prod": [(T0, instant(1), "")]})("prod", instant(1))
+
+
+def test_windows_may_overlap() -> None:
+    """The one that begins first says until when; at its end the other one still closes."""
+    closed = ClosedTimes({"prod": [(instant(5), instant(20), "b"), (instant(0), instant(10), "a")]})
+
+    assert [("a", instant(10)), ("b", instant(20))] == [
+        (opening.name, opening.until)
+        for opening in (closed("prod", instant(7)), closed("prod", instant(10)))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("windows", "problem"),
+    [
+        (None, "windows: must be a mapping"),
+        ({"prod": None}, "windows: must be tuples of begin, end and name, got None"),
+        ({"prod": [(T0, None)]}, "windows: must be tuples of begin"),
+        ({"prod": ["for good"]}, "windows: must be tuples of begin"),
+        ({"prod": [(datetime(2026, 1, 1), None, "night")]}, "windows: must be an aware datetime"),  # noqa: DTZ001 - that is the mistake
+        ({"prod": [(T0, "18:00", "night")]}, "windows: must be an aware datetime.*'18:00'"),
+        ({"prod": [(T0, T0, "night")]}, "windows: must end after they begin"),
+        ({"prod": [(T0, None, 7)]}, "name: must be "),
+    ],
+)
+def test_a_table_that_makes_no_sense_is_refused(windows: Any, problem: str) -> None:
+    """When it is made: a calendar that fails closes a stage for good."""
+    with pytest.raises(InvalidValue, match=f"^{problem}"):
+        ClosedTimes(windows)

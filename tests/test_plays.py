@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +10,11 @@ import pytest
 from sequencectl import (
     Applied,
     Bounds,
+    CalendarError,
     CommandRejected,
     ControlPlane,
     InvalidValue,
+    Opening,
     Phase,
     QueuePolicy,
     RejectedCode,
@@ -25,7 +27,7 @@ from sequencectl import (
     UnknownSequence,
 )
 from sequencectl.events import SequenceStarted, TaskFinishReported, TaskTimedOut
-from sequencectl.testing import Play
+from sequencectl.testing import ClosedTimes, Play
 
 PLANE = ControlPlane(
     Shipyard.of({
@@ -70,6 +72,50 @@ STORY = """\
 Nobody reacted to task deploy in stage qa within 3m0s; it was terminated.
   sequence timed out: c1 qa.delivery, \
 Nobody reacted to task deploy in stage qa within 3m0s; it was terminated."""
+
+DECIDED = """\
+[0s] trigger sequence: c1, stage prod, sequence delivery, service carts, by dora
+  sequence triggered: c1 prod.delivery
+  sequence started: c1 prod.delivery
+  task triggered: c1 prod.delivery, task sign-off
+[0s] report task finished: sign-off of c1 prod.delivery for carts, result pass, looks good, by ann
+  task finish reported: c1 prod.delivery, task sign-off, by ann, result pass, looks good
+[0s] report task finished: sign-off of c1 prod.delivery for carts, result fail, no tests, by ann
+  task finish reported: c1 prod.delivery, task sign-off, by ann, result fail, no tests
+  task finished: c1 prod.delivery, task sign-off, result fail, no tests
+  sequence finished: c1 prod.delivery, result fail, no tests
+[0s] freeze stage: stage prod, until 2h0m0s, by ann, weekend
+  stage frozen: prod, until 2h0m0s, by ann (weekend)
+[0s] trigger sequence: c2, stage prod, sequence delivery, service carts
+  sequence triggered: c2 prod.delivery
+[0s] exempt sequence: c2, by ben, hotfix
+  sequence exempted: c2 prod.delivery, by ben (hotfix)
+  sequence started: c2 prod.delivery
+  task triggered: c2 prod.delivery, task sign-off
+[0s] wait 2h0m0s
+[2h0m0s] check deadlines
+  stage unfrozen: prod, cause freeze_over
+[2h0m0s] use another calendar
+[2h0m0s] trigger sequence: c3, stage prod, sequence delivery, service carts
+  sequence triggered: c3 prod.delivery
+  sequence superseded: c2 prod.delivery, by c3, A newer delivery of carts waits: sign-off is void.
+  stage frozen: prod, night, until 3h0m0s, cause calendar
+[2h0m0s] unfreeze stage: stage prod
+  rejected: closed_by_calendar, \
+The calendar closes stage prod until 2026-01-01T12:00:00+00:00 (night).
+[2h0m0s] use no calendar
+[2h0m0s] unfreeze stage: stage prod
+  stage unfrozen: prod
+  sequence started: c3 prod.delivery
+  task triggered: c3 prod.delivery, task sign-off"""
+
+
+def to_be_approved(**approval: Any) -> Play:
+    """A play whose only task is an approval; it is open for `c1`."""
+    shipyard = Shipyard.of({"prod": {"delivery": [{"name": "sign-off", "approval": approval}]}})
+    play = Play(ControlPlane(shipyard))
+    play.trigger("c1", stage="prod", sequence="delivery", service="carts", actor="dora")
+    return play
 
 
 def delivered(*contexts: str, tasks: Any = ("deploy",)) -> Play:
@@ -297,3 +343,123 @@ def test_questions_about_what_nobody_knows_are_errors() -> None:
         Play(PLANE).status("c1")
     with pytest.raises(UnknownSequence):
         Play(PLANE).explain("c1")
+
+
+def test_a_story_of_people_who_decide_is_written_down() -> None:
+    """Who votes how and why, which stage is closed until when, and who is let through."""
+    play = to_be_approved(approve=2, newcomer="supersede")
+
+    play.approve("sign-off", "ann", reason="looks good")
+    play.reject("sign-off", "ann", reason="no tests")
+    play.freeze("prod", until="2h", actor="ann", reason="weekend")
+    play.trigger("c2", stage="prod", sequence="delivery", service="carts")
+    play.exempt("c2", actor="ben", reason="hotfix")
+    play.wait("2h")
+    play.use_calendar(ClosedTimes({"prod": [(play.now, play.now + timedelta(hours=1), "night")]}))
+    play.trigger("c3", stage="prod", sequence="delivery", service="carts")
+    with pytest.raises(CommandRejected) as refused:
+        play.unfreeze("prod")
+    play.use_calendar(None)
+    play.unfreeze("prod")
+
+    assert RejectedCode.CLOSED_BY_CALENDAR is refused.value.code
+    assert DECIDED == play.transcript()
+
+
+@pytest.mark.parametrize(
+    ("approval", "said", "voters"),
+    [
+        ({}, {}, ["voter-1"]),
+        ({"approve": 3}, {"result": "warning"}, ["voter-1", "voter-2", "voter-3"]),
+        ({"approve": 3, "reject": 2}, {"result": "fail"}, ["voter-1", "voter-2"]),
+        ({"approve": 3}, {"status": "errored"}, ["voter-1"]),
+        ({"approve": 2, "initiator": False}, {}, ["voter-1", "voter-2"]),
+        ({"approve": 2}, {"source": "ann"}, ["ann"]),
+    ],
+)
+def test_a_finish_of_an_approval_is_that_of_as_many_voters_as_it_takes(
+    approval: Any, said: Any, voters: list[str]
+) -> None:
+    """They vote with the result that is given; with a source only that one votes."""
+    play = to_be_approved(**approval)
+
+    play.finish("sign-off", **said)
+
+    votes = [event for event in play.events if isinstance(event, TaskFinishReported)]
+    assert voters == [vote.voter for vote in votes] == [vote.actor for vote in votes]
+    assert ("source" in said) == bool(play.open_tasks())
+
+
+def test_votes_that_stand_are_not_cast_again_by_a_finish() -> None:
+    """Only those are missing who have not voted, and their names are new."""
+    play = to_be_approved(approve=3)
+
+    play.approve("sign-off", "voter-2")
+    play.start("sign-off", source="pager")
+    play.finish("sign-off")
+
+    votes = [event.voter for event in play.events if isinstance(event, TaskFinishReported)]
+    assert ["voter-2", "voter-1", "voter-3"] == votes
+    assert "unchanged" not in play.transcript()
+
+
+def test_open_approvals_of_one_name_are_told_apart() -> None:
+    """As other open tasks are: by context, stage or service."""
+    play = delivered("c1", "c2", tasks=[{"name": "sign-off", "approval": True}])
+
+    play.reject("sign-off", "ann", service="of c1")
+    with pytest.raises(InvalidValue, match="voter: must be "):
+        play.approve("sign-off", "", context="c2", stage="dev")
+    play.approve("sign-off", "ann", context="c2", stage="dev")
+
+    assert ["delivery failed", "delivery finished"] == [play.status(one) for one in ("c1", "c2")]
+
+
+def test_a_task_that_is_no_approval_takes_no_vote() -> None:
+    """It would be taken for a result that nobody has reported."""
+    with pytest.raises(InvalidValue, match="task: must be a task with an approval, got 'deploy'"):
+        delivered("c1").approve("deploy", "ann")
+
+
+@pytest.mark.parametrize("until", ["90s", timedelta(seconds=90), 90])
+def test_a_freeze_ends_after_a_duration_or_at_an_instant(until: Any) -> None:
+    """At its very end whoever waits starts."""
+    play = to_be_approved()
+    play.finish("sign-off")
+    end = play.now + timedelta(seconds=90)
+
+    play.freeze("prod", until=end if until == 90 else until)
+    play.trigger("c2", stage="prod", sequence="delivery")
+    play.wait(timedelta(seconds=90, microseconds=-1))
+    before = play.explain("c2").phase
+    play.wait(timedelta(microseconds=1))
+
+    assert (Phase.WAITING, Phase.RUNNING) == (before, play.explain("c2").phase)
+    assert "freeze stage: stage prod, until 1m30s\n" in play.transcript()
+
+
+@pytest.mark.parametrize(
+    ("until", "problem"),
+    [("18:00", "has the unknown unit"), (90, "until: must be"), ("-90s", "already")],
+)
+def test_a_freeze_that_makes_no_sense_is_refused(until: Any, problem: str) -> None:
+    """What is no duration, and one that would be over."""
+    with pytest.raises((InvalidValue, CommandRejected), match=problem):
+        to_be_approved().freeze("prod", until=until)
+
+
+def test_a_calendar_that_fails_is_told_to_who_asks_it() -> None:
+    """The play goes on with the calendar it has."""
+
+    def fails(_stage: str, _instant: datetime) -> Opening:
+        raise LookupError("no file")
+
+    play = Play(ControlPlane(Shipyard.of({"prod": {"delivery": ["deploy"]}}), calendar=fails))
+    play.trigger("c1", stage="prod", sequence="delivery")
+
+    with pytest.raises(CalendarError, match="no file"):
+        play.unfreeze("prod")
+    with pytest.raises(InvalidValue, match="calendar: must be a function"):
+        play.use_calendar("nights")  # type: ignore[arg-type]  # that is the mistake
+
+    assert "delivery waiting" == play.status("c1")

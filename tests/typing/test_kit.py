@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any, assert_type
 
@@ -11,16 +11,20 @@ import pytest
 from hypothesis.strategies import SearchStrategy
 
 from sequencectl import (
+    Approval,
+    Calendar,
     Command,
     ControlPlane,
     Decision,
     Event,
     Explanation,
+    Opening,
     OpenTask,
     ProjectState,
     Result,
     SequenceController,
     Shipyard,
+    TaskDefinition,
     TriggerSequence,
     testing,
 )
@@ -28,6 +32,7 @@ from sequencectl.ports import AsyncStore
 from sequencectl.testing import (
     BrokenPromise,
     ClockContract,
+    ClosedTimes,
     EventSinkContract,
     InMemoryStore,
     ManualClock,
@@ -43,6 +48,7 @@ from sequencectl.testing import (
 )
 from sequencectl.testing.conformance.broken import BROKEN_STORES, AsyncDiskStore, Disk
 
+TASK = TaskDefinition("sign-off", approval=Approval())
 PLANE = ControlPlane(Shipyard.of({"dev": {"delivery": ["deploy"]}}))
 
 
@@ -81,6 +87,24 @@ def test_a_play_has_the_types_it_promises() -> None:
     assert_type(play.explain("c1"), Explanation)
     assert_type(play.transcript(), str)
     assert Result.WARNING is play.explain("c1").result
+
+
+def test_people_decide_in_a_play() -> None:
+    """Votes, exemptions and freezes are decisions; a calendar of the kit is one for a plane."""
+    calendar: Calendar = ClosedTimes({"dev": [(datetime(2026, 1, 2, tzinfo=UTC), None, "holiday")]})
+    play = Play(ControlPlane(Shipyard.of({"dev": {"delivery": [TASK]}}), calendar=calendar))
+    play.trigger("c1", stage="dev", sequence="delivery", actor="dora")
+    play.trigger("c2", stage="dev", sequence="delivery", actor="dora")
+
+    assert_type(play.freeze("dev", until="2h"), Decision)
+    assert_type(play.freeze("dev", until=play.now + timedelta(hours=3)), Decision)
+    assert_type(play.exempt("c2", actor="ann", reason="hotfix"), Decision)
+    assert_type(play.approve("sign-off", "ann", reason="fine", context="c1"), Decision)
+    assert_type(play.reject("sign-off", "ben", context="c2"), Decision)
+    play.use_calendar(None)
+
+    assert_type(ClosedTimes({})("dev", play.now), Opening)
+    assert "delivery failed" == play.status("c2")
 
 
 def test_fakes_are_what_the_ports_ask_for() -> None:

@@ -18,12 +18,13 @@ from sequencectl.testing.conformance import (
 )
 from sequencectl.testing.conformance.promises import BrokenPromise
 from sequencectl.testing.conformance.trial import Fault, StoreCapabilities
-from sequencectl.testing.fakes import InMemoryStore, ManualClock, RecordingSink
+from sequencectl.testing.fakes import ClosedTimes, InMemoryStore, ManualClock, RecordingSink
 from sequencectl.testing.plays import Play
 
 __all__ = [
     "BrokenPromise",
     "ClockContract",
+    "ClosedTimes",
     "EventSinkContract",
     "Fault",
     "InMemoryStore",

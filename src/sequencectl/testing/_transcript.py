@@ -17,12 +17,13 @@ from sequencectl.outcomes import Applied, Rejected, Status, Unchanged
 _PARTS_OF_COMMANDS: Final = {
     "sequence_id": "", "task_id": "", "context": "context ", "stage": "stage ",
     "sequence": "sequence ", "service": "service ", "priority": "priority ", "source": "from ",
-    "result": "result ", "status": "status ", "message": "", "force": "force ", "actor": "by ",
-    "reason": "",
+    "result": "result ", "status": "status ", "message": "", "force": "force ",
+    "until": "until ", "actor": "by ", "reason": "",
 }  # fmt: skip
 _PARTS_OF_EVENTS: Final = {
-    "task": "task ", "due_at": "due at ", "source": "from ", "result": "result ",
-    "status": "status ", "stage": "stage ", "sequence": "sequence ", "control": "",
+    "task": "task ", "due_at": "due at ", "source": "from ", "actor": "by ", "result": "result ",
+    "status": "status ", "stage": "stage ", "sequence": "sequence ", "window": "",
+    "until": "until ", "control": "",
     "cause": "cause ", "superseded_by": "by ", "explanation": "", "message": "",
     "contexts": "contexts ",
 }  # fmt: skip
@@ -85,6 +86,8 @@ class Transcript:
         said = {name: self._text(getattr(value, name, None)) for name in shown}
         if said.get("context") == said.get("sequence_id"):
             said["context"] = ""  # the default
+        if said.get("actor") == said["source"]:
+            said["source"] = ""  # a vote of a person
         return [*dict.fromkeys(shown[name] + text for name, text in said.items() if text)]
 
     def _text(self, part: object) -> str:

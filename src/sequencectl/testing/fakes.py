@@ -1,18 +1,21 @@
-"""Fakes of the ports for tests: a clock that is set by hand, a store and a sink in memory."""
+"""Fakes for tests: a clock that is set by hand, a store and a sink in memory, a calendar."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Final, final
 
 from sequencectl.control_plane import Decision
 from sequencectl.durations import parse_duration
 from sequencectl.errors import Conflict, InvalidValue
 from sequencectl.events import Event
+from sequencectl.policies import Opening
 from sequencectl.ports import Appointment
 from sequencectl.state import ProjectState
 
+_Window = tuple[datetime, datetime | None, str]
 START: Final = datetime(2026, 1, 1, 9, tzinfo=UTC)
 
 
@@ -39,11 +42,56 @@ class ManualClock:
         self._now = _aware("instant", instant)
 
 
-def duration_of(value: timedelta | str) -> timedelta:
+@final
+class ClosedTimes:
+    """A calendar for a `ControlPlane`: stages are closed at the times of a table, else open (R37).
+
+    `windows` has, by stage, when it is closed: ``(begin, end, name)``, aware, `end` not included
+    and None for good. Raises `InvalidValue` for anything else, and for a window that ends before it
+    begins::
+
+        closed = ClosedTimes({"prod": [(friday, monday, "weekend")]})
+    """
+
+    def __init__(
+        self, windows: Mapping[str, Iterable[tuple[datetime, datetime | None, str]]]
+    ) -> None:
+        if not isinstance(windows, Mapping):
+            raise InvalidValue("windows", windows, "must be a mapping of stages to windows")
+        self._windows = {stage: _sorted(times) for stage, times in windows.items()}
+
+    def __call__(self, stage: str, instant: datetime) -> Opening:
+        """Return how a stage stands at an instant, and until when."""
+        for begin, end, name in self._windows.get(stage, ()):
+            if instant < begin:
+                return Opening(True, until=begin)
+            if end is None or instant < end:
+                return Opening(False, until=end, name=name)
+        return Opening(True)
+
+
+def _sorted(windows: object) -> tuple[_Window, ...]:
+    """Return the windows of one stage by their beginnings."""
+    problem = "must be tuples of begin, end and name"
+    if not isinstance(windows, Iterable):
+        raise InvalidValue("windows", windows, problem)
+    found: list[_Window] = []
+    for window in windows:
+        if not isinstance(window, tuple) or len(window) != 3:
+            raise InvalidValue("windows", window, problem)
+        begin, end, name = window
+        if end is not None and _aware("windows", end) <= _aware("windows", begin):
+            raise InvalidValue("windows", window, "must end after they begin")
+        Opening(False, name=name)
+        found.append((_aware("windows", begin), end, name))
+    return tuple(sorted(found, key=itemgetter(0)))
+
+
+def duration_of(value: timedelta | str, where: str = "duration") -> timedelta:
     """Return the duration that a test gave; raise `InvalidValue` for anything else."""
     duration: object = parse_duration(value) if isinstance(value, str) else value
     if not isinstance(duration, timedelta):
-        raise InvalidValue("duration", value, "must be a timedelta or a text such as '90s'")
+        raise InvalidValue(where, value, "must be a timedelta or a text such as '90s'")
     return duration
 
 

@@ -19,12 +19,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import count, islice
-from typing import final
+from typing import Final, final
+
+import attrs
 
 from sequencectl.commands import (
     AbortSequence,
     CheckDeadlines,
     Command,
+    ExemptSequence,
     FreezeStage,
     PauseSequence,
     ReportTaskFinished,
@@ -38,11 +41,15 @@ from sequencectl.durations import format_duration
 from sequencectl.errors import InvalidValue
 from sequencectl.events import Event
 from sequencectl.outcomes import Result, Status
+from sequencectl.policies import Calendar
 from sequencectl.sequence import TaskRun
+from sequencectl.shipyard.definitions import Approval
 from sequencectl.state import ProjectState
 from sequencectl.testing._transcript import Transcript
 from sequencectl.testing.fakes import START, duration_of
 from sequencectl.views import Explanation, OpenTask
+
+_SOMEBODY: Final = "executor-1"
 
 
 @final
@@ -74,6 +81,7 @@ class Play:
         context: str | None = None,
         data: Mapping[str, object] | None = None,
         priority: int | None = None,
+        actor: str = "",
     ) -> Decision:
         """Trigger a sequence; its context is its own id unless another one is given."""
         return self.tell(
@@ -85,6 +93,7 @@ class Play:
                 context=context,
                 data=data,
                 priority=priority,
+                actor=actor,
             )
         )
 
@@ -126,20 +135,27 @@ class Play:
         """Report the result of the open task of this name.
 
         Without a `source`, every executor the task still waits for reports that result, so that
-        the task is over. `context`, `stage` and `service` tell several open tasks of one name
-        apart. Raises `InvalidValue`, with a list of the open tasks, unless exactly one is meant.
+        the task is over: as many voters as it takes, if it is an approval. `context`, `stage` and
+        `service` tell several open tasks of one name apart. Raises `InvalidValue`, with a list of
+        the open tasks, unless exactly one is meant.
         """
         run = self._open_task(task, context, stage, service)
+        said = ReportTaskFinished(
+            run.task_id,
+            source=_SOMEBODY if source is None else source,
+            result=result,
+            status=status,
+            message=message,
+            data=data,
+        )
+        approval = run.triggered.approval
+        if source is not None:
+            sources = [source]
+        else:
+            sources = _unfinished(run) if approval is None else _undecided(run, approval, said)
         reports = [
-            ReportTaskFinished(
-                run.task_id,
-                source=each,
-                result=result,
-                status=status,
-                message=message,
-                data=data,
-            )
-            for each in (_unfinished(run) if source is None else [source])
+            attrs.evolve(said, source=each, actor="" if approval is None else each)
+            for each in sources
         ]
         return combine(*map(self.tell, reports))
 
@@ -169,13 +185,69 @@ class Play:
             AbortSequence(context, stage=stage, force=force, actor=actor, reason=reason)
         )
 
-    def freeze(self, stage: str, *, actor: str = "", reason: str = "") -> Decision:
-        """Freeze a stage: nothing new starts there."""
-        return self.tell(FreezeStage(stage, actor=actor, reason=reason))
+    def approve(
+        self,
+        task: str,
+        voter: str,
+        *,
+        reason: str = "",
+        context: str | None = None,
+        stage: str | None = None,
+        service: str | None = None,
+    ) -> Decision:
+        """Let a person approve the open approval of this name.
+
+        Of several, `context`, `stage` and `service` say which one, as for `finish`.
+        """
+        run = self._open_task(task, context, stage, service)
+        return self.tell(run.triggered.approve(voter, reason))
+
+    def reject(
+        self,
+        task: str,
+        voter: str,
+        *,
+        reason: str = "",
+        context: str | None = None,
+        stage: str | None = None,
+        service: str | None = None,
+    ) -> Decision:
+        """Let a person reject the open approval of this name, else as `approve`."""
+        run = self._open_task(task, context, stage, service)
+        return self.tell(run.triggered.reject(voter, reason))
+
+    def freeze(
+        self,
+        stage: str,
+        *,
+        until: datetime | timedelta | str | None = None,
+        actor: str = "",
+        reason: str = "",
+    ) -> Decision:
+        """Freeze a stage: nothing new starts there until it is unfrozen.
+
+        With `until` the freeze ends by itself: at that instant, or after that duration.
+        """
+        if isinstance(until, timedelta | str):
+            until = self._now + duration_of(until, "until")
+        return self.tell(FreezeStage(stage, until=until, actor=actor, reason=reason))
 
     def unfreeze(self, stage: str, *, actor: str = "", reason: str = "") -> Decision:
         """Unfreeze a stage."""
         return self.tell(UnfreezeStage(stage, actor=actor, reason=reason))
+
+    def exempt(self, sequence_id: str, *, actor: str = "", reason: str = "") -> Decision:
+        """Let one sequence start in spite of freeze and calendar."""
+        return self.tell(ExemptSequence(sequence_id, actor=actor, reason=reason))
+
+    def use_calendar(self, calendar: Calendar | None) -> None:
+        """Decide by another calendar from now on; None for none.
+
+        As in a host, what the old one has closed stays closed as long as it said: `unfreeze` asks
+        the new one. Raises `InvalidValue` unless it can be called.
+        """
+        self._plane = attrs.evolve(self._plane, calendar=calendar)
+        self._transcript.say(self._now, "use another calendar" if calendar else "use no calendar")
 
     def tell(self, command: Command) -> Decision:
         """Give any command, such as a late report or one with a request id."""
@@ -293,3 +365,14 @@ def _unfinished(run: TaskRun) -> list[str]:
             return (started + _missing(run))[: number - len(finished)]
         case expected:
             return sorted(expected - finished)
+
+
+def _undecided(run: TaskRun, approval: Approval, said: ReportTaskFinished) -> list[str]:
+    """Return invented voters, as many as it takes until votes like this one decide."""
+    if said.result is Result.FAIL or said.status is not Status.SUCCEEDED:
+        missing = approval.reject - len(run.rejecting)
+    else:
+        missing = approval.approve - len(run.approving)
+    known = {vote.voter for vote in run.votes}
+    invented = (name for each in count(1) if (name := f"voter-{each}") not in known)
+    return [*islice(invented, missing)]
