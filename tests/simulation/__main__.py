@@ -9,7 +9,7 @@ from functools import partial
 from sequencectl.testing.exploration import Progress
 from sequencectl.testing.exploration.progress import Row
 from sequencectl.testing.simulation.schedules import ScheduleFailed, explore
-from tests.simulation.small_worlds import PLANE, QUICK, THOROUGH
+from tests.simulation.small_worlds import QUICK, THOROUGH
 
 WORLDS = {**QUICK, **THOROUGH}
 
@@ -24,7 +24,7 @@ def main() -> int:
     begin, row = time.perf_counter(), Row(sys.stderr)
     for number, (name, world) in enumerate(WORLDS.items()):
         try:
-            explored = explore(PLANE, **world, progress=partial(show, row, number, name))
+            explored = explore(**world, progress=partial(show, row, number, name))
         except ScheduleFailed as failure:
             row.clear()
             print(*failure.calls, f"{name}: {failure}", sep="\n")

@@ -34,7 +34,7 @@ from sequencectl.testing.simulation import NASTY, PLANE, Faults, SimulationFaile
 from sequencectl.testing.simulation import __main__ as command_line
 from sequencectl.testing.simulation.__main__ import main
 from sequencectl.testing.simulation.faults import PAIRS, Fault, Mishap, faults_of, table
-from sequencectl.testing.simulation.mistakes import MISTAKES
+from sequencectl.testing.simulation.mistakes import MISTAKES, Mistake
 from tests.exploration.test_progress import Terminal
 
 
@@ -73,8 +73,10 @@ def test_a_calm_world_meets_no_fault() -> None:
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_classic_mistake_is_found(mistake: str) -> None:
-    """Publish first, no outbox, no serial check: a few seeds are enough to find each."""
-    failed = failure(mistake=mistake)
+    """A few seeds are enough to find each; a calendar goes wrong only where there is one."""
+    faults = "two-calendars" if MISTAKES[mistake].reads_own_clock else None
+
+    failed = failure(mistake=mistake, faults=faults)
 
     assert f"--mistake {mistake}" in failed.replay
 
@@ -191,7 +193,7 @@ def test_a_protocol_that_breaks_a_promise_is_found(
     rewrite: Any, seen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each check fails for a protocol made for it."""
-    monkeypatch.setitem(MISTAKES, "own", rewrite)
+    monkeypatch.setitem(MISTAKES, "own", Mistake(rewrite))
 
     assert seen in str(failure(mistake="own"))
 

@@ -12,8 +12,8 @@ from sequencectl import PauseSequence, ResumeSequence, TaskTriggered
 from sequencectl._protocol import Checked
 from sequencectl.testing import InMemoryStore
 from sequencectl.testing.simulation.faults import Fault
+from sequencectl.testing.simulation.onlooker import Violation
 from sequencectl.testing.simulation.replica import Replica
-from sequencectl.testing.simulation.witness import Violation
 from sequencectl.testing.simulation.world import Trouble, World
 from tests.simulation.small_worlds import PLANE, A
 

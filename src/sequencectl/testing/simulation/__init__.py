@@ -1,11 +1,12 @@
 """Simulation: replicas, a store, a bus, executors and people, and everything that can go wrong.
 
-`simulate` plays one seed in a world of its own. It draws what people want and how executors work,
-lets replicas make the calls of the shipped protocol one by one, and lets ports fail, replicas
-crash, messages repeat and clocks jump. Then the world heals, and everything must end. After every
-call it checks what is promised: nothing that was committed or acknowledged is lost, events are
-published in order and only what was committed, no command takes effect twice, no task runs twice.
-After every commit it checks the invariants of the host.
+`simulate` plays one seed in a world of its own. It draws what people want, how executors work and
+voters vote, lets replicas make the calls of the shipped protocol one by one, and lets ports fail,
+replicas crash, messages repeat, clocks jump and calendars change. Then the world heals, and
+everything must end. After every call it checks what is promised: nothing that was committed or
+acknowledged is lost, events are published in order and only what was committed, no command takes
+effect twice, no task runs twice, no vote counts twice, nothing starts in a closed stage unless it
+is exempted. After every commit it checks the invariants of the host.
 
 The message of a seed that fails ends with what plays it again::
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, final
 
 import attrs
@@ -47,9 +48,9 @@ from sequencectl.testing.simulation.faults import (
     faults_of,
     table,
 )
-from sequencectl.testing.simulation.mistakes import Rewrite, rewrite_of
+from sequencectl.testing.simulation.mistakes import Mistake, mistake_of
+from sequencectl.testing.simulation.onlooker import Violation
 from sequencectl.testing.simulation.replica import MadeCall, Message, Replica
-from sequencectl.testing.simulation.witness import Violation
 from sequencectl.testing.simulation.world import World
 
 __all__ = ["NASTY", "PLANE", "Faults", "Report", "SimulationFailed", "simulate", "table"]
@@ -59,13 +60,25 @@ PLANE: Final = ControlPlane(
         "dev": {"delivery": ["deploy", {"name": "test", "expects": 2}]},
         "qa": {
             "delivery": {
-                "tasks": [{"name": "check", "triggeredAfter": "30s", "expects": ["x", "y"]}],
+                "tasks": [
+                    {"name": "check", "triggeredAfter": "30s", "expects": ["x", "y"]},
+                    {"name": "review", "approval": {
+                        "approve": 2, "reject": 2, "initiator": False,
+                    }},
+                ],
                 "triggeredOn": ["dev.delivery.finished"],
             },
             "rollback": {"tasks": ["undo"], "priority": 5, "triggeredOn": [
                 {"event": "qa.delivery.finished", "selector": {"match": {"result": "fail"}}},
             ]},
         },
+        "prod": {"delivery": {
+            "tasks": [
+                {"name": "sign-off", "approval": {"onExpiry": "approve", "newcomer": "supersede"}},
+                "release",
+            ],
+            "triggeredOn": ["qa.delivery.finished"],
+        }},
     }),
     timeouts=TimeoutPolicy(
         reaction="2m", completion="20m", total="1h", waiting="3h", abort_grace="5m"
@@ -77,6 +90,7 @@ PLANE: Final = ControlPlane(
 _ROUNDS_WITH_FAULTS: Final = 800
 _ROUNDS_TO_HEAL: Final = 20_000
 _MINUTE: Final = timedelta(minutes=1)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @final
@@ -121,7 +135,7 @@ def simulate(
     opens an empty store for all replicas, which is closed at the end if it has a `close`. Each of
     the `invariants` is called with the `Transition` of every commit. It returns None or an empty
     text if it holds, and a sentence if it does not; an `AssertionError` says so, too. `mistake`
-    names a protocol that is wrong on purpose.
+    names a host that is wrong on purpose.
 
     Raises `InvalidValue` for a wrong argument, and for an invariant that returns anything else.
     """
@@ -132,9 +146,9 @@ def simulate(
     if not callable(make_store):
         raise InvalidValue("make_store", make_store, "must be a function that opens a store")
     name, mix = _mix(seed, faults)
-    rewrite, wanted = rewrite_of(mistake), invariants_of(invariants)
+    wrong, wanted = mistake_of(mistake), invariants_of(invariants)
     store = make_store()
-    run = _Run(plane, Dice(seed), mix, store, invariants=wanted, rewrite=rewrite)
+    run = _Run(plane, Dice(seed), mix, store, invariants=wanted, mistake=wrong)
     try:
         run.play()
     except Misuse:
@@ -151,7 +165,8 @@ def simulate(
         if close is not None:
             close()
     events = sum(len(history.committed) for history in run.world.witness.histories.values())
-    return Report(seed, name, events, run.world.calls(), run.world.hits + run.crowd.hits)
+    hits = run.world.hits + run.crowd.hits + run.world.witness.hits
+    return Report(seed, name, events, run.world.calls(), hits)
 
 
 def _mix(seed: int, faults: Faults | str | None) -> tuple[str, Faults]:
@@ -201,7 +216,7 @@ class _Run:
         store: Store,
         *,
         invariants: tuple[Invariant, ...],
-        rewrite: Rewrite | None,
+        mistake: Mistake,
     ) -> None:
         self.dice = dice
         self.faults = faults
@@ -214,7 +229,7 @@ class _Run:
             replicas=dice.choice((2, 2, 3, 4)),
             settle=dice.choice((0, 1, 3)) * _MINUTE,
             attempts=dice.choice((1, 2, 5)),
-            rewrite=rewrite,
+            mistake=mistake,
             invariants=invariants,
         )
 
@@ -238,6 +253,7 @@ class _Run:
         world = self.world
         self.faults = self.crowd.faults = Faults(preemption=0.2)
         self.is_healing = True
+        self.crowd.agree(world)
         for replica in world.replicas:
             replica.skew = timedelta(0)
             if replica.is_down:
@@ -264,12 +280,24 @@ class _Run:
             instant = self.world.next_instant()
             if instant is None:
                 return self._ready()
-            self.world.pass_time(instant)
+            if self.dice.happens(self.faults.edge):
+                self._pass_by(instant)
+            else:
+                self.world.pass_time(instant)
             every = 0.0
             if self.dice.happens(self.faults.outage):
                 self._black_out()
             ready = self._ready()
         return ready
+
+    def _pass_by(self, instant: datetime) -> None:
+        """Let time pass to a microsecond before or after an instant, and wake a replica."""
+        world, dice = self.world, self.dice
+        world.hits[Mishap.EDGE, ""] += 1
+        world.pass_time(max(world.now, instant + dice.choice((-1, 1)) * _MICROSECOND))
+        idle = [each for each in world.replicas if each.conversation is None and not each.is_down]
+        if idle:
+            world.wake(dice.choice(idle))
 
     def _ready(self) -> list[Replica]:
         """Return the replicas that have work now."""

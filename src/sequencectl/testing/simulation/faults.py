@@ -41,6 +41,18 @@ class Mishap(Enum):
     DYING = "executor dies after its start"
     TWICE = "executor answers twice"
     SLOW = "executor is slow"
+    VOTES_AGAIN = "voter votes again"
+    MIND_CHANGED = "voter changes their mind"
+    BARRED = "initiator tries to vote"
+    AT_LIMIT = "vote at the very limit"
+    UNDECIDED = "approval runs out of time"
+    CONSENT = "silence is consent"
+    VOID = "approval is void"
+    FREEZE_OVER = "freeze ends by itself"
+    CLOSED = "calendar closes a stage"
+    OPINIONS = "replicas have two calendars"
+    LET_THROUGH = "one is let through"
+    EDGE = "a microsecond off an instant"
     REORDERED = "message overtakes another"
     HEARD_AGAIN = "executor hears of a task again"
     OUTAGE = "every replica is down"
@@ -97,10 +109,13 @@ class Faults:
     At each call, or only at those named in `at` (``Load``, ``Commit``, ``Pending``, ``Emit``,
     ``Acknowledge``, ``ReadAgenda``, ``Now``): `crash`, `failure`, `ambiguity` (the call is made,
     and an error is raised). After each call: `preemption` (another replica goes on). For each
-    message: `duplicate`, `reorder`. For each event of a task: `repeat`. For each executor and task:
-    `mute`, `dying`, `twice`, `slow`. For each replica: `skew` (its clock is wrong from the start);
-    each time it reads its clock: `jump`. Whenever time passes: `outage`, of all replicas, for
-    hours. Raises `InvalidValue` for any other chance or name.
+    message: `duplicate`, `reorder`. For each event of a task: `repeat`. For each executor or voter
+    and task: `mute`, `dying`, `twice`, `slow`. For each replica: `skew` (its clock is wrong from
+    the start); each time it reads its clock: `jump`. Whenever time passes: `outage`, of all
+    replicas, for hours, and `edge` (a replica wakes a microsecond before or after the next
+    instant). For a world whose plane has no calendar: `calendar` (all replicas get one that closes
+    stages, and later another one, each at an instant of its own). Raises `InvalidValue` for any
+    other chance or name.
     """
 
     crash: float = 0.0
@@ -117,6 +132,8 @@ class Faults:
     skew: float = 0.0
     jump: float = 0.0
     outage: float = 0.0
+    edge: float = 0.0
+    calendar: float = 0.0
     at: tuple[str, ...] = ()
 
     def __attrs_post_init__(self) -> None:
@@ -157,6 +174,8 @@ NASTY: Final[Mapping[str, Faults]] = {
     "outages": Faults(outage=0.2, crash=0.01, slow=0.3),
     "wild-clocks": Faults(skew=1.0, jump=0.1, mute=0.2),
     "nobody-answers": Faults(mute=0.6, dying=0.6),
+    "two-minds": Faults(preemption=0.9, duplicate=0.3, twice=0.8, edge=0.2),
+    "two-calendars": Faults(calendar=1.0, edge=0.2, skew=0.5, preemption=0.6),
 }
 """Nasty mixes by name; a seed may draw one of them."""
 
@@ -189,6 +208,8 @@ def faults_of(seed: int) -> tuple[str, Faults]:
         skew=some(0.5),
         jump=some(0.01, 0.05),
         outage=some(0.02),
+        edge=some(0.05, 0.3),
+        calendar=some(1.0),
     )
 
 

@@ -1,13 +1,13 @@
-"""Protocols with one classic mistake each, so that the simulation can be seen to fail.
+"""Hosts with one classic mistake each, so that the simulation can be seen to fail.
 
-Each rewrites the calls of the shipped protocol. It does what a host does that embeds the core by
+Most rewrite the calls of the shipped protocol. Each does what a host does that embeds the core by
 hand and skips one duty.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar, cast, final
 
 import attrs
 
@@ -79,17 +79,43 @@ def no_serial_check(call: Call) -> Generator[Call, Reply, Reply]:
     return (yield call)
 
 
-MISTAKES: Final[Mapping[str, Rewrite]] = {
-    "publish-first": publish_first,
-    "no-outbox": no_outbox,
-    "no-serial-check": no_serial_check,
+def answer_first(call: Call) -> Generator[Call, Reply, Reply]:
+    """Tell the sender that it is done, whatever becomes of the commit (against duty 4)."""
+    try:
+        return (yield call)
+    except Exception:
+        if isinstance(call, Commit):
+            return None
+        raise
+
+
+@final
+@attrs.frozen
+class Mistake:
+    """What a host does wrong: the calls it makes, or that its calendar `reads_own_clock`.
+
+    Such a calendar answers for the instant its own clock shows, and not for the one it is asked
+    for. It is no pure function, and a clock that is behind opens a stage too late (R37).
+    """
+
+    rewrite: Rewrite | None = None
+    reads_own_clock: bool = False
+
+
+RIGHT: Final = Mistake()
+MISTAKES: Final[Mapping[str, Mistake]] = {
+    "publish-first": Mistake(publish_first),
+    "no-outbox": Mistake(no_outbox),
+    "no-serial-check": Mistake(no_serial_check),
+    "answer-first": Mistake(answer_first),
+    "own-clock": Mistake(reads_own_clock=True),
 }
 
 
-def rewrite_of(mistake: object) -> Rewrite | None:
-    """Return the rewrite of this name, or None for none; raise `InvalidValue` for another name."""
+def mistake_of(mistake: object) -> Mistake:
+    """Return the mistake of this name, `RIGHT` for None; raise `InvalidValue` for another name."""
     if mistake is None:
-        return None
+        return RIGHT
     if not isinstance(mistake, str) or mistake not in MISTAKES:
         raise InvalidValue("mistake", mistake, f"must be one of {', '.join(MISTAKES)}")
     return MISTAKES[mistake]

@@ -10,9 +10,10 @@ import attrs
 
 from sequencectl._protocol import Call, Hosting, Reply
 from sequencectl.commands import Command
+from sequencectl.control_plane import ControlPlane
 from sequencectl.testing._walk import START
 from sequencectl.testing.simulation.faults import Fault
-from sequencectl.testing.simulation.witness import Violation
+from sequencectl.testing.simulation.onlooker import Violation
 
 
 @final
@@ -44,11 +45,20 @@ class Message:
 
 @final
 class Replica:
-    """A replica of a host: its conversation, the call that it makes next, its clock and timer."""
+    """A replica of a host: its conversation, the call that it makes next, its clock and timer.
 
-    def __init__(self, number: int, hosting: Hosting) -> None:
+    It decides by `plane`, with `calendar`, from its next conversation on. The one that it holds now
+    goes on by `decides_by`, which `follows` a calendar that may be older.
+    """
+
+    hosting: Hosting
+    """What its conversations share; the world makes it anew whenever the replica starts."""
+
+    def __init__(self, number: int, plane: ControlPlane) -> None:
         self.number = number
-        self.hosting = hosting
+        self.plane = plane
+        self.calendar = plane.calendar
+        self.decides_by, self.follows = plane, plane.calendar
         self.is_down = True
         self.skew = timedelta(0)
         self.arm: datetime | None = None

@@ -20,6 +20,7 @@ from sequencectl.commands import Command
 from sequencectl.control_plane import ControlPlane, Decision
 from sequencectl.errors import InvalidValue
 from sequencectl.events import TaskTriggered
+from sequencectl.policies import Calendar
 from sequencectl.state import ProjectState
 from sequencectl.testing.exploration.progress import (
     Progress,
@@ -27,16 +28,17 @@ from sequencectl.testing.exploration.progress import (
     checked_limit,
     checked_watcher,
 )
-from sequencectl.testing.fakes import InMemoryStore
+from sequencectl.testing.fakes import InMemoryStore, duration_of
 from sequencectl.testing.simulation.faults import Fault
-from sequencectl.testing.simulation.mistakes import rewrite_of
+from sequencectl.testing.simulation.mistakes import mistake_of
+from sequencectl.testing.simulation.onlooker import Violation
 from sequencectl.testing.simulation.replica import MadeCall, Replica
-from sequencectl.testing.simulation.witness import Violation
 from sequencectl.testing.simulation.world import Answers, World
 
 __all__ = ["Explored", "ScheduleFailed", "explore"]
 
 _PROJECT: Final = "p"
+_NO_TIME: Final = timedelta(0)
 _SCHEDULES_PER_REPORT: Final = 100
 _FAULTS: Final = {
     "crash before": Fault.CRASH_BEFORE,
@@ -87,6 +89,9 @@ def explore(
     plane: ControlPlane,
     commands: Sequence[Command],
     *,
+    before: Sequence[Command] = (),
+    after: timedelta | str = _NO_TIME,
+    calendars: Sequence[Calendar] = (),
     replicas: int = 2,
     crashes: int = 1,
     errors: int = 1,
@@ -99,17 +104,29 @@ def explore(
 ) -> Explored:
     """Go through every schedule; raise `ScheduleFailed` at the first that breaks a promise.
 
-    All `commands` are on the bus from the start, and taken in any order. With `executors` each task
-    is finished as soon as it is published. At most so many crashes, errors of ports (the call was
-    made or not) and repeated messages are in one schedule. `mistake` names a protocol that is wrong
-    on purpose. `only` replays the schedule that a failure has named. `limit` is how many states are
-    visited at most: the search ends there. `progress` is called with a `Progress` after every 100
-    schedules, and at the end. Raises `InvalidValue` for a wrong argument.
+    The project is called ``p``. All `commands` are on the bus from the start, and taken in any
+    order; a `CheckDeadlines` may be among them. Before that nothing went wrong: the commands
+    `before` took effect one by one, then the duration `after` passed. In a schedule time stands
+    still. The first replica decides by the first of the `calendars`, and so on; without any, all
+    decide by that of the plane. With `executors` each task is finished as soon as it is published.
+    At most so many crashes, errors of ports (the call was made or not) and repeated messages are in
+    one schedule. `mistake` names a host that is wrong on purpose. `only` replays the schedule that
+    a failure has named. `limit` is how many states are visited at most: the search ends there.
+    `progress` is called with a `Progress` after every 100 schedules, and at the end. Raises
+    `InvalidValue` for a wrong argument.
     """
     if not isinstance(plane, ControlPlane):
         raise InvalidValue("plane", plane, "must be a ControlPlane")
-    watcher, limit, rewrite = checked_watcher(progress), checked_limit(limit), rewrite_of(mistake)
-    memory = cast("ControlPlane", _Memory(plane))
+    given: object = calendars
+    if not isinstance(given, Sequence) or not all(map(callable, given)):
+        raise InvalidValue("calendars", given, "must be functions of stage and instant")
+    watcher, limit, wrong = checked_watcher(progress), checked_limit(limit), mistake_of(mistake)
+    memory, passed = cast("ControlPlane", _Memory(plane)), duration_of(after, "after")
+    first = memory.initial(_PROJECT)
+    planes = [
+        cast("ControlPlane", _Memory(attrs.evolve(plane, calendar=each), first))
+        for each in calendars
+    ]
     left = _Left(crashes=crashes, errors=errors, duplicates=duplicates)
 
     def begin() -> _Schedule:
@@ -118,11 +135,15 @@ def explore(
             InMemoryStore(),
             _finish if executors else _stay_silent,
             replicas=replicas,
-            rewrite=rewrite,
+            mistake=wrong,
         )
+        for replica, own in zip(world.replicas, planes, strict=False):
+            replica.plane, replica.calendar = own, own.calendar
+        schedule = _Schedule(world, left)
+        schedule.prepare(before, passed)
         for command in commands:
             world.send(_PROJECT, command)
-        return _Schedule(world, left)
+        return schedule
 
     visited: set[int] = set()
     path: list[Choice] = list(only or ())
@@ -151,17 +172,16 @@ def explore(
 class _Memory:
     """A plane that decides everything once, so that equal histories have the very same states."""
 
-    def __init__(self, plane: ControlPlane) -> None:
+    def __init__(self, plane: ControlPlane, first: ProjectState | None = None) -> None:
         self.plane = plane
         self.bounds = plane.bounds
+        self.calendar = plane.calendar
         self.decided: dict[tuple[int, Command, datetime], Decision] = {}
-        self.first: dict[str, ProjectState] = {}
+        self.first = plane.initial(_PROJECT) if first is None else first
 
-    def initial(self, project: str) -> ProjectState:
-        """Return the state of a project in which nothing has happened."""
-        if project not in self.first:
-            self.first[project] = self.plane.initial(project)
-        return self.first[project]
+    def initial(self, _project: str) -> ProjectState:
+        """Return the state of the project in which nothing has happened: always the same one."""
+        return self.first
 
     def decide(self, state: ProjectState, command: Command, now: datetime) -> Decision:
         """Return what a command leads to."""
@@ -180,6 +200,16 @@ class _Schedule:
         self.left = left
         for replica in world.replicas:
             replica.is_down = False
+
+    def prepare(self, commands: Sequence[Command], passed: timedelta) -> None:
+        """Let one replica do what comes before all schedules, and let time pass."""
+        replica = self.world.replicas[0]
+        for command in commands:
+            self.world.send(_PROJECT, command)
+            self.world.take(replica, self.world.waiting()[0])
+            while replica.call is not None:
+                self.world.make_call(replica)
+        self.world.pass_time(self.world.now + passed)
 
     def play(
         self, path: list[Choice], ahead: list[list[Choice]], visited: set[int], limit: int
@@ -284,6 +314,7 @@ def _replica_key(replica: Replica) -> tuple[object, ...]:
         type(replica.call).__name__,
         None if message is None else message.command,
         None if known is None else id(known),
+        id(replica.plane),
         tuple(map(_heard_key, replica.heard)),
     )
 

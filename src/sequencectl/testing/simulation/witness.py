@@ -2,26 +2,27 @@
 
 A witness hears of each call that took effect, and raises `Violation` if it broke a promise of the
 protocol: nothing committed is overwritten, only what was committed is published, in order, no
-command takes effect twice, no task runs under two ids.
+command takes effect twice, no task runs under two ids. What the events themselves may say is for
+an `Onlooker` of each project.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import reduce
 from typing import Final, final
 
 from sequencectl._project.fold import evolve
 from sequencectl.control_plane import ControlPlane, Decision
 from sequencectl.events import Event, TaskTriggered
+from sequencectl.policies import Calendar
 from sequencectl.ports import Store
 from sequencectl.state import ProjectState
+from sequencectl.testing.simulation.faults import Pair
+from sequencectl.testing.simulation.onlooker import Onlooker, Violation, named
 
 _COMMANDS: Final = 64
 """More than the people of a world send: a plane that remembers as many forgets none."""
-
-
-class Violation(Exception):
-    """A promise is broken; the message says what was seen instead."""
 
 
 @final
@@ -32,6 +33,7 @@ class History:
         self.committed: list[Event] = []
         self.published = 0
         self.tasks: dict[tuple[str, int], str] = {}
+        self.onlooker = Onlooker()
 
 
 @final
@@ -56,17 +58,35 @@ class Witness:
         if stored is not None and stored.serial != newest:
             raise Violation(f"loaded serial {stored.serial}, the newest is {newest}")
 
-    def committed(self, decision: Decision, *, message: int | None, has_settled: bool) -> None:
-        """Check what a store took; `message` is the number of its command, None for a check."""
+    @property
+    def hits(self) -> Counter[Pair]:
+        """What was met in the events of all projects."""
+        met = (history.onlooker.met for history in self.histories.values())
+        return Counter({(what, ""): often for each in met for what, often in each.items()})
+
+    def committed(
+        self,
+        decision: Decision,
+        *,
+        message: int | None,
+        has_settled: bool,
+        calendar: Calendar | None = None,
+    ) -> None:
+        """Check what a store took; `message` is the number of its command, None for a check.
+
+        `calendar` is that of the replica that decided it.
+        """
         events, history = decision.events, self._history(decision.project)
         self.commits += 1
         if events[0].serial != len(history.committed) + 1:
             there = f"{len(history.committed)} events are there"
-            raise Violation(f"committed over others, {there}: {_named(events[0])}")
+            raise Violation(f"committed over others, {there}: {named(events[0])}")
         history.committed.extend(events)
+        for event in events:
+            history.onlooker.see(event, calendar)
         if message is None:
             if not has_settled:
-                raise Violation(f"a deadline is acted on before settle: {_named(events[0])}")
+                raise Violation(f"a deadline is acted on before settle: {named(events[0])}")
         elif message in self._applied and self._remembers:
             raise Violation(f"took effect twice: {decision.command}")
         else:
@@ -77,15 +97,15 @@ class Witness:
         history = self._history(project)
         if event.serial > history.published + 1:
             before = f"event {history.published + 1} is not published"
-            raise Violation(f"published too early, {before}: {_named(event)}")
+            raise Violation(f"published too early, {before}: {named(event)}")
         if history.committed[event.serial - 1 : event.serial] != [event]:
-            raise Violation(f"published and not committed: {_named(event)}")
+            raise Violation(f"published and not committed: {named(event)}")
         history.published = max(history.published, event.serial)
         if isinstance(event, TaskTriggered):
             task = (event.subject.sequence_id, event.index)
             first = history.tasks.setdefault(task, event.task_id)
             if self._remembers and first != event.task_id:
-                raise Violation(f"a task runs twice, also as {first}: {_named(event)}")
+                raise Violation(f"a task runs twice, also as {first}: {named(event)}")
 
     def acknowledged(self, decision: Decision) -> None:
         """Check the decision that the sender of a command gets."""
@@ -113,7 +133,3 @@ class Witness:
 
     def _history(self, project: str) -> History:
         return self.histories.setdefault(project, History())
-
-
-def _named(event: Event) -> str:
-    return f"{type(event).__name__} {event.serial} of {event.subject.sequence_id or 'a context'}"

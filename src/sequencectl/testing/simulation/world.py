@@ -40,16 +40,18 @@ from sequencectl._protocol import (
 )
 from sequencectl.commands import Command, CommandRejected
 from sequencectl.control_plane import ControlPlane, Decision
-from sequencectl.errors import Conflict, Contention
+from sequencectl.errors import CalendarError, Conflict, Contention
 from sequencectl.events import Event, TaskTriggered
+from sequencectl.policies import Calendar, Opening
 from sequencectl.ports import Store
 from sequencectl.state import ProjectState
 from sequencectl.testing._walk import START
 from sequencectl.testing.exploration.transition import Invariant, Transition, check
 from sequencectl.testing.simulation.faults import Fault, Mishap, Pair
-from sequencectl.testing.simulation.mistakes import Rewrite, rewritten
+from sequencectl.testing.simulation.mistakes import RIGHT, Mistake, rewritten
+from sequencectl.testing.simulation.onlooker import Violation
 from sequencectl.testing.simulation.replica import MadeCall, Message, Replica
-from sequencectl.testing.simulation.witness import Violation, Witness
+from sequencectl.testing.simulation.witness import Witness
 
 _RETRY: Final = timedelta(seconds=5)
 
@@ -63,10 +65,10 @@ Answers = Sequence[tuple[timedelta, Command]]
 
 
 class Executors(Protocol):
-    """How executors work on tasks."""
+    """How executors work on tasks, and how people vote on approvals."""
 
     def __call__(self, event: TaskTriggered, source: str) -> Answers:
-        """Return what an executor answers to a task that it gets for the first time."""
+        """Return what an executor, or all voters, answer to a task they see for the first time."""
         ...
 
 
@@ -83,7 +85,7 @@ class World:
         replicas: int,
         settle: timedelta = timedelta(minutes=3),
         attempts: int = 3,
-        rewrite: Rewrite | None = None,
+        mistake: Mistake = RIGHT,
         invariants: Sequence[Invariant] = (),
     ) -> None:
         self.plane = plane
@@ -97,12 +99,14 @@ class World:
         self._executors = executors
         self._settle = settle
         self._attempts = attempts
-        self._rewrite = rewrite
+        self._mistake = mistake
         self._numbers = count(1)
         self._coming: list[tuple[datetime, int, Callable[[], None]]] = []
         self._heard: set[tuple[str, str]] = set()
         self._seen: set[int] = set()
-        self.replicas = [Replica(number, self._hosting(START)) for number in range(replicas)]
+        self.replicas = [Replica(number, plane) for number in range(replicas)]
+        for replica in self.replicas:
+            replica.hosting = self._hosting(replica, START)
 
     # ------------------------------------------------------------------ outside of the replicas
 
@@ -130,12 +134,26 @@ class World:
         """Return the messages that a replica may take, oldest first."""
         return [message for message in self.inbox if not message.is_taken]
 
+    def give(self, replica: Replica, calendar: Calendar) -> None:
+        """Give a replica another calendar, by which it decides from its next conversation on."""
+        replica.calendar = read = calendar
+        if self._mistake.reads_own_clock:
+
+            def read(stage: str, _at: datetime) -> Opening:
+                return calendar(stage, self._clock(replica))
+
+        replica.plane = attrs.evolve(self.plane, calendar=read)
+
+    def wake(self, replica: Replica) -> None:
+        """Let the timer of a replica ring now, which is earlier than it need."""
+        replica.arm = self._clock(replica)
+
     # ------------------------------------------------------------------ what replicas do
 
     def start(self, replica: Replica) -> None:
         """Start a replica; first of all it relays (duty 8)."""
         replica.is_down = False
-        replica.hosting = self._hosting(self._clock(replica))
+        replica.hosting = self._hosting(replica, self._clock(replica))
         replica.has_settled, replica.due = False, None
         self.ring(replica)
 
@@ -210,9 +228,9 @@ class World:
 
     # ------------------------------------------------------------------ conversations
 
-    def _hosting(self, started_at: datetime) -> Hosting:
+    def _hosting(self, replica: Replica, started_at: datetime) -> Hosting:
         return Hosting.of(
-            lambda _: self.plane,
+            lambda _: replica.decides_by,
             attempts=self._attempts,
             settled_at=started_at + self._settle,
             retry_after=_RETRY,
@@ -223,8 +241,9 @@ class World:
         return self.now + replica.skew
 
     def _begin(self, replica: Replica, conversation: Generator[Call, Reply, Any]) -> None:
-        if self._rewrite is not None:
-            conversation = rewritten(conversation, self._rewrite)
+        replica.decides_by, replica.follows = replica.plane, replica.calendar
+        if self._mistake.rewrite is not None:
+            conversation = rewritten(conversation, self._mistake.rewrite)
         replica.conversation = conversation
         self._go_on(replica, partial(next, conversation))
 
@@ -238,7 +257,7 @@ class World:
             replica.call = call
         except StopIteration as stop:
             self._finished(replica, stop.value)
-        except CommandRejected:
+        except (CommandRejected, CalendarError):
             self.hits[Mishap.REFUSED, ""] += 1
             self._acknowledge(replica)
         except (Trouble, Contention) as error:
@@ -302,9 +321,13 @@ class World:
                 self.store.commit(call.decision)
                 number = None if replica.message is None else replica.message.number
                 self.witness.committed(
-                    call.decision, message=number, has_settled=replica.has_settled
+                    call.decision,
+                    message=number,
+                    has_settled=replica.has_settled,
+                    calendar=replica.follows,
                 )
-                self._check_invariants(call.decision, replica.decided_at)
+                self.hits[Mishap.OPINIONS, ""] += not self._is_of_one_mind()
+                self._check_invariants(replica, call.decision)
             case Pending():
                 return tuple(self.store.pending(call.project, limit=min(call.limit, 4)))
             case Emit():
@@ -317,10 +340,15 @@ class World:
                 assert_never(call)
         return None
 
-    def _check_invariants(self, decision: Decision, now: datetime) -> None:
+    def _is_of_one_mind(self) -> bool:
+        first = self.replicas[0].calendar
+        return all(replica.calendar is first for replica in self.replicas)
+
+    def _check_invariants(self, replica: Replica, decision: Decision) -> None:
         """Raise `Break` if a commit breaks an invariant of the host."""
         if self._invariants:
-            seen = Transition(self.plane, decision.before, decision.command, now, decision)
+            plane, now = replica.decides_by, replica.decided_at
+            seen = Transition(plane, decision.before, decision.command, now, decision)
             check(self._invariants, seen)
 
     def _load(self, call: Load) -> ProjectState | None:
@@ -339,7 +367,10 @@ class World:
                 self._ask(event)
 
     def _ask(self, event: TaskTriggered) -> None:
-        """Send a task to its executors, each time that it is published."""
+        """Send a task to its executors, or show it to its voters, each time it is published."""
+        if event.approval is not None:
+            self._hear(event, "approvers")
+            return
         match event.expects:
             case frozenset() as sources:
                 for source in sorted(sources):
