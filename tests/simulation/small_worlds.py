@@ -15,6 +15,7 @@ from sequencectl import (
     FreezeStage,
     PauseSequence,
     ReportTaskFinished,
+    ResumeSequence,
     Shipyard,
     TaskTriggered,
     TriggerSequence,
@@ -50,18 +51,23 @@ def approved(**approval: Any) -> ControlPlane:
 ONE: Final = approved()
 TWO: Final = approved(approve=2, reject=2)
 YIELDING: Final = approved(newcomer="supersede")
-CONSENT: Final = approved(onExpiry="approve")
+CONSENT: Final = approved(onExpiry="approve", reject=2)
 
 
-def opened(plane: ControlPlane) -> TaskTriggered:
-    """The approval that `A` opens first of all, in every world of this plane."""
-    (task,) = plane.open_tasks(plane.decide(plane.initial("p"), A, START).state)
+def opened(plane: ControlPlane, before: tuple[Command, ...] = (A,)) -> TaskTriggered:
+    """The approval that is open after these commands, in every world that begins with them."""
+    state = plane.initial("p")
+    for command in before:
+        state = plane.decide(state, command, START).state
+    (task,) = plane.open_tasks(state)
     return task.triggered
 
 
-def vote(plane: ControlPlane, voter: str, result: str = "pass") -> ReportTaskFinished:
+def vote(
+    plane: ControlPlane, voter: str, result: str = "pass", before: tuple[Command, ...] = (A,)
+) -> ReportTaskFinished:
     """A vote on that approval, with an id that tells a repeat from a vote that is cast again."""
-    task_id, report_id = opened(plane).task_id, f"{voter} says {result}"
+    task_id, report_id = opened(plane, before).task_id, f"{voter} says {result}"
     return ReportTaskFinished(
         task_id, source=voter, actor=voter, result=result, report_id=report_id
     )
@@ -69,10 +75,16 @@ def vote(plane: ControlPlane, voter: str, result: str = "pass") -> ReportTaskFin
 
 def voting(plane: ControlPlane, *commands: Command, **more: Any) -> Any:
     """A world in which an approval is open."""
-    return world(*commands, plane=plane, before=(A,), **more)
+    return world(*commands, plane=plane, **{"before": (A,), **more})
 
 
 # ---------------------------------------------------------------- stages that are closed
+
+RESUME: Final = ResumeSequence("b", request_id="resume")
+OLDER: Final = (
+    FreezeStage("dev"), B, PauseSequence("b"), UnfreezeStage("dev"), A,
+)  # fmt: skip
+"""`B` was accepted first, and is held in line; the approval of `A` is open."""
 
 HOUR: Final = timedelta(hours=1)
 FREEZE: Final = FreezeStage("dev", until=START + HOUR, request_id="freeze")
@@ -119,6 +131,9 @@ QUICK: Final[Mapping[str, Any]] = {
         CONSENT, vote(CONSENT, "ann", "fail"), CHECK, after=HOUR
     ),
     "a vote and a newer delivery": voting(YIELDING, vote(YIELDING, "ann"), B, errors=1),
+    "a vote and the resume of an older delivery": voting(
+        YIELDING, vote(YIELDING, "ann", before=OLDER), RESUME, before=OLDER
+    ),
     "an unfreeze and the end of a freeze": frozen(UNFREEZE, CHECK, errors=1),
     "two checks at the end of a freeze": frozen(CHECK, CHECK),
     "a check before the end of a freeze": frozen(

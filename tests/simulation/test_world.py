@@ -56,6 +56,20 @@ def test_a_command_that_is_left_is_found() -> None:
         world.check_rest(all_ended=False)
 
 
+def test_a_deadline_that_nobody_acts_on_is_found() -> None:
+    """At rest nothing is due, to the microsecond."""
+    world, _ = world_of()
+    handle(world, A)
+    due = world.stored("p").next_deadline
+    assert due is not None
+    world.now = due - timedelta(microseconds=1)
+    world.check_rest(all_ended=False)
+
+    world.now = due
+    with pytest.raises(Violation, match=r"something of 'p' is due at .*, and nobody acts on it"):
+        world.check_rest(all_ended=False)
+
+
 def test_a_sequence_that_never_ends_is_found() -> None:
     """At rest everything has ended, if that is asked for."""
     world, _ = world_of()

@@ -74,7 +74,9 @@ PLANE: Final = ControlPlane(
         },
         "prod": {"delivery": {
             "tasks": [
-                {"name": "sign-off", "approval": {"onExpiry": "approve", "newcomer": "supersede"}},
+                {"name": "sign-off", "approval": {
+                    "reject": 2, "onExpiry": "approve", "newcomer": "supersede",
+                }},
                 "release",
             ],
             "triggeredOn": ["qa.delivery.finished"],

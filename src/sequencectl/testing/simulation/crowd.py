@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, final
 
+import attrs
+
 from sequencectl.commands import (
     AbortSequence,
     Command,
@@ -244,21 +246,22 @@ class Crowd:
             answers.append((dice.span(_MINUTE), event.started(source="a", report_id=report_id)))
         if not approval.initiator and initiator:
             self.hits[Mishap.BARRED, ""] += 1
-            answers.append((dice.span(5 * _MINUTE), event.approve(initiator)))
+            actor = "" if dice.happens(0.3) else initiator  # or does not say who they are
+            vote = attrs.evolve(event.approve(initiator), source="browser", actor=actor)
+            answers.append((dice.span(5 * _MINUTE), vote))
         if not never and dice.happens(self.faults.mute):
             self.hits[Mishap.MUTE, ""] += 1
             return answers
         barred = () if approval.initiator else (initiator,)
-        voters = [voter for voter in _VOTERS if voter not in barred]
+        invented = (f"voter-{each}" for each in range(approval.most_voters))
+        voters = [voter for voter in (*_VOTERS, *invented) if voter not in barred]
         together = dice.span(5 * _MINUTE)
         for voter in voters[: approval.most_voters + dice.choice((0, 1))]:
             at = dice.choice((together, dice.span(10 * _MINUTE)))
             answers += self._votes_of(voter, event, at)
         if never:  # whatever they said before: enough of them approve at last
-            answers += [
-                (timedelta(hours=2), event.approve(f"last-{each}"))
-                for each in range(approval.approve)
-            ]
+            last = [event.approve(voter) for voter in voters[: approval.approve]]
+            answers += [(timedelta(hours=2), vote) for vote in last]
         return answers
 
     def _votes_of(self, voter: str, event: TaskTriggered, at: timedelta) -> Answers:
@@ -275,10 +278,8 @@ class Crowd:
         cast = partial(ReportTaskFinished, event.task_id, source=voter, actor=voter)
         first, second = dice.choices(("pass", "warning", "fail"), (6, 1, 4), k=2)
         again = at + dice.choice((timedelta(0), dice.span(5 * _MINUTE)))
-        if first != second and dice.happens(
-            0.3
-        ):  # only ids tell a repeat of the first from a third
-            return [
+        if first != second and dice.happens(0.3):
+            return [  # only the ids tell a repeat of the first from a third one
                 (at, cast(result=first, report_id=f"{name}-1")),
                 (again, cast(result=second, report_id=f"{name}-2")),
             ]

@@ -216,9 +216,13 @@ class World:
         return tuple(MadeCall(*each) for each in self._trail)
 
     def check_rest(self, *, all_ended: bool) -> None:
-        """Check that the bus is empty, and that all that was committed is published and stored."""
+        """Check that the bus is empty, nothing is due, and all is published and stored."""
         if self.inbox:
             raise Violation(f"a command is left: {self.inbox[0].command}")
+        for project in self.witness.histories:
+            due = self.stored(project).next_deadline
+            if due is not None and due <= self.now:
+                raise Violation(f"something of {project!r} is due at {due}, and nobody acts on it")
         self.witness.check_rest(self.store, all_ended=all_ended)
 
     def stored(self, project: str) -> ProjectState:
