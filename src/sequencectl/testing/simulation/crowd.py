@@ -96,7 +96,7 @@ class Crowd:
     def _freeze_until(self, world: World, project: str, stage: str) -> None:
         """Freeze a stage for a while; what else is done to it comes at the edges of that time."""
         dice, at = self.dice, self.dice.span(15 * _MINUTE)
-        lasts = dice.span(40 * _MINUTE) + _nearly(dice)
+        lasts = dice.choice((0, 1, 1, 1)) * dice.span(40 * _MINUTE) + _nearly(dice)
         frozen = FreezeStage(stage, until=world.now + at + lasts, request_id=self._request())
         world.later(at, partial(world.send, project, frozen, "controls"))
         match dice.choice(("nothing", "unfreeze", "longer", "exempt", "exempt")):
