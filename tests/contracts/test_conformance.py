@@ -346,6 +346,22 @@ def test_the_tour_meets_everything() -> None:
     assert list(range(1, len(said) + 1)) == [event.serial for event in said]
 
 
+def test_the_tour_meets_people_who_decide() -> None:
+    """An approval with votes of a person in flight, freezes that end, windows, who triggered."""
+    decisions = tour("p")
+    said = list(chain.from_iterable(decision.events for decision in decisions))
+    live = [each.state.live(one) for each in decisions for one in each.state.sequences]
+    standing = [one.task.votes for one in live if one is not None and one.task is not None]
+    frozen = [one for one in said if isinstance(one, events.StageFrozen)]
+    accepted = [one for one in said if isinstance(one, events.SequenceTriggered)]
+
+    assert max(map(len, standing)) > 1
+    assert {events.Cause.REQUESTED, events.Cause.CALENDAR} == {one.cause for one in frozen}
+    assert any(one.until is not None and one.control.actor for one in frozen)
+    assert any(one.window for one in frozen)
+    assert any(one.initiators for one in accepted)
+
+
 def test_the_tour_is_the_same_every_time() -> None:
     """What a host sees fail today fails tomorrow, and in another project alike."""
     assert tour("p") == tour("p")
