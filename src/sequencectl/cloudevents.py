@@ -89,9 +89,9 @@ def from_cloudevent(
     whose data cannot be used counts as errored, without the data, and its message says why (R33).
     One whose result or status is not a word of Keptn's is a failure whose message shows the value
     (R12); with `strict` it is a mistake, for a host that can tell the sender. The extension
-    attribute ``actor`` of a trigger or a finish is its actor (R34). Any other mistake in such an
-    event raises `InvalidValue` with the path in the event as `where` (``triggeredid``,
-    ``data.service``).
+    attribute ``actor`` of a trigger or a finish is its actor (R34); it is a claim, which a host
+    that knows who sends the event replaces. Any other mistake in such an event raises
+    `InvalidValue` with the path in the event as `where` (``triggeredid``, ``data.service``).
     """
     if not isinstance(event, Mapping):
         raise InvalidValue("event", event, "must be a CloudEvent (a mapping)")
