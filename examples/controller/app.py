@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from examples.controller.api import openapi
 from examples.controller.api.answers import HANDLERS, error
+from examples.controller.api.approvals import ApprovalsApi
 from examples.controller.api.door import Door, Prefixes
 from examples.controller.api.evaluations import EvaluationsApi
 from examples.controller.api.events import EventsApi
@@ -75,8 +76,11 @@ class Controller:
         self._sequences = SequencesApi(
             self.host, self._projects, self.broadcaster, actor_header=settings.actor_header
         )
-        self._events = EventsApi(self.host)
-        self._evaluations = EvaluationsApi(self.host, self._projects)
+        self._events = EventsApi(self.host, actor_header=settings.actor_header)
+        self._approvals = ApprovalsApi(self.host, actor_header=settings.actor_header)
+        self._evaluations = EvaluationsApi(
+            self.host, self._projects, actor_header=settings.actor_header
+        )
         self._uniform = UniformApi(self.host)
         app = Starlette(
             routes=[
@@ -112,6 +116,7 @@ class Controller:
             ("GET", project, projects.get_project),
             ("DELETE", project, projects.delete_project),
             ("GET", project + "/history", events.list_history),
+            ("GET", project + "/approval", self._approvals.list_approvals),
             ("GET", project + "/stage", projects.list_stages),
             ("GET", stage, projects.get_stage),
             ("POST", stage + "/control", projects.control_stage),
@@ -134,6 +139,8 @@ class Controller:
             ("GET", "/v1/stream/{project}", sequences.stream),
             ("GET", sequence, sequences.list_sequences),
             ("POST", sequence + "/{context:path}/control", sequences.control_sequence),
+            ("POST", sequence + "/{context:path}/vote", self._approvals.vote),
+            ("POST", sequence + "/{context:path}/exempt", sequences.exempt),
             ("GET", sequence + "/{context:path}", sequences.get_sequence),
         ]
 

@@ -16,6 +16,7 @@ from examples.controller.storage.projects import AlreadyThere
 from examples.controller.storage.uniform import NoRoom, UnknownRegistration
 from examples.stores.errors import StoreUnusable
 from sequencectl import (
+    CalendarError,
     CommandRejected,
     Contention,
     InvalidValue,
@@ -36,6 +37,7 @@ _STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (StillLive, 409),
     (Contention, 503),
     (StoreUnusable, 503),
+    (CalendarError, 503),
     (InvalidValue, 400),
 )
 

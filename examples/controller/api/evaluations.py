@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from examples.controller.api.projects import ProjectsApi
-from examples.controller.api.reading import Refusal, fields_of, wrong
+from examples.controller.api.reading import Refusal, fields_of, sender_of, wrong
 from examples.controller.host import Host
 from examples.controller.storage.deliveries import instant
 from sequencectl import InvalidValue, TriggerSequence, parse_duration
@@ -37,8 +37,9 @@ _INSTANT: Final = re.compile(
 class EvaluationsApi:
     """Evaluations are triggered."""
 
-    def __init__(self, host: Host, projects: ProjectsApi) -> None:
+    def __init__(self, host: Host, projects: ProjectsApi, *, actor_header: str = "") -> None:
         self._host = host
+        self._actor_header = actor_header
         self._projects = projects
 
     async def trigger_evaluation(self, request: Request) -> Response:
@@ -65,6 +66,7 @@ class EvaluationsApi:
                 **({"labels": labels} if labels else {}),
             },
             revision=revision or None,
+            actor=sender_of(request, self._actor_header),
         )
         outcome = await self._host.handle(project, command)
         return JSONResponse({"keptnContext": context, "outcome": outcome})

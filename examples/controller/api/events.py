@@ -8,23 +8,37 @@ from functools import partial
 from typing import Any, Final, final
 from uuid import NAMESPACE_URL, uuid5
 
+import attrs
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from examples.controller.api.approvals import is_approval
 from examples.controller.api.pages import page, part_of
 from examples.controller.api.reading import (
     Refusal,
     cloudevent_of,
     instant_of,
     is_id,
+    nobody,
     page_of,
+    sender_of,
     wrong,
 )
 from examples.controller.host import Host
 from examples.controller.settings import SOURCE
 from examples.controller.storage.journal_reader import JournalReader, Page
-from sequencectl import ControlPlane, OpenTask, ProjectState, UnknownProject
+from sequencectl import (
+    ControlPlane,
+    OpenTask,
+    ProjectState,
+    ReportTaskFinished,
+    ReportTaskStarted,
+    TriggerSequence,
+    UnknownProject,
+)
 from sequencectl.cloudevents import from_cloudevent, project_of, to_cloudevent
+
+_Command = TriggerSequence | ReportTaskStarted | ReportTaskFinished
 
 IGNORED: Final = "ignored"
 """The answer to an event that is none of ours."""
@@ -47,13 +61,15 @@ _OF_SEQUENCE: Final = re.compile(r"sh\.keptn\.event\.[^.]+\.[^.]+\.triggered")
 class EventsApi:
     """Sequences are triggered and tasks reported on by CloudEvents; open tasks are listed."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, *, actor_header: str = "") -> None:
         self._host = host
+        self._actor_header = actor_header
 
     async def post_event(self, request: Request) -> Response:
-        """Take in a CloudEvent: a trigger of a sequence, or an executor's report.
+        """Take in a CloudEvent: a trigger of a sequence, an executor's report, or a vote.
 
         In binary mode its attributes are headers such as ``ce-type``, and the body is its data.
+        Who triggers or votes stands in its attribute ``actor``, unless a proxy says it.
         """
         event = await cloudevent_of(request)
         _complete(event)
@@ -65,8 +81,25 @@ class EventsApi:
             data = event.get("data")
             given = data.get("project") if isinstance(data, dict) else None
             raise wrong("data.project", given, "1 to 200 printable ASCII characters")
+        if self._actor_header:
+            command = await self._sent(request, project, command)
         outcome = await self._host.handle(project, command)
         return JSONResponse({"keptnContext": context, "outcome": outcome})
+
+    async def _sent(self, request: Request, project: str, command: _Command) -> _Command:
+        """Return a command with the sender whom the proxy names, whatever it claims itself.
+
+        Programs beside the proxy may trigger and report, in nobody's name; a vote is somebody's,
+        and its source would stand for a person.
+        """
+        if isinstance(command, ReportTaskStarted):
+            return command
+        sender = sender_of(request, self._actor_header)
+        if not sender and isinstance(command, ReportTaskFinished):
+            is_vote = await self._host.ask(project, partial(is_approval, command.task_id))
+            if is_vote:
+                raise nobody(self._actor_header)
+        return attrs.evolve(command, actor=sender)
 
     async def list_triggered(self, request: Request) -> Response:
         """List the open tasks of a type, in the order of the acceptance of their sequences.

@@ -50,11 +50,24 @@ _EVENT: Final = {
 }
 _LATEST: Final = {key: _EVENT[key] for key in ("id", "type", "time")}
 _CREATED: Final = "1772443800000000000"
-_SERVICE: Final = {"serviceName": "carts", "creationDate": _CREATED, "openApprovals": []}
+_OPEN_APPROVAL: Final = {"eventId": "a77e", "keptnContext": "c0", "time": _BEGUN}
+_SERVICE: Final = {
+    "serviceName": "carts",
+    "creationDate": _CREATED,
+    "openApprovals": [_OPEN_APPROVAL],
+}
+_FROZEN: Final = {
+    **_BY,
+    "since": _LATER,
+    "until": "2026-03-04T06:00:00.000Z",
+    "cause": "requested",
+    "window": "",
+}
 _STAGE: Final = {
     "stageName": "dev",
     "services": [_SERVICE],
-    "frozen": {**_BY, "since": _LATER},
+    "frozen": _FROZEN,
+    "calendar": {"open": True, "until": "2026-03-06T17:00:00.000Z", "name": ""},
     "waiting": 0,
     "holders": [
         {
@@ -85,6 +98,8 @@ _TASK: Final = {
     "executors": [
         {"source": "helm-service", "startedAt": _BEGUN, "finishedAt": None, "result": None}
     ],
+    "approval": None,
+    "votes": [],
     "timedOut": None,
 }
 _SEQUENCE: Final = {
@@ -99,6 +114,8 @@ _SEQUENCE: Final = {
     "priority": 0,
     "planned": ["deployment", "test"],
     "parent": None,
+    "initiators": ["ada"],
+    "exempted": None,
     "triggeredAt": _BEGUN,
     "startedAt": _BEGUN,
     "endedAt": None,
@@ -136,6 +153,7 @@ _STATE: Final = {
         "resume": _APPLIED,
         "abort": _APPLIED,
         "force": _APPLIED,
+        "exempt": {"outcome": "unchanged", "code": "already_started", "message": ""},
     },
     "paused": [{**_BY, "stage": None, "at": _LATER}],
     "sequences": [_SEQUENCE],
@@ -155,6 +173,29 @@ _EXPLANATION: Final = {
     "drainLine": "The pause waits for task deployment.",
     "pause": {**_BY, "since": _LATER},
     "freeze": None,
+    "exempted": None,
+    "approval": None,
+}
+_APPROVAL: Final = {
+    "taskId": _OPEN_APPROVAL["eventId"],
+    "task": "approval",
+    "keptnContext": "c0",
+    "sequenceId": "c0",
+    "sequence": "delivery",
+    "stage": "prod",
+    "service": "carts",
+    "since": _BEGUN,
+    "deadline": "2026-03-03T09:30:00.000Z",
+    "deadlineKind": "completion",
+    "approve": 2,
+    "reject": 1,
+    "initiator": False,
+    "onExpiry": "time_out",
+    "newcomer": "wait",
+    "votes": [{"voter": "bob", "result": "pass", "message": "tested on staging"}],
+    "barred": ["ada"],
+    "line": "Approval approval has 1 of 2 approving votes (by bob); ada may not vote.",
+    "vote": _APPLIED,
 }
 _NOTE: Final = {**_BY, "kind": "pause", "stage": None, "sequence": None, "at": _LATER}
 
@@ -211,6 +252,7 @@ EXAMPLES: Final[Mapping[str, Any]] = {
     "CloudEvent": {
         "specversion": "1.0", "source": "keptn-cli",
         "type": "sh.keptn.event.dev.delivery.triggered", "id": "c2", "shkeptncontext": "c2",
+        "actor": "ada",
         "data": {**_SCOPE, "configurationChange": {"values": {"image": "shop/carts:1.3"}}},
     },
     "EventTaken": {"keptnContext": "c2", "outcome": "applied"},
@@ -226,7 +268,14 @@ EXAMPLES: Final[Mapping[str, Any]] = {
     "Projects": _page("projects", _PROJECT),
     "Stage": _STAGE,
     "Stages": _page("stages", _STAGE),
-    "StageControl": {"state": "freeze", **_BY},
+    "StageControl": {"state": "freeze", "until": _FROZEN["until"], **_BY},
+    "Approvals": _page("approvals", _APPROVAL),
+    "NewVote": {"result": "pass", "taskId": "a77e", "actor": "eve", "requestId": "r2"},
+    "Voted": {
+        "outcome": "applied", "taskId": "a77e",
+        "message": "Approval approval is over with result pass.",
+    },
+    "Exemption": {"stage": "prod", "actor": "eve", "reason": "a hotfix"},
     "NewService": {"serviceName": "orders"},
     "Service": _SERVICE,
     "Services": _page("services", _SERVICE),

@@ -17,6 +17,7 @@ from examples.controller.api.door import SAFE
 from examples.controller.api.examples import EXAMPLES
 from examples.controller.api.reading import MAX_BODY, MAX_PAGE, PAGE
 from examples.controller.api.schemas import (
+    ACTOR,
     IDENTITY,
     INSTANT,
     JSON,
@@ -62,7 +63,7 @@ TAGS: Final[Mapping[str, str]] = {
     "events": "CloudEvents: triggers, the reports of executors, what they poll, the history.",
     "projects": "Projects, their stages and services.",
     "executors": "Executors that registered themselves, what they want to hear of, what they log.",
-    "deliveries": "How deliveries stand and why, their controls, and the stream of changes.",
+    "deliveries": "How deliveries stand and why, controls, approvals, and the stream of changes.",
 }
 ANY: Final = (400, 408, 415, 431, 503)
 """The statuses with which any request may be refused; `_refusals_of` knows the others."""
@@ -94,6 +95,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
     "list_history": Operation(
         "events", answer="Events", query=("keptnContext", "type", "fromTime", *_PAGED)
+    ),
+    "list_approvals": Operation(
+        "deliveries", answer="Approvals", query=(*_SCOPE, "keptnContext", "actor", *_PAGED)
     ),
     "trigger_evaluation": Operation("events", body="NewEvaluation", answer="EventTaken"),
     "list_projects": Operation("projects", answer="Projects", query=_PAGED),
@@ -137,10 +141,12 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
     "list_sequences": Operation(
         "deliveries", answer="States",
-        query=("name", "state", *_SCOPE, "keptnContext", *_BETWEEN, *_PAGED),
+        query=("name", "state", *_SCOPE, "keptnContext", "actor", *_BETWEEN, *_PAGED),
     ),
     "control_sequence": Operation("deliveries", body="Control", answer="Controlled"),
-    "get_sequence": Operation("deliveries", answer="Detail"),
+    "vote": Operation("deliveries", body="NewVote", answer="Voted"),
+    "exempt": Operation("deliveries", body="Exemption", answer="Controlled"),
+    "get_sequence": Operation("deliveries", answer="Detail", query=("actor",)),
 }  # fmt: skip
 """By the name of the method that serves a route."""
 
@@ -188,6 +194,10 @@ _IN_QUERIES: Final[Mapping[str, Document]] = {
         "schema": {**TEXT, "pattern": "^[0-9]{0,18}$"},
         "description": "What the page before said; `0` or nothing for the first page.",
     },
+    "actor": {
+        "schema": ACTOR, "example": "ada",
+        "description": "Who asks, for what is permitted; where a proxy says who it is, that holds.",
+    },
     "since": {
         "schema": whole(maximum=10**18 - 1),
         "description": "The id of the last message that was seen, as `Last-Event-ID` says it.",
@@ -204,7 +214,8 @@ _WRONG: Final[Mapping[int, str]] = {
     415: "The body must be JSON, as the header `Content-Type` must say.",
     421: "The host of the request is not one that is served here.",
     431: "The head of the request is too long.",
-    503: "Others kept committing first, the store cannot be used, or connections are too many.",
+    503: "Others kept committing first, the store cannot be used, the calendar of a project fails, "
+    "or connections are too many.",
 }
 
 

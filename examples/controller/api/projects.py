@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from examples.controller.api.approvals import approvals_of
 from examples.controller.api.pages import page, part_of
-from examples.controller.api.reading import Refusal, actor_of, fields_of, wrong
+from examples.controller.api.reading import Refusal, actor_of, fields_of
+from examples.controller.api.stages import stage_control, stages_of
 from examples.controller.host import Host
-from examples.controller.storage.deliveries import Document, instant
+from examples.controller.storage.deliveries import Document
 from examples.controller.storage.projects import Project
-from sequencectl import (
-    ControlPlane,
-    FreezeStage,
-    LiveSequence,
-    ProjectState,
-    TriggerSequence,
-    UnfreezeStage,
-)
+from sequencectl import ControlPlane, ProjectState, TriggerSequence
 
 GIT: Final = (
     *("gitCredentials", "gitUser", "gitToken", "gitRemoteURL", "gitPrivateKey"),
@@ -92,18 +88,9 @@ class ProjectsApi:
 
     async def control_stage(self, request: Request) -> Response:
         """Freeze or unfreeze a stage."""
-        project, stage = self._project(request), request.path_params["stage"]
-        fields = await fields_of(request)
-        word = fields.text("state")
-        if word not in {"freeze", "unfreeze"}:
-            raise wrong("state", word, "freeze or unfreeze")
-        command = (FreezeStage if word == "freeze" else UnfreezeStage)(
-            stage,
-            actor=actor_of(request, fields, self._actor_header),
-            reason=fields.text("reason", default=""),
-            request_id=fields.text("requestId", default="") or None,
-        )
-        fields.end()
+        project, fields = self._project(request), await fields_of(request)
+        actor = actor_of(request, fields, self._actor_header)
+        command = stage_control(request.path_params["stage"], actor, fields)
         return JSONResponse({"outcome": await self._host.handle(project.name, command)})
 
     async def list_services(self, request: Request) -> Response:
@@ -141,21 +128,32 @@ class ProjectsApi:
 
     async def stages_of(self, project: Project) -> list[Document]:
         """Return how the stages of a project stand."""
-
-        def asked(plane: ControlPlane, state: ProjectState) -> list[Document]:
-            return [_stage(stage.name, state) for stage in plane.shipyard.stages]
-
-        return await self._host.ask(project.name, asked)
+        return await self._host.ask(project.name, partial(stages_of, self._host.now()))
 
     async def _with_services(self, project: Project) -> list[Document]:
         """Return the stages of a project with its services, which are those of each stage."""
         triggered = await self._host.read(lambda journal: journal.services(project.name))
         known = {name: datetime.fromisoformat(at) for name, at in triggered.items()}
-        services = [
-            {"serviceName": name, "creationDate": nanoseconds(at), "openApprovals": []}
+        services = {
+            name: {"serviceName": name, "creationDate": nanoseconds(at)}
             for name, at in sorted({**known, **project.services}.items())
-        ]
-        return [{**stage, "services": services} for stage in await self.stages_of(project)]
+        }
+        now = self._host.now()
+
+        def asked(plane: ControlPlane, state: ProjectState) -> list[Document]:
+            waiting = approvals_of(plane, state)
+            return [
+                {
+                    **stage,
+                    "services": [
+                        {**shown, "openApprovals": waiting.get((stage["stageName"], name), [])}
+                        for name, shown in services.items()
+                    ],
+                }
+                for stage in stages_of(now, plane, state)
+            ]
+
+        return await self._host.ask(project.name, asked)
 
     def _project(self, request: Request) -> Project:
         return self._host.projects.get(request.path_params["project"])
@@ -192,34 +190,6 @@ class ProjectsApi:
 def nanoseconds(at: datetime) -> str:
     """Return an instant as Keptn writes that of a creation: nanoseconds since 1970, as a text."""
     return str((at - _EPOCH) // timedelta(milliseconds=1) * 1_000_000)
-
-
-def _stage(name: str, state: ProjectState) -> Document:
-    freeze = state.freeze_of(name)
-    lanes = state.lanes(name)
-    holders = [state.live(known) for lane in lanes for known in state.holders(lane)]
-    return {
-        "stageName": name,
-        "frozen": None
-        if freeze is None
-        else {
-            "actor": freeze.control.actor,
-            "reason": freeze.control.reason,
-            "since": instant(freeze.at),
-        },
-        "waiting": sum(len(state.line(lane)) for lane in lanes),
-        "holders": [_holder(each) for each in holders if each is not None],
-    }
-
-
-def _holder(record: LiveSequence) -> Document:
-    return {
-        "sequenceId": record.sequence_id,
-        "keptnContext": record.context,
-        "name": record.name,
-        "service": record.service,
-        "phase": record.phase.value,
-    }
 
 
 def _paged(request: Request, name: str, entries: Sequence[Document]) -> Response:

@@ -34,6 +34,10 @@ ID: Final = re.compile(r"[ -~]{1,200}")
 """What an id may be."""
 
 _SERIAL: Final = re.compile(r"[0-9]{1,18}")
+_ZONED: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 _HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
 """What half a character looks like in JSON; two of them may be a whole one."""
 
@@ -112,6 +116,21 @@ class Fields:
         given = self.text(name, default="")
         return _instant(given, name) if given else ""
 
+    def until(self, name: str) -> datetime | None:
+        """Take an instant of RFC 3339 with its zone; None if it is missing, null or empty.
+
+        One without a zone is refused: nobody knows when it is.
+        """
+        given = self.text(name, default="")
+        if not given:
+            return None
+        if _ZONED.fullmatch(given) is not None:
+            try:
+                return datetime.fromisoformat(given.upper()).astimezone(UTC)
+            except (ValueError, OverflowError):  # the 31st of February, or beyond the year 9999
+                pass
+        raise wrong(name, given, "an instant with its zone, such as 2026-12-24T18:00:00+01:00")
+
     def part(self, name: str) -> Fields:
         """Take the fields of a JSON object; none if it is missing or null."""
         value = self._left.pop(name, None)
@@ -172,19 +191,38 @@ async def cloudevent_of(request: Request) -> dict[str, Any]:
     return event
 
 
+def sender_of(request: Request, header: str) -> str:
+    """Return whom `header`, the one to trust, names; empty if it is not there, or there is none.
+
+    It is refused where it is there twice, or no text: it does not come from whom it should.
+    """
+    given = request.headers.getlist(header) if header else []
+    try:
+        (sender,) = (each.encode("latin-1").decode() for each in given or [""])
+    except ValueError:  # not once, or no UTF-8
+        raise nobody(header) from None
+    return sender
+
+
 def actor_of(request: Request, fields: Fields, header: str) -> str:
     """Return who acts: whom `header` names if there is one to trust, else whom the body claims."""
     claim = fields.text("actor", default="")
     if not header:
         return claim
-    given = request.headers.getlist(header)
-    try:
-        (actor,) = (each.encode("latin-1").decode() for each in given)
-    except ValueError:  # not once, or no UTF-8
-        actor = ""
+    actor = sender_of(request, header)
     if not actor:
-        raise Refusal(400, f"the header {header} must be there once and say who acts")
+        raise nobody(header)
     return actor
+
+
+def asker_of(request: Request, header: str) -> str:
+    """Return who asks: whom `header` names if there is one to trust, else whom the query claims."""
+    return sender_of(request, header) if header else request.query_params.get("actor", "")
+
+
+def nobody(header: str) -> Refusal:
+    """Return the refusal of what a person does, where the header does not say who."""
+    return Refusal(400, f"the header {header} must be there once and say who acts")
 
 
 def page_of(request: Request) -> tuple[int, int]:

@@ -14,11 +14,12 @@ from typing import Any, Final
 from examples.controller.api.projects import GIT
 from examples.controller.api.reading import ID, MAX_LIST
 from examples.controller.host import APPLIED
-from examples.controller.storage.deliveries import MOST_CONTROLS
+from examples.controller.storage.deliveries import MOST_CONTROLS, MOST_VOTES
 from examples.controller.storage.projects import NAME as PROJECT_NAME
 from sequencectl import Phase, RejectedCode, Result, Status, UnchangedCode
 from sequencectl.cloudevents import state_word
-from sequencectl.events import DeadlineKind
+from sequencectl.events import Cause, DeadlineKind
+from sequencectl.shipyard.definitions import Newcomer, OnExpiry
 
 Document = dict[str, Any]
 JSON: Final = "application/json"
@@ -102,12 +103,13 @@ NAME: Final = text(pattern="^[A-Za-z0-9_-]{1,63}$")
 PROJECT: Final = matching(PROJECT_NAME)
 SERVICE: Final = printable(200)
 STATES: Final = words(*sorted({state_word(phase) for phase in Phase}))
-_ACTOR, _REASON = printable(200), printable(1_000)
+ACTOR: Final = printable(200)
+_REASON: Final = printable(1_000)
 _ANY: Final[Document] = {"type": "object"}
 _PHASE, _RESULT = ref("Phase"), ref("Result")
 _SHORT: Final = _may_be_null(text(pattern=f"^({ID.pattern})?$"))
 _CONTROL: Final = {
-    "actor": _may_be_null({**_ACTOR, "description": "Who asks."}),
+    "actor": _may_be_null({**ACTOR, "description": "Who asks."}),
     "reason": _may_be_null({**_REASON, "description": "Why, in the words of who asks."}),
     "requestId": {
         **_SHORT,
@@ -134,11 +136,14 @@ _TASK: Final = _object({
     "result": _or_null(words(Result, "abandoned")), "message": TEXT,
     "deadline": _or_null(INSTANT), "executors": listed(ref("TaskExecutor")),
     "timedOut": {**_or_null(TEXT), "description": "Why it ran out of time, in a sentence."},
+    "approval": {**_or_null(ref("Approval")), "description": "People decide it, by these votes."},
+    "votes": listed(ref("CastVote"), maxItems=MOST_VOTES),
 })  # fmt: skip
 _SEQUENCE: Final = _object({
     "id": IDENTITY, "name": NAME, "stage": NAME, "service": SERVICE, "phase": _PHASE,
     "result": _or_null(_RESULT), "status": _or_null(ref("Status")), "message": TEXT,
     "priority": {"type": "integer"}, "planned": listed(NAME), "parent": _or_null(IDENTITY),
+    "initiators": listed(ACTOR), "exempted": _or_null(ref("Exempted")),
     "triggeredAt": INSTANT, "startedAt": _or_null(INSTANT), "endedAt": _or_null(INSTANT),
     "dueAt": {**_or_null(INSTANT), "description": "When its next task is triggered."},
     "tasks": listed(ref("Task")), "pauses": listed(ref("Pause"), maxItems=MOST_CONTROLS),
@@ -172,11 +177,27 @@ _EXPLANATION: Final = _object({
     "canForce": FLAG, "deadline": _or_null(INSTANT),
     "deadlineKind": _or_null(words(DeadlineKind)), "waitsUntil": _or_null(INSTANT),
     "drainLine": text(description="What a pause or an abort waits for, in a sentence."),
-    "pause": _or_null(ref("KeptBack")), "freeze": _or_null(ref("KeptBack")),
+    "pause": _or_null(ref("KeptBack")), "freeze": _or_null(ref("Frozen")),
+    "exempted": _or_null(_object({"actor": ACTOR, "reason": _REASON})),
+    "approval": {
+        **_or_null(ref("StandingApproval")), "description": "That it waits for, as it stands.",
+    },
 })  # fmt: skip
 
+_APPROVAL: Final[Mapping[str, Document]] = {
+    "approve": whole(minimum=1), "reject": whole(minimum=1),
+    "initiator": {**FLAG, "description": "Whether who triggered it may vote, too."},
+    "onExpiry": words(OnExpiry), "newcomer": words(Newcomer),
+}  # fmt: skip
+_VOTE: Final[Mapping[str, Document]] = {"voter": ACTOR, "result": _RESULT, "message": TEXT}
+_STANDING: Final[Mapping[str, Document]] = {
+    **_APPROVAL, "votes": listed(ref("Vote")),
+    "barred": {**listed(ACTOR), "description": "Who may not vote."},
+    "line": text(description="How many votes of how many it has, and whose, in a sentence."),
+}  # fmt: skip
 _STAGE: Final[Mapping[str, Document]] = {
-    "stageName": NAME, "frozen": _or_null(ref("KeptBack")), "waiting": whole(),
+    "stageName": NAME, "frozen": _or_null(ref("Frozen")), "calendar": _or_null(ref("Window")),
+    "waiting": whole(),
     "holders": listed(ref("Holder")),
 }  # fmt: skip
 
@@ -227,6 +248,7 @@ SCHEMAS: Final[Mapping[str, Document]] = {
         id={**_SHORT, "description": "One is made if there is none."},
         time=INSTANT, datacontenttype=TEXT, shkeptncontext=IDENTITY, shkeptnspecversion=TEXT,
         triggeredid=IDENTITY, gitcommitid=SERVICE, data=ref("CloudEventData"),
+        actor={**_may_be_null(ACTOR), "description": "Who triggers, or votes; else nobody."},
     ),
     "CloudEventData": _open(
         {"project": PROJECT}, stage=NAME, service=SERVICE, message=TEXT,
@@ -242,7 +264,7 @@ SCHEMAS: Final[Mapping[str, Document]] = {
             "time": INSTANT, "datacontenttype": TEXT, "shkeptncontext": TEXT,
             "shkeptnspecversion": TEXT, "data": ref("EventData"),
         },
-        triggeredid=TEXT, gitcommitid=TEXT, abandonedtask=TEXT,
+        triggeredid=TEXT, gitcommitid=TEXT, abandonedtask=TEXT, actor=TEXT,
     ),
     "EventData": _open({"project": TEXT, "stage": TEXT, "service": TEXT}),
     "Events": _page("events", "Event"),
@@ -266,11 +288,30 @@ SCHEMAS: Final[Mapping[str, Document]] = {
         "sequenceId": IDENTITY, "keptnContext": IDENTITY, "name": NAME, "service": SERVICE,
         "phase": _PHASE,
     }),
-    "StageControl": _closed({"state": words("freeze", "unfreeze")}, **_CONTROL),
+    "StageControl": _closed(
+        {"state": words("freeze", "unfreeze")}, **_CONTROL, until={
+            "anyOf": [INSTANT, {"type": ["string", "null"], "maxLength": 0}],
+            "description": "When a freeze ends by itself, with its zone; else it does not.",
+        },
+    ),
+    "Frozen": {
+        **_object({
+            "actor": ACTOR, "reason": _REASON, "since": INSTANT, "until": _or_null(INSTANT),
+            "cause": words(Cause.REQUESTED.value, Cause.CALENDAR.value),
+            "window": {**SERVICE, "description": "What the calendar calls the time."},
+        }),
+        "description": "By whom or by what a stage is frozen, since when and until when.",
+    },
+    "Window": {
+        **_object({"open": FLAG, "until": _or_null(INSTANT), "name": SERVICE}),
+        "description": "What the calendar says of a stage now, and how long it says so.",
+    },
     "NewService": _closed({"serviceName": {**SERVICE, "minLength": 1}}),
     "Service": _object({
-        "serviceName": SERVICE, "creationDate": _CREATED, "openApprovals": listed(_ANY),
+        "serviceName": SERVICE, "creationDate": _CREATED,
+        "openApprovals": listed(ref("OpenApproval")),
     }),
+    "OpenApproval": _object({"eventId": IDENTITY, "keptnContext": IDENTITY, "time": INSTANT}),
     "Services": _page("services", "Service"),
     "NewEvaluation": _closed(
         {}, start=_may_be_null(TEXT), end=_may_be_null(TEXT), timeframe=_may_be_null(TEXT),
@@ -327,6 +368,31 @@ SCHEMAS: Final[Mapping[str, Document]] = {
         sequenceId={**_CONTROL["requestId"], "description": "Of an abort: this sequence alone."},
         **_CONTROL,
     ),
+    "NewVote": _closed(
+        {"result": {**_RESULT, "description": "`pass` and `warning` approve, `fail` rejects."}},
+        taskId={**_SHORT, "description": "The approval, if several are open."},
+        stage=_may_be_null(text(pattern="^[A-Za-z0-9_-]{0,63}$")), **_CONTROL,
+    ),
+    "Voted": _object({
+        "outcome": words(APPLIED, UnchangedCode), "taskId": IDENTITY,
+        "message": text(description="How many votes there are then, or what was decided."),
+    }),
+    "Exemption": _closed(
+        {}, sequenceId={**_SHORT, "description": "The sequence, if several stand in line."},
+        stage=_may_be_null(text(pattern="^[A-Za-z0-9_-]{0,63}$")), **_CONTROL,
+    ),
+    "Approval": _object(_APPROVAL),
+    "StandingApproval": _object(_STANDING),
+    "Vote": _object(_VOTE),
+    "CastVote": _object({**_VOTE, "at": INSTANT}),
+    "Exempted": _object({"at": INSTANT, "actor": ACTOR, "reason": _REASON}),
+    "WaitingApproval": _object({
+        "taskId": IDENTITY, "task": NAME, "keptnContext": IDENTITY, "sequenceId": IDENTITY,
+        "sequence": NAME, "stage": NAME, "service": SERVICE, "since": INSTANT,
+        "deadline": _or_null(INSTANT), "deadlineKind": _or_null(words(DeadlineKind)), **_STANDING,
+        "vote": {**ref("Permitted"), "description": "What a vote of who asks would get."},
+    }),
+    "Approvals": _page("approvals", "WaitingApproval"),
     "Permitted": _object({
         "outcome": words(APPLIED, "unchanged", "rejected"),
         "code": _or_null(words(UnchangedCode, RejectedCode)), "message": TEXT,
@@ -339,20 +405,20 @@ SCHEMAS: Final[Mapping[str, Document]] = {
     "TaskExecutor": _EXECUTOR,
     "Pause": _object({"from": INSTANT, "to": _or_null(INSTANT)}),
     "PausedScope": _object({
-        "stage": _or_null(NAME), "at": INSTANT, "actor": _ACTOR, "reason": _REASON,
+        "stage": _or_null(NAME), "at": INSTANT, "actor": ACTOR, "reason": _REASON,
     }),
     "StageState": _STAGE_STATE,
     "LatestEvent": _LATEST,
     "Evaluation": _object({"result": TEXT, "score": _or_null({"type": "number"})}),
     "ControlNote": _object({
-        "kind": words("pause", "resume", "abort", "force"), "stage": _or_null(NAME),
-        "sequence": _or_null(IDENTITY), "at": INSTANT, "actor": _ACTOR, "reason": _REASON,
+        "kind": words("pause", "resume", "abort", "force", "exempt"), "stage": _or_null(NAME),
+        "sequence": _or_null(IDENTITY), "at": INSTANT, "actor": ACTOR, "reason": _REASON,
     }),
     "Explanation": _EXPLANATION,
     "LaneHolder": _object({"sequenceId": IDENTITY, "phase": _PHASE}),
     "KeptBack": {
-        **_object({"actor": _ACTOR, "reason": _REASON, "since": INSTANT}),
-        "description": "By whom and since when a stage is frozen, or a delivery paused.",
+        **_object({"actor": ACTOR, "reason": _REASON, "since": INSTANT}),
+        "description": "By whom and since when a delivery is paused.",
     },
 }  # fmt: skip
 """By name, what bodies and their parts look like."""

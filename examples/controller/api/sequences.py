@@ -14,6 +14,7 @@ from examples.controller.api.reading import (
     Fields,
     Refusal,
     actor_of,
+    asker_of,
     fields_of,
     id_of,
     instant_of,
@@ -27,11 +28,21 @@ from examples.controller.storage.journal_reader import JournalReader
 from examples.controller.storage.states import (
     detail_of,
     drained_for,
+    explanation_for,
     has_live,
     permitted_of,
     state_of,
 )
-from sequencectl import AbortSequence, PauseSequence, ResumeSequence, UnknownContext
+from sequencectl import (
+    AbortSequence,
+    ControlPlane,
+    ExemptSequence,
+    PauseSequence,
+    ProjectState,
+    ResumeSequence,
+    UnknownContext,
+)
+from sequencectl.errors import shown
 
 MOST_CHANGED: Final = 500
 """A client that missed changes of more deliveries than this is told to load them again."""
@@ -44,7 +55,7 @@ _CONTROLS: Final = ("pause", "resume", "abort")
 
 @final
 class SequencesApi:
-    """Deliveries are listed, explained, paused, resumed and aborted."""
+    """Deliveries are listed, explained, paused, resumed, aborted and let through."""
 
     def __init__(
         self,
@@ -78,9 +89,10 @@ class SequencesApi:
                 until=instant_of(request, "beforeTime"),
             )
         )
+        actor = asker_of(request, self._actor_header)
         return JSONResponse(
             {
-                "states": await _shown(self._host, project.name, page.entries),
+                "states": await _shown(self._host, project.name, page.entries, actor),
                 "totalCount": page.total,
                 "pageSize": size,
                 "nextPageKey": page.following,
@@ -93,7 +105,8 @@ class SequencesApi:
         document = await self._host.read(lambda journal: journal.delivery(project, context))
         if document is None:
             raise UnknownContext(project, context)
-        detail = await self._host.ask(project, partial(detail_of, document))
+        actor = asker_of(request, self._actor_header)
+        detail = await self._host.ask(project, partial(detail_of, document, actor=actor))
         page = await self._host.uniform(
             lambda uniform: uniform.logs(size=MOST_LOGGED, context=context)
         )
@@ -109,6 +122,25 @@ class SequencesApi:
         command = _control(context, actor_of(request, fields, self._actor_header), fields)
         outcome = await self._host.handle(project, command)
         message = await self._host.ask(project, partial(drained_for, context))
+        return JSONResponse({"outcome": outcome, "message": message})
+
+    async def exempt(self, request: Request) -> Response:
+        """Let a sequence start in spite of freeze and calendar.
+
+        Where several of a delivery stand in line, `sequenceId` or `stage` must say which. The
+        message says how it stands then.
+        """
+        project, context = self._about(request)
+        fields = await fields_of(request)
+        actor = actor_of(request, fields, self._actor_header)
+        own, stage = fields.text("sequenceId", default=""), fields.text("stage", default="")
+        reason = fields.text("reason", default="")
+        request_id = fields.text("requestId", default="") or None
+        fields.end()
+        known = await self._host.ask(project, partial(_in_line, context, stage, own))
+        command = ExemptSequence(known, actor=actor, reason=reason, request_id=request_id)
+        outcome = await self._host.handle(project, command)
+        message = await self._host.ask(project, partial(explanation_for, known))
         return JSONResponse({"outcome": outcome, "message": message})
 
     async def stream(self, request: Request) -> Response:
@@ -146,16 +178,37 @@ async def changes(
         return serial, None
     if after >= FROM_NOW_ON:
         return serial, {}
-    states = await _shown(host, project, found)
+    states = await _shown(host, project, found, actor="")  # the same for all who follow
     return serial, {"states": states, "stages": await api.stages_of(host.projects.get(project))}
 
 
-async def _shown(host: Host, project: str, documents: Sequence[Document]) -> list[Document]:
+async def _shown(
+    host: Host, project: str, documents: Sequence[Document], actor: str
+) -> list[Document]:
     """Return the states of deliveries; the library is asked only about live ones."""
     permitted: dict[str, Document] = {}
     if any(map(has_live, documents)):
-        permitted = await host.ask(project, partial(permitted_of, documents))
+        permitted = await host.ask(project, partial(permitted_of, documents, actor=actor))
     return [state_of(each, permitted.get(each["context"], {})) for each in documents]
+
+
+def _in_line(context: str, stage: str, own: str, _plane: ControlPlane, state: ProjectState) -> str:
+    """Return the id of the sequence of a context that a request is about; nothing is guessed."""
+    records = state.of_context(context)
+    if not records:
+        raise UnknownContext(state.project, context)
+    found = [
+        each for each in records if own in {"", each.sequence_id} and stage in {"", each.stage}
+    ]
+    if not found:
+        what = f"no sequence {shown(own)}" if own else "no sequence"
+        where = f" in stage {shown(stage)}" if stage else ""
+        raise Refusal(404, f"context {context} has {what}{where}")
+    waiting = [each for each in found if each.phase.is_in_line]
+    if len(waiting) > 1:
+        names = ", ".join(f"{each.name} in stage {each.stage}" for each in waiting)
+        raise Refusal(400, f"sequenceId: must say which sequence of context {context}: {names}")
+    return (waiting or found)[-1].sequence_id
 
 
 def _control(

@@ -28,6 +28,8 @@ def history_of(event: e.Event) -> CloudEvent | None:
         case e.SequenceTriggered() if event.parent is None:
             of = f"{event.subject.stage}.{event.subject.sequence}"
             about = {"id": event.subject.sequence_id, "source": ELSEWHERE}
+            if event.initiators:
+                about["actor"] = event.initiators[0]
             return _written(event, f"{of}.triggered", about, thaw(event.data))
         case e.TaskStartReported():
             return _written(event, f"{event.task}.started", _of_report(event), {})
@@ -35,7 +37,8 @@ def history_of(event: e.Event) -> CloudEvent | None:
             data = thaw(event.data) | {"result": event.result.value, "status": event.status.value}
             if event.message:
                 data["message"] = event.message
-            return _written(event, f"{event.task}.finished", _of_report(event), data)
+            actor = {"actor": event.actor} if event.actor else {}
+            return _written(event, f"{event.task}.finished", _of_report(event) | actor, data)
         case _:
             return to_cloudevent(event, source=SOURCE)
 

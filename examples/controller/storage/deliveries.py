@@ -2,8 +2,8 @@
 
 Shows: a read model that is a function of the events alone, as `evolve` is of the library's state:
 it can be thrown away and made again, and it outlives what the library forgets (R33). A document has
-the sequences of the context with their tasks, executors and pauses, the scopes that are paused, and
-who controlled it; `states` makes of it what is served. Leaves out: payloads.
+the sequences of the context with their tasks, executors, votes and pauses, the scopes that are
+paused, and who controlled it; `states` makes of it what is served. Leaves out: payloads.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import sequencectl.events as e
-from sequencectl import FrozenMap, Phase
+from sequencectl import Approval, FrozenMap, Phase
 from sequencectl.events import Control
 
 Document = dict[str, Any]
@@ -21,6 +21,9 @@ Document = dict[str, Any]
 
 MOST_CONTROLS: Final = 100
 """So many of the newest controls of a context are kept, and of the pauses of a sequence."""
+
+MOST_VOTES: Final = 100
+"""So many of the newest votes on an approval are kept."""
 
 _ENDED: Final[Mapping[type, Phase]] = {
     e.SequenceFinished: Phase.FINISHED,
@@ -111,6 +114,8 @@ def _sequence(event: e.SequenceTriggered) -> Document:
         "priority": event.priority,
         "planned": [task.name for task in event.definition.tasks],
         "parent": event.parent,
+        "initiators": list(event.initiators),
+        "exempted": None,
         "triggeredAt": instant(event.at),
         "startedAt": None,
         "endedAt": None,
@@ -154,6 +159,9 @@ def _step(document: Document, sequence: Document, event: e.Event) -> None:
             held = phase is Phase.HELD
             sequence["phase"] = (Phase.WAITING if held else Phase.RUNNING).value
             sequence["pauses"][-1]["to"] = at
+        case e.SequenceExempted():
+            sequence["exempted"] = _by(event, event.control)
+            _note(document, "exempt", event, event.control, sequence["id"])
         case e.SequenceAbortRequested():
             sequence["phase"] = Phase.ABORTING.value
             _close_pause(sequence, at)
@@ -180,6 +188,7 @@ def _end(document: Document, sequence: Document, event: e.Ending) -> None:
                 _note(document, kind, event, event.control, sequence["id"])
         case e.SequenceSuperseded():
             sequence["supersededBy"] = event.superseded_by
+            sequence["abandonedTask"] = event.abandoned_task
     if sequence["abandonedTask"] and sequence["tasks"]:
         sequence["tasks"][-1] |= {"finishedAt": at, "result": "abandoned"}
         _settle(document, event)
@@ -211,13 +220,36 @@ def _task(event: e.TaskTriggered) -> Document:
         "message": "",
         "deadline": None if deadline is None else instant(deadline),
         "executors": [],
+        "approval": None if event.approval is None else approval_of(event.approval),
+        "votes": [],
         "timedOut": None,
     }
+
+
+def approval_of(approval: Approval) -> Document:
+    """Return what decides an approval, in the words of a shipyard."""
+    return {
+        "approve": approval.approve,
+        "reject": approval.reject,
+        "initiator": approval.initiator,
+        "onExpiry": approval.on_expiry.value,
+        "newcomer": approval.newcomer.value,
+    }
+
+
+def _vote(task: Document, event: e.TaskFinishReported) -> None:
+    """Tell a vote; one that another of the same voter replaces later stays there before it."""
+    vote = {"voter": event.voter, "at": instant(event.at), "result": event.result.value}
+    task["votes"].append({**vote, "message": event.message})
+    del task["votes"][:-MOST_VOTES]
 
 
 def _report(
     document: Document, task: Document, event: e.TaskStartReported | e.TaskFinishReported
 ) -> None:
+    if task["approval"] is not None and isinstance(event, e.TaskFinishReported):
+        _vote(task, event)
+        return
     known = (each for each in task["executors"] if each["source"] == event.source)
     executor = next(known, None)
     if executor is None:

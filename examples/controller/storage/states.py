@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final, assert_never
 
-from examples.controller.storage.deliveries import Document, instant, is_live
+from examples.controller.storage.deliveries import Document, approval_of, instant, is_live
 from sequencectl import (
     Applied,
     ControlPlane,
@@ -23,6 +23,8 @@ from sequencectl import (
     UnknownSequence,
 )
 from sequencectl.cloudevents import state_word
+from sequencectl.sequence import Vote
+from sequencectl.state import Freeze, Pause
 
 _STATUS_WORDS: Final = {Phase.TIMED_OUT: "timed out"}
 _DRAINING: Final = frozenset({Phase.PAUSING.value, Phase.ABORTING.value})
@@ -58,10 +60,15 @@ def state_of(document: Document, permitted: Document) -> Document:
     }
 
 
-def detail_of(document: Document, plane: ControlPlane, state: ProjectState) -> Document:
-    """Return the state of a delivery, who controlled it, and an explanation of each sequence."""
+def detail_of(
+    document: Document, plane: ControlPlane, state: ProjectState, *, actor: str = ""
+) -> Document:
+    """Return the state of a delivery, who controlled it, and an explanation of each sequence.
+
+    `actor` is who asks: some may not do what others may.
+    """
     known = (each["id"] for each in document["sequences"])
-    permitted = permitted_of([document], plane, state).get(document["context"], {})
+    permitted = permitted_of([document], plane, state, actor=actor).get(document["context"], {})
     return {
         **state_of(document, permitted),
         "controls": document["controls"],
@@ -75,19 +82,19 @@ def has_live(document: Document) -> bool:
 
 
 def permitted_of(
-    documents: Iterable[Document], plane: ControlPlane, state: ProjectState
+    documents: Iterable[Document], plane: ControlPlane, state: ProjectState, *, actor: str = ""
 ) -> dict[str, Document]:
     """Return what each control of the live deliveries would get now, by context (R32).
 
-    A delivery that is over is left out, and so is one that the library has forgotten: nothing is
-    permitted there.
+    Each is what `actor` would get, who may be nobody. A delivery that is over is left out, and so
+    is one that the library has forgotten: nothing is permitted there.
     """
     found = {}
     for document in filter(has_live, documents):
         with suppress(UnknownSequence):
-            permitted = plane.permitted(state, _shown(document)["id"])
+            permitted = plane.permitted(state, _shown(document)["id"], actor=actor)
             found[document["context"]] = {
-                name: _outcome(outcome) for name, outcome in permitted.items()
+                name: outcome_of(outcome) for name, outcome in permitted.items()
             }
     return found
 
@@ -97,6 +104,12 @@ def drained_for(context: str, plane: ControlPlane, state: ProjectState) -> str:
     records = state.of_context(context)
     lines = (plane.explain(state, record.sequence_id).drain_line for record in records)
     return " ".join(filter(None, lines))
+
+
+def explanation_for(sequence_id: str, plane: ControlPlane, state: ProjectState) -> str:
+    """Return how a sequence stands and why, in sentences; empty if it is forgotten."""
+    found = dict(explained([sequence_id], plane, state)).values()
+    return "".join(each["text"] for each in found)
 
 
 def status_line(document: Document, sequence: Document) -> str:
@@ -112,7 +125,26 @@ def status_line(document: Document, sequence: Document) -> str:
     return f"{sequence['name']} {word}"
 
 
-def _outcome(outcome: Outcome) -> Document:
+def frozen_of(freeze: Freeze) -> Document:
+    """Return who or what has frozen a stage, and until when (R36, R37)."""
+    return {
+        **_by(freeze),
+        "until": None if freeze.until is None else instant(freeze.until),
+        "cause": freeze.cause.value,
+        "window": freeze.window,
+    }
+
+
+def votes_of(votes: Iterable[Vote]) -> list[Document]:
+    """Return the votes that stand on an open approval, one of each voter (R34)."""
+    return [
+        {"voter": vote.voter, "result": vote.result.value, "message": vote.message}
+        for vote in votes
+    ]
+
+
+def outcome_of(outcome: Outcome) -> Document:
+    """Return what a command gets, or would get."""
     match outcome:
         case Applied():
             return {"outcome": "applied", "code": None, "message": ""}
@@ -139,7 +171,6 @@ def explained(
 
 def _explanation(why: Explanation) -> Document:
     holders = [{"sequenceId": known, "phase": phase.value} for known, phase in why.holders]
-    kept_back = {"pause": why.pause, "freeze": why.freeze}
     return {
         "text": str(why),
         "phase": why.phase.value,
@@ -153,17 +184,25 @@ def _explanation(why: Explanation) -> Document:
         "canForce": why.can_force,
         "deadline": None if why.deadline is None else instant(why.deadline),
         "deadlineKind": None if why.deadline_kind is None else why.deadline_kind.value,
-        **{
-            name: None
-            if fact is None
-            else {
-                "actor": fact.control.actor,
-                "reason": fact.control.reason,
-                "since": instant(fact.at),
-            }
-            for name, fact in kept_back.items()
+        "pause": None if why.pause is None else _by(why.pause),
+        "freeze": None if why.freeze is None else frozen_of(why.freeze),
+        "exempted": None
+        if why.exempted is None
+        else {"actor": why.exempted.actor, "reason": why.exempted.reason},
+        "approval": None
+        if why.approval is None
+        else {
+            **approval_of(why.approval),
+            "votes": votes_of(why.votes),
+            "barred": list(why.barred),
+            "line": why.approval_line,
         },
     }
+
+
+def _by(fact: Pause | Freeze) -> Document:
+    control = fact.control
+    return {"actor": control.actor, "reason": control.reason, "since": instant(fact.at)}
 
 
 def _live(document: Document) -> list[Document]:

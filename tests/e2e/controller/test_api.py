@@ -33,11 +33,13 @@ APPLIED = {"outcome": "applied", "code": None, "message": ""}
 PERMITTED = {
     "pause": APPLIED, "abort": APPLIED, "force": APPLIED,
     "resume": {"outcome": "unchanged", "code": "not_paused", "message": ""},
+    "exempt": {"outcome": "unchanged", "code": "already_started", "message": ""},
 }  # fmt: skip
 ABORTING = {
     "pause": {"outcome": "rejected", "code": "aborting", "message": str},
     "abort": {"outcome": "unchanged", "code": "already_aborting", "message": ""},
     "force": APPLIED,
+    "exempt": {"outcome": "unchanged", "code": "already_started", "message": ""},
 }
 DRAINS = re.compile(
     "The abort waits for task deployment until .*; if executors take it by then, until .* at most; "
@@ -81,6 +83,33 @@ TRIGGER: dict[str, Any] = {
     "data": {"project": "sockshop", "stage": "dev", "service": "carts"},
 }  # fmt: skip
 FINISH = {**TRIGGER, "type": "sh.keptn.event.test.finished", "triggeredid": "none"}
+GATED = """
+apiVersion: spec.keptn.sh/0.2.3
+kind: Shipyard
+metadata: {name: gated}
+spec:
+  stages:
+    - name: dev
+      sequences:
+        - name: delivery
+          tasks: [{name: approval, approval: {approve: 2, initiator: false}}]
+"""
+GATED_64 = base64.b64encode(GATED.encode()).decode()
+GATED_TRIGGER: dict[str, Any] = {
+    **TRIGGER, "data": {"project": "gated", "stage": "dev", "service": "carts"},
+}  # fmt: skip
+APPROVALS, VOTE = "/v1/project/gated/approval", "/v1/sequence/gated/g1/vote"
+EXEMPT = "/v1/sequence/gated/g2/exempt"
+APPROVAL = {
+    "taskId": str, "task": "approval", "keptnContext": "g1", "sequenceId": "g1", "stage": "dev",
+    "sequence": "delivery", "service": "carts", "since": str, "deadline": str, "approve": 2,
+    "reject": 1, "initiator": False, "onExpiry": "time_out", "newcomer": "wait",
+    "barred": ["ada"], "deadlineKind": "completion", "line": str,
+}  # fmt: skip
+FROZEN = {
+    "actor": "", "reason": "release", "since": str, "until": "2900-12-24T17:00:00.000Z",
+    "cause": "requested", "window": "",
+}  # fmt: skip
 CONTRACT = [
     Row("GET", "/healthz", 200, {"status": str}),
     Row("POST", "/v1/auth", 200, {}),
@@ -137,6 +166,16 @@ CONTRACT = [
     Row("POST", FREEZE, 200, {"outcome": "already_frozen"}, {"state": "freeze"}),
     Row("POST", FREEZE, 200, {"outcome": "applied"}, {"state": "unfreeze"}),
     Row("POST", FREEZE, 400, ERROR, {"state": "melt"}),
+    Row("POST", FREEZE, 200, {"outcome": "applied"},
+        {"state": "freeze", "reason": "release", "until": "2900-12-24T18:00:00+01:00"}),
+    Row("GET", "/v1/project/sockshop/stage/dev", 200,
+        {**STAGE, "frozen": FROZEN, "calendar": None}),
+    Row("POST", FREEZE, 400, {**ERROR, "reason": "in_the_past"},
+        {"state": "freeze", "until": "2020-12-24T18:00:00Z"}),
+    *(Row("POST", FREEZE, 400, ERROR, {"state": "freeze", "until": until})
+      for until in ("2026-12-24T18:00:00", "2h", "9000-12-24T18:00:00Z")),
+    Row("POST", FREEZE, 400, ERROR, {"state": "unfreeze", "until": "2900-12-24T18:00:00Z"}),
+    Row("POST", FREEZE, 200, {"outcome": "applied"}, {"state": "unfreeze"}),
     Row("POST", "/v1/project/sockshop/stage/nowhere/control", 400,
         {**ERROR, "reason": "unknown_stage"}, {"state": "freeze"}),
     # events
@@ -189,7 +228,7 @@ CONTRACT = [
     Row("GET", f"{EVENTS}?keptnContext=nobody", 200, NO_EVENTS),
     Row("GET", EVENTS, 400, ERROR),
     Row("GET", "/v1/project/sockshop/history?keptnContext=c1", 200, {"events": [EVENT], **PAGE}),
-    Row("GET", "/v1/project/sockshop/history?pageSize=1", 200, {"nextPageKey": "3"}),
+    Row("GET", "/v1/project/sockshop/history?pageSize=1", 200, {"nextPageKey": "5"}),
     Row("GET", "/v1/project/nobody/history", 404, ERROR),
     # evaluations
     Row("POST", EVALUATION, 200, {"keptnContext": str, "outcome": "applied"},
@@ -229,6 +268,57 @@ CONTRACT = [
     Row("POST", CONTROL, 400, ERROR, {"state": "pause", "reason": "two\nlines"}),
     Row("POST", "/v1/sequence/sockshop/nobody/control", 404, ERROR, {"state": "pause"}),
     Row("POST", "/v1/sequence/nobody/c1/control", 404, ERROR, {"state": "pause"}),
+    # approvals and exemptions
+    Row("POST", "/v1/project", 200, {}, {"name": "gated", "shipyard": GATED_64}),
+    Row("GET", APPROVALS, 200, {"approvals": [], **PAGE}),
+    Row("POST", "/v1/event", 400, {**ERROR, "reason": "no_actor"}, {**GATED_TRIGGER, "id": "g1"}),
+    Row("POST", "/v1/event", 400, ERROR, {**GATED_TRIGGER, "id": "g1", "actor": 7}),
+    *(Row("POST", "/v1/event", 200, {"outcome": "applied"},
+          {**GATED_TRIGGER, "id": known, "shkeptncontext": known, "actor": "ada"})
+      for known in ("g1", "g2")),
+    Row("GET", APPROVALS, 200,
+        {"approvals": [{**APPROVAL, "votes": [], "vote": {"code": "no_actor"}}], **PAGE}),
+    Row("GET", f"{APPROVALS}?actor=ada", 200,
+        {"approvals": [{"vote": {"outcome": "rejected", "code": "own_approval"}}]}),
+    Row("GET", f"{APPROVALS}?actor=bob&stage=dev&service=carts&keptnContext=g1", 200,
+        {"approvals": [{"vote": APPLIED}]}),
+    Row("GET", f"{APPROVALS}?stage=prod", 200, {"approvals": [], **PAGE}),
+    Row("GET", "/v1/project/nobody/approval", 404, ERROR),
+    Row("GET", "/v1/event/triggered/sh.keptn.event.approval.triggered?project=gated", 200,
+        {"events": [{**EVENT, "shkeptncontext": "g1"}], "totalCount": 1}),
+    Row("GET", "/v1/project/gated/stage/dev/service/carts", 200,
+        {**SERVICE, "openApprovals": [{"eventId": str, "keptnContext": "g1", "time": str}]}),
+    Row("POST", VOTE, 400, ERROR, {"result": "pass"}),
+    Row("POST", VOTE, 400, ERROR, {"result": "yes", "actor": "bob"}),
+    Row("POST", VOTE, 404, ERROR, {"result": "pass", "actor": "bob", "taskId": "none"}),
+    Row("POST", VOTE, 400, {**ERROR, "reason": "own_approval"}, {"result": "pass", "actor": "ada"}),
+    Row("POST", VOTE, 200,
+        {"outcome": "applied", "taskId": str,
+         "message": "Approval approval has 1 of 2 approving votes (by bob); ada may not vote."},
+        {"result": "pass", "actor": "bob", "reason": "tested", "requestId": "v1"}),
+    Row("POST", VOTE, 200, {"outcome": "duplicate"},
+        {"result": "pass", "actor": "bob", "requestId": "v1"}),
+    Row("POST", VOTE, 200, {"outcome": "already_voted"}, {"result": "pass", "actor": "bob"}),
+    Row("GET", APPROVALS, 200,
+        {"approvals": [
+            {"votes": [{"voter": "bob", "result": "pass", "message": "tested"}]}
+        ]}),
+    Row("POST", "/v1/sequence/gated/nobody/vote", 404, ERROR, {"result": "pass", "actor": "bob"}),
+    Row("POST", "/v1/sequence/nobody/g1/vote", 404, ERROR, {"result": "pass", "actor": "bob"}),
+    Row("POST", EXEMPT, 200, {"outcome": "applied", "message": str},
+        {"actor": "ada", "reason": "a hotfix", "requestId": "e1"}),
+    Row("POST", EXEMPT, 200, {"outcome": "repeated"}, {"requestId": "e1"}),
+    Row("POST", EXEMPT, 200, {"outcome": "already_exempt"}, {"sequenceId": "g2", "stage": "dev"}),
+    Row("POST", EXEMPT, 404, ERROR, {"sequenceId": "g1"}),
+    Row("POST", "/v1/sequence/gated/nobody/exempt", 404, ERROR, {}),
+    Row("POST", VOTE, 200, {"message": "Approval approval is over with result fail."},
+        {"result": "fail", "actor": "eve"}),
+    Row("POST", VOTE, 400, ERROR, {"result": "fail", "actor": "eve"}),
+    Row("POST", EXEMPT, 200, {"outcome": "already_started"}, {}),
+    Row("GET", "/v1/sequence/gated/g2", 200,
+        {"controls": [{"kind": "exempt", "actor": "ada", "reason": "a hotfix"}]}),
+    Row("GET", "/v1/project/gated/stage/dev/service/carts", 200,
+        {**SERVICE, "openApprovals": [{"keptnContext": "g2"}]}),
     # registrations and the log
     Row("POST", REGISTRATION, 201, {"id": str}, HELM),
     Row("POST", REGISTRATION, 200, {"id": str}, HELM),

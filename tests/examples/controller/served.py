@@ -35,11 +35,15 @@ TASK = "sh.keptn.event.deployment.triggered"
 
 
 class Served:
-    """One controller on a folder, to be entered; every request is one call."""
+    """One controller on a folder, to be entered; every request is one call.
 
-    def __init__(self, data: Path) -> None:
+    `kind` is what its settings are made of: a test may give some that make other planes.
+    """
+
+    def __init__(self, data: Path, *, kind: type[Settings] = Settings, **settings: Any) -> None:
         limits = TimeoutPolicy(reaction="1h")
-        self._settings = Settings(data=data, timeouts=limits, settle=timedelta(0))
+        about = {"timeouts": limits, "settle": timedelta(0), **settings}
+        self._settings = kind(data=data, **about)
         self.clock = ManualClock()
         self.controller = Controller(self._settings, clock=self.clock)
         self._runner = asyncio.Runner()
@@ -78,10 +82,13 @@ class Served:
         body = {"name": name, "shipyard": b64encode(shipyard.encode()).decode()}
         self.ask("POST", "/v1/project", json=body).raise_for_status()
 
-    def event(self, kind: str, data: dict[str, Any], **about: Any) -> httpx.Response:
-        """Send a CloudEvent of a type after ``sh.keptn.event.``."""
+    def event(
+        self, kind: str, data: dict[str, Any], *headers: tuple[str, str], **about: Any
+    ) -> httpx.Response:
+        """Send a CloudEvent of a type after ``sh.keptn.event.``, perhaps with more headers."""
         event = {"specversion": "1.0", "source": "test", "type": f"sh.keptn.event.{kind}"}
-        return self.ask("POST", "/v1/event", json={**event, "data": data, **about})
+        given = {"json": {**event, "data": data, **about}, "headers": [*JSON.items(), *headers]}
+        return self.ask("POST", "/v1/event", **given)
 
     def trigger(
         self, context: str, *, project: str = "shop", stage: str = "dev", service: str = "carts"
@@ -109,6 +116,6 @@ class Served:
 
     async def _asked(self, method: str, path: str, **request: Any) -> httpx.Response:
         transport = httpx.ASGITransport(app=self.controller.app)
-        about: dict[str, Any] = {"headers": JSON, "base_url": "http://127.0.0.1"}
-        async with httpx.AsyncClient(transport=transport, **about) as client:
-            return await client.request(method, path, **request)
+        headers = request.pop("headers", JSON)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return await client.request(method, path, headers=headers, **request)

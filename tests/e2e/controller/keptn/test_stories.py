@@ -240,3 +240,39 @@ def test_a_delivery_is_approved(keptn: Keptn) -> None:
     assert "started" == keptn.state("gated", context)["state"]
     with pytest.raises(command_line.NotDone, match="nothing"):
         command_line.approve(keptn, "gated", "prod", "nothing")
+
+
+def test_an_approval_stays_open_for_a_person_when_the_approval_service_has_started(
+    keptn: Keptn,
+) -> None:
+    """Keptn's own service waits for them where the strategy is manual; theirs is the only vote."""
+    command_line.create_project(keptn, "waiting", GATED)
+    keptn.create_service("waiting", "carts")
+    context = command_line.trigger_delivery(keptn, "waiting", "carts", IMAGE)
+    [approval] = command_line.get_approvals(keptn, "waiting", "prod")
+    scope = {name: approval["data"][name] for name in ("project", "stage", "service")}
+    message = "Approval strategy for result '': manual"
+    started = {
+        "type": "sh.keptn.event.approval.started",
+        "specversion": "1.0",
+        "source": "approval-service",
+        "contenttype": "application/json",
+        "time": now(),
+        "shkeptnspecversion": "0.2.4",
+        "shkeptncontext": context,
+        "triggeredid": approval["id"],
+        "data": {**scope, "status": "succeeded", "message": message},
+    }
+    command_line.send_event(keptn, started)
+    service = keptn.service("waiting", "prod", "carts")
+    still = command_line.get_approvals(keptn, "waiting", "prod")
+    command_line.approve(keptn, "waiting", "prod", approval["id"])
+    [deployment] = until(lambda: keptn.open_triggered(DEPLOYMENT, project="waiting"))
+
+    assert [approval] == still
+    assert [(approval["id"], context, approval["time"])] == [
+        (each["eventId"], each["keptnContext"], datetime.fromisoformat(each["time"]))
+        for each in service["openApprovals"]
+    ]
+    assert context == deployment["shkeptncontext"]
+    assert [] == keptn.service("waiting", "prod", "carts")["openApprovals"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from base64 import b64encode
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -74,7 +76,10 @@ def test_a_frozen_stage_says_by_whom_and_since_when(served: Served) -> None:
     assert ["applied", "already_frozen", "not_frozen"] == [
         answer.json()["outcome"] for answer in answers
     ]
-    assert {"actor": "eve", "reason": "holidays", "since": since} == stage_of(served)["frozen"]
+    assert {
+        "actor": "eve", "reason": "holidays", "since": since, "until": None, "cause": "requested",
+        "window": "",
+    } == stage_of(served)["frozen"]  # fmt: skip
     assert stage_of(served, "prod")["frozen"] is None
 
 
@@ -127,6 +132,91 @@ def test_a_control_that_cannot_be_read_changes_nothing(
     """It is answered with what is wrong, in a sentence."""
     assert message == refused(control(served, **body), 400)
     assert stage_of(served)["frozen"] is None
+
+
+@pytest.mark.parametrize(
+    ("until", "shown"),
+    [
+        ("2026-12-24T18:00:00+01:00", "2026-12-24T17:00:00.000Z"),
+        ("2026-12-24t18:00:00.5z", "2026-12-24T18:00:00.500Z"),
+        ("2026-12-24T18:00:00.123456789-00:30", "2026-12-24T18:30:00.123Z"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_freeze_says_until_when_it_lasts(
+    served: Served, until: str | None, shown: str | None
+) -> None:
+    """In UTC, wherever the machine is; without an instant it is for good."""
+    answer = control(served, state="freeze", until=until)
+
+    assert {"outcome": "applied"} == answer.json()
+    assert shown == stage_of(served)["frozen"]["until"]
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows has no such setting")
+def test_an_instant_without_a_zone_is_nobody_s(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not read in the zone of the machine, whose clock nobody has asked for."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "IST-5:30")
+        time.tzset()
+        answer = control(served, state="freeze", until="2026-12-24T18:00:00")
+    time.tzset()
+
+    sentence = "until: must be an instant with its zone, such as 2026-12-24T18:00:00+01:00, got "
+    assert sentence + "'2026-12-24T18:00:00'" == refused(answer, 400)
+    assert stage_of(served)["frozen"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"until": "2026-12-24"}, None),
+        ({"until": "2026-12-24T18:00:00+01"}, None),
+        ({"until": "2026-02-31T18:00:00Z"}, None),
+        ({"until": "9999-12-31T23:59:59-14:00"}, None),
+        ({"until": "in 2h"}, None),
+        ({"until": 7}, "until: must be a text, got 7"),
+        ({"state": "unfreeze", "until": "2026-12-24T18:00:00Z"},
+         "until: belongs to a freeze, not to an unfreeze"),
+    ],
+)  # fmt: skip
+def test_an_end_that_cannot_be_read_is_refused(
+    served: Served, body: dict[str, Any], message: str | None
+) -> None:
+    """Nothing is frozen until something that was not meant."""
+    said = refused(control(served, **{"state": "freeze", **body}), 400)
+
+    assert said.startswith("until: ") if message is None else message == said
+    assert stage_of(served)["frozen"] is None
+
+
+def test_a_freeze_that_would_be_over_is_refused(served: Served) -> None:
+    """With the code of the library."""
+    now = f"{served.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    answer = control(served, state="freeze", until=now)
+
+    assert (400, "in_the_past") == (answer.status_code, answer.json()["reason"])
+
+
+def test_a_freeze_ends_by_itself(served: Served) -> None:
+    """The timer rings for it, and what waited starts; a later end moves it, an earlier does not."""
+    begun = served.clock.now()
+    hours = [f"{begun + timedelta(hours=n):%Y-%m-%dT%H:%M:%SZ}" for n in (2, 1, 3)]
+    answers = [control(served, state="freeze", until=hour) for hour in hours]
+    served.trigger("c1")
+    armed_at = served.controller.host.armed_at
+    served.clock.advance(timedelta(hours=3))
+    served.run(served.controller.host._check())
+
+    assert ["applied", "already_frozen", "applied"] == [
+        answer.json()["outcome"] for answer in answers
+    ]
+    assert armed_at is not None
+    assert begun < armed_at <= begun + timedelta(hours=3)
+    assert (None, 1) == (stage_of(served)["frozen"], len(stage_of(served)["holders"]))
 
 
 # ---------------------------------------------------------------- services

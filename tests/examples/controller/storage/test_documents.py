@@ -55,7 +55,7 @@ def two_executors(host: Host) -> None:
         "problem": {"ProblemTitle": "checkout is slow"},
         "configurationChange": {"values": {"image": "carts:1"}},
     }
-    host.trigger("a", context="c", data=data, priority=3)
+    host.trigger("a", context="c", data=data, priority=3, actor="ann")
     host.at(5).start("a", source="s1")
     host.at(6).start("a", source="s2")
     host.at(7).finish("a", source="s1")
@@ -79,13 +79,14 @@ def test_a_document_has_all_that_happened() -> None:
     sequence = {
         "id": "a", "name": "delivery", "stage": "dev", "service": "carts", "phase": "pausing",
         "result": None, "status": None, "message": "", "priority": 3,
-        "planned": ["deploy", "test"], "parent": None, "triggeredAt": at(0), "startedAt": at(0),
+        "planned": ["deploy", "test"], "parent": None, "initiators": ["ann"], "exempted": None,
+        "triggeredAt": at(0), "startedAt": at(0),
         "endedAt": None, "dueAt": None,
         "tasks": [
             {"id": first, "name": "deploy", "triggeredAt": at(0), "deadline": at(60), **over,
-             "executors": executors},
+             "executors": executors, "approval": None, "votes": []},
             {"id": second, "name": "test", "triggeredAt": at(8), "deadline": at(68), **in_flight,
-             "executors": []},
+             "executors": [], "approval": None, "votes": []},
         ],
         "pauses": [{"from": at(9), "to": None}], "abandonedTask": None, "supersededBy": None,
     }  # fmt: skip

@@ -222,7 +222,11 @@ def test_an_explanation_has_why_a_sequence_waits() -> None:
         "holders": [{"sequenceId": "first", "phase": "running"}], "waitsFor": None,
         "waitsUntil": None, "drainLine": "", "canForce": False, "deadline": at(302),
         "deadlineKind": "waiting", "pause": None,
-        "freeze": {"actor": "eve", "reason": "holidays", "since": at(3)},
+        "freeze": {
+            "actor": "eve", "reason": "holidays", "since": at(3), "until": None,
+            "cause": "requested", "window": "",
+        },
+        "exempted": None, "approval": None,
     }  # fmt: skip
 
 
