@@ -8,6 +8,7 @@ from importlib.metadata import version
 import click
 
 from examples.controller.cli import (
+    verbs_approvals,
     verbs_controls,
     verbs_events,
     verbs_program,
@@ -36,7 +37,7 @@ from examples.controller.cli.session import ENDPOINT, FORMATS, Session, Surround
 @click.version_option(version("sequencectl"), prog_name=PROGRAM, message="%(prog)s %(version)s")
 @click.pass_context
 def program(context: click.Context, endpoint: str, token: str, output: str) -> None:
-    """Deliver services, and pause, resume, abort and explain what runs, by a controller's HTTP API.
+    """Deliver services, approve, pause, abort and explain what runs, by a controller's HTTP API.
 
     Exit status: 0 if it is done, 1 if the controller refuses it, 2 for wrong usage, 3 if there is
     no answer, 4 for a wrong token, 5 if what was watched ended with other than pass or warning.
@@ -71,11 +72,13 @@ for command in (
     ),
     _group(
         "get",
-        "Show projects, stages, services, sequences or open events.",
+        "Show projects, stages, services, sequences, approvals, windows or open events.",
         verbs_projects.get_project,
         verbs_projects.get_stage,
         verbs_projects.get_service,
         verbs_sequences.get_sequence,
+        verbs_approvals.get_approvals,
+        verbs_projects.get_windows,
         verbs_events.get_event,
     ),
     _group(
@@ -87,6 +90,19 @@ for command in (
     _group("pause", "Pause a sequence.", verbs_controls.pause),
     _group("resume", "Resume a sequence.", verbs_controls.resume),
     _group("abort", "Abort a sequence.", verbs_controls.abort),
+    _group(
+        "approve",
+        "Vote for what waits for it.",
+        verbs_approvals.approve_sequence,
+        verbs_approvals.approve_service,
+    ),
+    _group(
+        "reject",
+        "Vote against what waits for it.",
+        verbs_approvals.reject_sequence,
+        verbs_approvals.reject_service,
+    ),
+    _group("exempt", "Let a sequence start in spite of freezes.", verbs_controls.exempt),
     _group("freeze", "Freeze a stage.", verbs_controls.freeze),
     _group("unfreeze", "Unfreeze a stage.", verbs_controls.unfreeze),
     verbs_sequences.explain,

@@ -28,6 +28,14 @@ def projects_of(client: Client) -> list[str]:
     return [str(each.get("projectName")) for each in client.all("projects", "v1", "project")]
 
 
+def only_project(client: Client) -> str:
+    """Return the name of the project, if there is one alone; else the user has to say which."""
+    projects = projects_of(client)
+    if len(projects) != 1:
+        raise click.UsageError("Say with --project which project.")
+    return projects[0]
+
+
 def detail_of(client: Client, project: str, context: str) -> Json | None:
     """Return what is known of a context; None if the project does not know it."""
     try:

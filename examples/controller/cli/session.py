@@ -9,6 +9,7 @@ import getpass
 import time
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, final
 
 import attrs
@@ -36,10 +37,14 @@ def login_name() -> str:
 @final
 @attrs.frozen
 class Surroundings:
-    """The network, the time, new ids and the user."""
+    """The network, the time, new ids and the user.
+
+    The zone is that of the machine, as the variable TZ says it.
+    """
 
     transport: httpx.BaseTransport | None = None
     sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
     user: Callable[[], str] = login_name
 

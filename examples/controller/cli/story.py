@@ -96,7 +96,12 @@ def _task_facts(name: str, task: Json) -> Iterator[tuple[str, str]]:
         yield from _fact(executor.get("startedAt"), f"{label} started by {source}")
         result = f"finished by {source} with result {executor.get('result')}"
         yield from _fact(executor.get("finishedAt"), f"{label} {result}")
-    is_told = len(task.get("executors") or ()) == 1 or task.get("timedOut")
+    for vote in task.get("votes") or ():
+        verdict = "rejected" if vote.get("result") == "fail" else "approved"
+        message = f": {vote['message']}" if vote.get("message") else ""
+        yield from _fact(vote.get("at"), f"{label} {verdict} by {vote.get('voter')}{message}")
+    is_by_one = len(task.get("executors") or ()) == 1 and not task.get("approval")
+    is_told = is_by_one or task.get("timedOut")
     if not is_told:  # by its one executor, or by the end of its sequence
         yield from _fact(task.get("finishedAt"), f"{label} over with result {task.get('result')}")
 

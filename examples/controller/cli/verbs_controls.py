@@ -1,4 +1,4 @@
-"""Verbs that control what runs: pause, resume and abort a sequence, freeze and unfreeze a stage.
+"""Verbs that control what runs: pause, resume, abort and exempt a sequence, freeze a stage.
 
 What is printed is what the proposal shows. An answer that nothing has changed is no error: it is
 said as it is, and the exit status is 0.
@@ -15,9 +15,12 @@ import click
 from examples.controller.cli.answers import Unanswered
 from examples.controller.cli.client import Answer, Json
 from examples.controller.cli.completing import project_names, stage_names
-from examples.controller.cli.finding import find
+from examples.controller.cli.finding import Found, find
 from examples.controller.cli.printing import hint, option
 from examples.controller.cli.session import Session, Verb, verb
+from examples.controller.cli.story import sequences
+from examples.controller.cli.text import clock
+from examples.controller.cli.until import FORMS, until_of
 from examples.controller.cli.verbs_projects import in_project
 
 APPLIED: Final = "applied"
@@ -27,12 +30,18 @@ SAID: Final = {
     "resume": "The sequence execution resumes.",
     "abort": "The sequence execution is aborted.",
 }
+IN_LINE: Final = frozenset({"waiting", "held"})
 UNCHANGED: Final = {
     "already_paused": "It was paused already; nothing has changed.",
     "not_paused": "It is not paused; nothing has changed.",
     "already_aborting": "It is being aborted already; --force ends it now.",
     "already_frozen": "It was frozen already; nothing has changed.",
     "not_frozen": "It is not frozen; nothing has changed.",
+    "already_exempt": "It may start already; nothing has changed.",
+    "already_started": "It has started already; nothing has changed.",
+    "already_voted": "You have said so already; nothing has changed.",
+    "late": "It is over already; nothing has changed.",
+    "duplicate": "This vote was counted before; nothing has changed.",
     REPEATED: "This request was carried out before; nothing has changed.",
 }
 
@@ -107,18 +116,46 @@ def abort(
     _control(session, project=project, context=context, body=body, by=By(**by), then=then)
 
 
+@click.command("sequence")
+@addressing
+@click.option("--id", "sequence", help="The sequence of this ID, if several are in line.")
+@controlling
+@verb
+def exempt(
+    session: Session,
+    *,
+    project: str | None,
+    context: str,
+    stage: str,
+    sequence: str | None,
+    **by: Any,
+) -> None:
+    """Let one sequence start in spite of a freeze or the calendar, as soon as its lane is free."""
+    found = find(session.client, context, project)
+    known = sequence or _in_line(found, stage)
+    body: Json = {"sequenceId": known, "stage": stage}
+    answer = send(session, ("v1", "sequence", found.project, context, "exempt"), body, By(**by))
+    nothing = unchanged(answer)
+    said = "The sequence may start in spite of freeze and calendar." if nothing is None else nothing
+    session.answer(answer.body, said, str(answer.body.get("message")))
+
+
 @click.command("stage")
 @click.argument("name", shell_complete=stage_names)
 @in_project
+@click.option("--until", "said", metavar="WHEN", help=f"When it ends by itself: {FORMS}.")
 @controlling
 @verb
-def freeze(session: Session, *, name: str, project: str, **by: Any) -> None:
+def freeze(session: Session, *, name: str, project: str, said: str | None, **by: Any) -> None:
     """Let nothing new start in a stage; what runs there goes on to its end."""
-    said = f"The stage {name} of project {project} is frozen: nothing new starts there."
+    until = None if said is None else _until(session, said)
+    end = "" if until is None else f" until {clock(until, with_date=True)} UTC"
+    done = f"The stage {name} of project {project} is frozen{end}: nothing new starts there."
     thaw = hint("unfreeze", "stage", shlex.quote(name), option("project", project))
     then = f"To unfreeze the stage, execute: {thaw}"
     path = ("v1", "project", project, "stage", name)
-    _control_stage(session, path, "freeze", By(**by), (said, then))
+    body = {"state": "freeze"} | ({} if until is None else {"until": until})
+    _control_stage(session, path, body, By(**by), (done, then))
 
 
 @click.command("stage")
@@ -130,7 +167,7 @@ def unfreeze(session: Session, *, name: str, project: str, **by: Any) -> None:
     """Let what waits for a stage start again."""
     said = f"The stage {name} of project {project} is open again."
     path = ("v1", "project", project, "stage", name)
-    _control_stage(session, path, "unfreeze", By(**by), (said,))
+    _control_stage(session, path, {"state": "unfreeze"}, By(**by), (said,))
 
 
 def _control(
@@ -144,26 +181,50 @@ def _control(
 ) -> None:
     """Send a control and say what came of it, and what can be done `then`."""
     place = find(session.client, context, project).project
-    answer = _send(session, ("v1", "sequence", place, context, "control"), body, by)
-    unchanged = _unchanged(answer)
-    said = [unchanged or SAID[body["state"]]]
+    answer = send(session, ("v1", "sequence", place, context, "control"), body, by)
+    nothing = unchanged(answer)
+    said = [nothing or SAID[body["state"]]]
     if body["state"] == "abort":  # it waits for something, unless this is empty
         drained = str(answer.body.get("message") or "")
         said.append(drained)
         then = then if drained else ""
-    session.answer(answer.body, *filter(None, [*said, then if unchanged is None else ""]))
+    session.answer(answer.body, *filter(None, [*said, then if nothing is None else ""]))
 
 
 def _control_stage(
-    session: Session, path: tuple[str, ...], state: str, by: By, said: tuple[str, ...]
+    session: Session, path: tuple[str, ...], body: Json, by: By, said: tuple[str, ...]
 ) -> None:
-    answer = _send(session, (*path, "control"), {"state": state}, by)
-    unchanged = _unchanged(answer)
-    session.answer(answer.body, *(said if unchanged is None else (unchanged,)))
+    answer = send(session, (*path, "control"), body, by)
+    nothing = unchanged(answer)
+    session.answer(answer.body, *(said if nothing is None else (nothing,)))
 
 
-def _send(session: Session, path: tuple[str, ...], body: Json, by: By) -> Answer:
-    """Send a control under an id, so that it can be sent again when its answer is lost (R25)."""
+def _until(session: Session, said: str) -> str:
+    """Return when a freeze ends, as the controller reads it."""
+    try:
+        return until_of(said, session.around.now()).isoformat()
+    except ValueError as error:
+        raise click.UsageError(f"--until: {error}.") from None
+
+
+def _in_line(found: Found, stage: str) -> str:
+    """Return the one sequence that waits to start; empty if none does: then nothing changes."""
+    waiting = [
+        each
+        for each in sequences(found.detail)
+        if each.get("phase") in IN_LINE and stage in {"", each.get("stage")}
+    ]
+    if len(waiting) > 1:
+        named = "; ".join(
+            f"{each.get('name')} in stage {each.get('stage')}: {option('id', str(each.get('id')))}"
+            for each in waiting
+        )
+        raise click.UsageError(f"Several sequences are in line, say which. {named}")
+    return str(waiting[0].get("id")) if waiting else ""
+
+
+def send(session: Session, path: tuple[str, ...], body: Json, by: By) -> Answer:
+    """Send what a person wants under an id: it may be sent again if its answer is lost (R25)."""
     request_id = by.request_id or session.around.new_id()
     actor = session.around.user() if by.actor is None else by.actor
     body = body | {"actor": actor, "reason": by.reason, "requestId": request_id}
@@ -174,12 +235,13 @@ def _send(session: Session, path: tuple[str, ...], body: Json, by: By) -> Answer
         raise Unanswered(f"{error} {again}") from error
 
 
-def _unchanged(answer: Answer) -> str | None:
+def unchanged(answer: Answer, *, repeated: str = REPEATED) -> str | None:
     """Return the sentence for an answer that nothing has changed; None if something has.
 
-    If an earlier attempt of ours was carried out and its answer lost, something has.
+    If an earlier attempt of ours was carried out and its answer lost, something has: then the
+    outcome is `repeated`.
     """
     outcome = str(answer.body.get("outcome"))
-    if outcome == APPLIED or (outcome == REPEATED and answer.may_be_second):
+    if outcome == APPLIED or (outcome == repeated and answer.may_be_second):
         return None
     return UNCHANGED.get(outcome, f"Nothing has changed: {outcome}.")

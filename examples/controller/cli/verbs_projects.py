@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from base64 import b64encode
 from io import BufferedReader
+from typing import Final
 
 import click
 
 from examples.controller.cli.client import Json
 from examples.controller.cli.completing import project_names, service_names, stage_names
+from examples.controller.cli.finding import only_project
 from examples.controller.cli.session import Session, verb
 from examples.controller.cli.text import clock, created
+
+WINDOWS: Final = ("STAGE", "STATE", "SINCE (UTC)", "UNTIL (UTC)", "BY", "WINDOW")
 
 in_project = click.option(
     "--project",
@@ -126,6 +130,18 @@ def get_stage(session: Session, *, name: str | None, project: str) -> None:
     session.answer_table(body, ("STAGE", "HELD BY", "WAITING", "FROZEN"), rows)
 
 
+@click.command("windows")
+@click.option("--project", "-p", shell_complete=project_names, help="The project.")
+@verb
+def get_windows(session: Session, *, project: str | None) -> None:
+    """Show which stages are open, closed by the calendar or frozen, until when and by whom."""
+    place = project or only_project(session.client)
+    found = session.client.all("stages", "v1", "project", place, "stage")
+    body: Json = {"stages": found, "totalCount": len(found)}
+    rows = [[str(each.get("stageName")), *_window(each)] for each in found]
+    session.answer_table(body, WINDOWS, rows)
+
+
 @click.command("service")
 @in_project
 @click.option("--stage", shell_complete=stage_names, help="This stage alone.")
@@ -166,5 +182,30 @@ def _frozen(freeze: Json | None) -> str:
     if not freeze:
         return ""
     actor = f" by {freeze['actor']}" if freeze.get("actor") else ""
+    window = f" by {freeze.get('window') or 'the calendar'}" if _is_calendar_s(freeze) else ""
     reason = f" ({freeze['reason']})" if freeze.get("reason") else ""
-    return f"since {clock(freeze.get('since'), with_date=True)}{actor}{reason}"
+    until = f" until {clock(freeze['until'], with_date=True)}" if freeze.get("until") else ""
+    return f"since {clock(freeze.get('since'), with_date=True)}{until}{actor}{window}{reason}"
+
+
+def _window(stage: Json) -> list[str]:
+    """Return how a stage stands, since when and until when, by whom, and in which window."""
+    freeze, window = stage.get("frozen") or {}, stage.get("calendar") or {}
+    is_closed = window.get("open") is False
+    name = str(window.get("name") or "") if is_closed else ""
+    if freeze and not _is_calendar_s(freeze):
+        return ["frozen", *_times(freeze), str(freeze.get("actor") or ""), name]
+    if freeze:
+        return ["closed", *_times(freeze), "calendar", str(freeze.get("window") or "")]
+    if is_closed:
+        return ["closed", *_times(window), "calendar", name]
+    return ["open", "", clock(window.get("until"), with_date=True), "", ""]
+
+
+def _times(of: Json) -> tuple[str, str]:
+    until = of.get("until")
+    return clock(of.get("since"), with_date=True), clock(until or "for good", with_date=True)
+
+
+def _is_calendar_s(freeze: Json) -> bool:
+    return freeze.get("cause") == "calendar"

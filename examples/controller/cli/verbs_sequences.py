@@ -10,7 +10,7 @@ import click
 from examples.controller.cli.answers import Refused
 from examples.controller.cli.client import Json
 from examples.controller.cli.completing import project_names, service_names, stage_names
-from examples.controller.cli.finding import Found, find, find_sequence, projects_of
+from examples.controller.cli.finding import Found, find, find_sequence, only_project
 from examples.controller.cli.session import Session, verb
 from examples.controller.cli.story import sequences
 from examples.controller.cli.text import clock
@@ -40,7 +40,7 @@ def get_sequence(
     **filters: str | None,
 ) -> None:
     """Show what was triggered in a project, the newest first."""
-    path = ("v1", "sequence", project or _only_project(session))
+    path = ("v1", "sequence", project or only_project(session.client))
 
     def read() -> Json:
         pages = session.client.pages(*path, pageSize=page_size, **filters)
@@ -129,10 +129,3 @@ def _logged(entry: Json) -> str:
     task = f" by {entry['task']}" if entry.get("task") else ""
     when = clock(entry.get("time"), with_date=True)
     return f"{when} UTC: logged{task}: {entry.get('message')}"
-
-
-def _only_project(session: Session) -> str:
-    projects = projects_of(session.client)
-    if len(projects) != 1:
-        raise click.UsageError("Say with --project which project.")
-    return projects[0]

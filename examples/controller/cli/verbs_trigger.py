@@ -74,6 +74,7 @@ class Data(click.ParamType[Json]):
 def triggering(function: Verb) -> Verb:
     """Give a command the options of every trigger."""
     for decorate in (
+        click.option("--actor", help="Who triggers it; by default you."),
         click.option("--watch", is_flag=True, help="Follow it until it is over."),
         click.option("--labels", type=Labels(), default="", help="Labels, as a=1,b=2."),
         click.option("--service", required=True, shell_complete=service_names, help="The service."),
@@ -96,6 +97,7 @@ def delivery(
     project: str,
     service: str,
     labels: dict[str, str],
+    actor: str | None,
     watch: bool,
     image: str,
     tag: str,
@@ -109,7 +111,7 @@ def delivery(
     scope = _checked(session, Scope(project, service, stage or "", sequence))
     data = {"labels": labels, "configurationChange": {"values": {"image": version}}}
     said = f"Starting to deliver the service {service} in project {project} in version {version}"
-    _trigger(session, scope, data, said, watch=watch)
+    _trigger(session, scope, data, said, actor=actor, watch=watch)
 
 
 @click.command("sequence")
@@ -125,6 +127,7 @@ def sequence(
     project: str,
     service: str,
     labels: dict[str, str],
+    actor: str | None,
     watch: bool,
     stage: str,
     data: Json,
@@ -134,7 +137,7 @@ def sequence(
     given = data.get("labels")
     both = (given if isinstance(given, dict) else {}) | labels
     said = f"Starting the sequence {name} for the service {service} in stage {stage} of {project}"
-    _trigger(session, scope, data | {"labels": both}, said, watch=watch)
+    _trigger(session, scope, data | {"labels": both}, said, actor=actor, watch=watch)
 
 
 def _checked(session: Session, scope: Scope) -> Scope:
@@ -155,9 +158,12 @@ def _checked(session: Session, scope: Scope) -> Scope:
     return attrs.evolve(scope, stage=str(known[0].get("stageName")))
 
 
-def _trigger(session: Session, scope: Scope, data: Json, said: str, *, watch: bool) -> None:
+def _trigger(
+    session: Session, scope: Scope, data: Json, said: str, *, actor: str | None, watch: bool
+) -> None:
     """Send the event under ids of ours: sent twice, it triggers one sequence (R8)."""
     context = session.around.new_id()
+    actor = session.around.user() if actor is None else actor
     event = {
         "specversion": "1.0",
         "id": session.around.new_id(),
@@ -166,6 +172,7 @@ def _trigger(session: Session, scope: Scope, data: Json, said: str, *, watch: bo
         "datacontenttype": "application/json",
         "shkeptncontext": context,
         "shkeptnspecversion": SPEC_VERSION,
+        **({"actor": actor} if actor else {}),
         "data": data | {"project": scope.project, "stage": scope.stage, "service": scope.service},
     }
     answer = session.client.insist("v1", "event", body=event).body

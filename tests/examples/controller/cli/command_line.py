@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from itertools import count
 
 import attrs
@@ -13,6 +14,7 @@ import pytest
 from examples.controller.cli.__main__ import main
 from examples.controller.cli.session import Surroundings
 from tests.examples.controller.cli.fake_api import FakeApi
+from tests.examples.controller.cli.fake_world import BEGIN
 
 
 @attrs.frozen
@@ -42,12 +44,14 @@ class CommandLine:
     slept: list[float] = attrs.field(factory=list)
     ids: Iterator[str] = attrs.field(factory=_ids)
     transport: httpx.BaseTransport | None = None
+    now: Callable[[], datetime] = lambda: BEGIN
 
     def __call__(self, line: str) -> Ran:
         """Run the verb of this line."""
         around = Surroundings(
             transport=self.transport or self.api.transport(),
             sleep=self.sleep,
+            now=self.now,
             new_id=lambda: next(self.ids),
             user=lambda: "alice",
         )

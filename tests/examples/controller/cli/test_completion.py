@@ -16,7 +16,9 @@ NAMES = {
     "trigger delivery -p sockshop --service c": ["carts"],
     "pause sequence --project s": ["sockshop"],
     "pau": ["pause"],
-    "get ": ["event", "project", "sequence", "service", "stage"],
+    "get ": ["approvals", "event", "project", "sequence", "service", "stage", "windows"],
+    "approve ": ["sequence", "service"],
+    "reject service -p sockshop ": ["carts"],
     "get project --output ": ["json", "text"],
 }
 

@@ -29,6 +29,7 @@ def test_a_delivery_is_sent_as_keptn_sends_it(run: CommandLine) -> None:
             "datacontenttype": "application/json",
             "shkeptncontext": C,
             "shkeptnspecversion": "0.2.4",
+            "actor": "alice",
             "data": {
                 "project": "sockshop",
                 "stage": "dev",
@@ -54,6 +55,25 @@ def test_data_of_a_sequence_cannot_change_its_scope(run: CommandLine, tmp_path: 
         "labels": {"a": "1", "c": "3"},
         "x": 1,
     } == run.api.received[0]["data"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "option", "actor"),
+    [
+        (f"{DELIVER}", "", {"actor": "alice"}),
+        (f"{DELIVER}", "--actor ci", {"actor": "ci"}),
+        (f"{DELIVER}", "--actor ''", {}),
+        ("trigger sequence s -p sockshop --service carts --stage dev", "--actor ci",
+         {"actor": "ci"}),
+    ],
+)  # fmt: skip
+def test_a_trigger_names_who_triggers(
+    run: CommandLine, verb: str, option: str, actor: dict[str, str]
+) -> None:
+    """By default that is the user; whoever names nobody says nothing."""
+    run(f"{verb} {option}")
+
+    assert actor == {key: run.api.received[0][key] for key in run.api.received[0] if key == "actor"}
 
 
 def test_a_control_names_who_asks_for_it(run: CommandLine) -> None:
