@@ -15,10 +15,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.e2e.controller.process import ROOT, Client, Controller
+from tests.e2e.controller.process import ROOT, SHIPYARD, Client, Controller
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 PROGRAM = Path(sys.executable).with_name("schemathesis")
+GATED = """
+apiVersion: spec.keptn.sh/0.2.3
+kind: Shipyard
+metadata: {name: gated}
+spec:
+  stages:
+    - name: dev
+      sequences: [{name: delivery, tasks: [{name: approval, approval: {approve: 20, reject: 12}}]}]
+    - {name: prod}
+"""
 TOKEN = "a token"  # noqa: S105 - of this run alone
 
 
@@ -42,10 +52,11 @@ def main(arguments: Sequence[str]) -> int:
 def fill(client: Client, folder: Path) -> None:
     """Make what the configuration speaks of; write the ids that it cannot know to dictionaries.
 
-    The delivery `unnamed` is live whatever is sent, so that its project is never deleted.
+    The delivery `unnamed` is live whatever is sent, so that its project is never deleted. The first
+    delivery of the project `gated` waits for more votes than come.
     """
-    for project in ("sockshop", "other"):
-        client.create(project)
+    for project, shipyard in (("sockshop", SHIPYARD), ("other", SHIPYARD), ("gated", GATED)):
+        client.create(project, shipyard)
         client.post(f"/v1/project/{project}/service", json={"serviceName": "carts"})
         for context in ("unnamed", "c1", "c2"):
             client.trigger(context, project=project).raise_for_status()

@@ -25,6 +25,9 @@ from sequencectl.errors import shown
 MAX_BODY: Final = 2 * 1024 * 1024
 """No body has more bytes: a shipyard of 1 MiB in base64 fits."""
 
+MAX_TEXT: Final = 200
+"""No actor, and no name of a service, has more characters."""
+
 MAX_LIST: Final = 10_000
 MAX_PAGE: Final = 100
 PAGE: Final = 10
@@ -217,7 +220,10 @@ def actor_of(request: Request, fields: Fields, header: str) -> str:
 
 def asker_of(request: Request, header: str) -> str:
     """Return who asks: whom `header` names if there is one to trust, else whom the query claims."""
-    return sender_of(request, header) if header else request.query_params.get("actor", "")
+    actor = sender_of(request, header) if header else request.query_params.get("actor", "")
+    if len(actor) > MAX_TEXT or not actor.isprintable():
+        raise wrong("actor", actor, f"up to {MAX_TEXT} printable characters")
+    return actor
 
 
 def nobody(header: str) -> Refusal:

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, Final
 
 from examples.controller.api.projects import GIT
-from examples.controller.api.reading import ID, MAX_LIST
+from examples.controller.api.reading import ID, MAX_LIST, MAX_TEXT
 from examples.controller.host import APPLIED
 from examples.controller.storage.deliveries import MOST_CONTROLS, MOST_VOTES
 from examples.controller.storage.projects import NAME as PROJECT_NAME
@@ -101,9 +101,9 @@ IDENTITY: Final = matching(ID)
 NAME: Final = text(pattern="^[A-Za-z0-9_-]{1,63}$")
 """The name of a stage, a sequence or a task."""
 PROJECT: Final = matching(PROJECT_NAME)
-SERVICE: Final = printable(200)
+SERVICE: Final = printable(MAX_TEXT)
 STATES: Final = words(*sorted({state_word(phase) for phase in Phase}))
-ACTOR: Final = printable(200)
+ACTOR: Final = printable(MAX_TEXT)
 _REASON: Final = printable(1_000)
 _ANY: Final[Document] = {"type": "object"}
 _PHASE, _RESULT = ref("Phase"), ref("Result")

@@ -18,6 +18,16 @@ from tests.e2e.controller.process import PATIENCE, ROOT, SHIPYARD, Client, Contr
 
 SECRET = "open sesame"  # noqa: S105 - nobody else has it
 CARTS = ("--project=sockshop", "--service=carts")
+GATED = """
+apiVersion: spec.keptn.sh/0.2.3
+kind: Shipyard
+metadata: {name: gated}
+spec:
+  stages:
+    - name: dev
+      sequences:
+        - {name: delivery, tasks: [{name: approval, approval: {initiator: false}}, {name: test}]}
+"""
 CONTEXT = re.compile(r"ID of Keptn context: (\S+)")
 
 
@@ -74,6 +84,33 @@ def client(controller: Controller, terminal: Terminal) -> Iterator[Client]:
     """A client, for what executors do."""
     with controller.client() as client:
         yield client
+
+
+def test_a_delivery_is_let_through_and_approved_by_another(
+    terminal: Terminal, client: Client
+) -> None:
+    """The stage is frozen for two hours; who triggered the delivery may not approve it."""
+    client.create("gated", GATED)
+    terminal.says("create", "service", "carts", "--project=gated")
+    frozen = terminal.says("freeze", "stage", "dev", "--project=gated", "--until=2h")
+    gated = ("--project=gated", "--service=carts")
+    said = terminal.says("trigger", "delivery", *gated, "--image=carts:1", "--actor=ada")
+    context = f"--keptn-context={CONTEXT.findall(said)[0]}"
+    windows = terminal.says("get", "windows", "--project=gated")
+    terminal.says("exempt", "sequence", context, "--reason=a hotfix")
+    listed = terminal.says("get", "approvals", "--project=gated")
+    status, _, refused = terminal.type("approve", "sequence", context, "--actor=ada")
+    approved = terminal.says("approve", "service", "carts", "--project=gated", "--actor=bob")
+
+    assert re.search(r"is frozen until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: nothing new", frozen)
+    assert re.search(r"^dev +frozen +\d{4}-.* +\d{4}-", windows, re.MULTILINE)
+    row = r"^dev.delivery: approval +carts +.* 0 of 1 +anybody but ada "
+    assert re.search(row, listed, re.MULTILINE)
+    assert (1, "sequencectl-cli: ada triggered this sequence and may not decide approval.\n") == (
+        status, refused,
+    )  # fmt: skip
+    assert "Approval approval is over with result pass." in approved
+    assert client.get("/v1/project/gated/approval").json()["approvals"] == []
 
 
 def test_the_third_story_is_that_of_the_proposal(terminal: Terminal, client: Client) -> None:

@@ -389,6 +389,20 @@ def test_whom_the_proxy_names_is_told_what_they_may(guarded: Served) -> None:
     assert [["own_approval"] * 3, [None] * 3, ["no_actor"] * 3] == seen
 
 
+@pytest.mark.parametrize("actor", ["x" * 201, "two\nlines"])
+@pytest.mark.parametrize(
+    "path", ["/v1/project/shop/approval", "/v1/sequence/shop", "/v1/sequence/shop/c1"]
+)
+def test_nobody_is_called_so(gated: Served, path: str, actor: str) -> None:
+    """Whether there is anything to ask about or not."""
+    begin(gated)
+    answer = gated.ask("GET", path, params={"actor": actor})
+
+    assert 400 == answer.status_code
+    said = "actor: must be up to 200 printable characters, got "
+    assert answer.json()["message"].startswith(said)
+
+
 def test_a_stream_tells_what_nobody_in_particular_may(gated: Served) -> None:
     """Its messages are the same for all who follow."""
     begin(gated, stage="prod")

@@ -110,6 +110,9 @@ def test_what_is_not_there_is_not_found(app: ASGIApp, path: str, method: str) ->
         ("/v1/sequence/p", "GET, HEAD"),
         ("/v1/sequence/p/c", "GET, HEAD"),
         ("/v1/sequence/p/c/control", "GET, HEAD, POST"),
+        ("/v1/sequence/p/c/vote", "GET, HEAD, POST"),
+        ("/v1/sequence/p/c/exempt", "GET, HEAD, POST"),
+        ("/v1/project/p/approval", "GET, HEAD"),
         ("/api/controlPlane/v1/project", "GET, HEAD, POST, PUT"),
     ],
 )
