@@ -1,21 +1,26 @@
 """What is known to go wrong in other controllers, and cannot happen here: one test for each.
 
 Each test is named after the issue or change that tells the story; the number leads to it on the
-project's tracker (Keptn, Spinnaker and its Orca, Kestra, Argo, GitLab).
+project's tracker (Keptn, Spinnaker and its Orca, Kestra, Argo, GitLab, Octopus Deploy, Hephaestus,
+Azure Pipelines, Kargo).
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 import pytest
 
 from sequencectl import (
     AbortSequence,
+    Applied,
     LiveSequence,
+    Opening,
     Phase,
     QueuePolicy,
     Result,
+    Shipyard,
     Status,
     TaskTriggered,
     TimeoutPolicy,
@@ -25,6 +30,7 @@ from sequencectl.events import (
     SequenceFinished,
     SequenceStarted,
     SequenceTimedOut,
+    StageUnfrozen,
     TaskFinished,
 )
 from tests.support import Host, instant
@@ -437,3 +443,148 @@ def test_spinnaker_6380_of_two_at_the_same_instant_one_runs() -> None:
 
     assert [child.phase for child in children] == [Phase.RUNNING, Phase.WAITING]
     assert len({event.at for event in host.of(TaskFinished)}) == 1
+
+
+# ------------------------------------------------------------------ where a person decides
+
+
+def approved(**approval: Any) -> dict[str, Any]:
+    """A stage prod in which a delivery is approved and then deployed."""
+    task = {"name": "approval", "approval": approval or True}
+    return {"prod": {"delivery": [task, "deploy"]}}
+
+
+def gated() -> Host:
+    """A host with a gate stage in front of prod, in which many may wait for their approval."""
+    passed = {"event": "prod-gate.delivery.finished", "selector": {"match": {"result": "pass"}}}
+    return Host(
+        Shipyard.of({
+            "prod-gate": {"delivery": [{"name": "approval", "approval": True}]},
+            "prod": {"delivery": {"tasks": ["deploy"], "triggeredOn": [passed]}},
+        }),
+        queueing=QueuePolicy(stages={"prod-gate": QueuePolicy(limit=100)}),
+    )  # fmt: skip
+
+
+def vote(host: Host, sequence_id: str, voter: str, result: str = "pass") -> None:
+    """Let a person vote on the open approval of a sequence."""
+    host.finish(sequence_id, result, source=voter, actor=voter)
+
+
+def test_octopus_4564_no_delivery_starts_beside_one_that_waits_for_its_approval() -> None:
+    """There a deployment that waited for a manual intervention let the next one start in the same
+    environment. Here an open approval keeps the lane, whatever is triggered meanwhile (R5, R34).
+    """
+    host = Host(approved())
+    host.trigger("a", stage="prod")
+    host.trigger("b", stage="prod")
+    host.check()
+
+    assert ["a"] == started(host)
+    vote(host, "a", "ann")
+    assert ("deploy", ["a"]) == (host.task("a"), started(host))
+    host.finish("a")
+    assert ["a", "b"] == started(host)
+
+
+def test_octopus_5666_a_release_that_nobody_approves_stops_no_other_one() -> None:
+    """There the mending of 4564 made releases that stay unapproved for weeks block all later ones.
+    Here such an approval stands in a gate stage, and production is free for the others (R34).
+    """
+    host = gated()
+    for sequence_id in ("never", "next"):
+        host.trigger(sequence_id, stage="prod-gate")
+    host.at(20 * 3_600)
+    vote(host, "next", "ann")
+
+    assert host.phase("never") is Phase.RUNNING
+    (in_prod,) = host.state.holders("prod")
+    assert "next" == host.record(in_prod).context
+
+
+def test_octopus_5666_or_it_yields_to_the_next_one() -> None:
+    """There it was a switch of the step whether others go on. Here a definition may say that an
+    open approval yields: the older release is superseded, and its end names the newer one (R35).
+    """
+    host = Host(approved(newcomer="supersede"))
+    host.trigger("old", stage="prod")
+    host.trigger("new", stage="prod")
+
+    assert (Phase.SUPERSEDED, Phase.RUNNING) == (host.phase("old"), host.phase("new"))
+    assert "approval is void" in str(host.plane.explain(host.state, "old"))
+
+
+def test_hephaestus_1962_what_waits_says_which_approval_it_waits_for() -> None:
+    """There a release nobody approved held the lock of all releases for days, and no list showed
+    the run that held it. Here `explain` of each that waits names the holder, and the open tasks
+    have its approval, which ends by itself (R27, R32, R34).
+    """
+    host = Host(approved())
+    host.trigger("unapproved", stage="prod")
+    host.trigger("release", stage="prod")
+    explanation = host.plane.explain(host.state, "release")
+    (task,) = host.plane.open_tasks(host.state)
+
+    assert (("unapproved", Phase.RUNNING),) == explanation.holders
+    assert ("unapproved", "approval") == (task.triggered.subject.sequence_id, task.triggered.task)
+    assert task.triggered.approval is not None
+    host.until(24 * 3_600)  # its completion limit
+    assert (Phase.TIMED_OUT, Phase.RUNNING) == (host.phase("unapproved"), host.phase("release"))
+
+
+@pytest.mark.parametrize("voter", ["email1@test.com", "email2@test.com", "email3@test.com"])
+def test_azure_pipelines_tasks_21179_every_approver_can_approve(voter: str) -> None:
+    """There of three approvers only the first could approve; the others saw no button. Here whoever
+    is not barred may vote, `permitted` says so before, and a refusal has its code (R32, R34).
+    """
+    host = Host(approved(initiator=False))
+    host.trigger("a", stage="prod", actor="email4@test.com")
+    own = host.plane.permitted(host.state, "a", actor="email4@test.com")["vote"]
+    offered = host.plane.permitted(host.state, "a", actor=voter)["vote"]
+    vote(host, "a", voter)
+
+    assert isinstance(offered, Applied)
+    assert not isinstance(own, Applied)
+    assert ("applied", "deploy") == (host.code, host.task("a"))
+
+
+def test_argo_cd_25361_what_runs_when_a_window_closes_goes_on_and_can_be_ended() -> None:
+    """There a sync that began just before its window closed hung as "blocked by sync window", and
+    could not be terminated until the next window. Here a closed stage admits nobody: what runs goes
+    on to its end, an abort takes effect, and what waits can be aborted too (R7, R22, R37).
+    """
+    host = Host(DEV, calendar=lambda _stage, now: Opening(now < instant(60)))
+    for sequence_id in ("a", "b", "c"):
+        host.trigger(sequence_id)
+    host.at(61).finish("a")
+    closed = host.task("a")
+    host.finish("a")
+    host.abort("b")
+
+    assert "test" == closed
+    assert (Phase.FINISHED, Phase.ABORTED) == (host.phase("a"), host.phase("b"))
+    assert (Phase.WAITING, ["a"]) == (host.phase("c"), started(host))
+
+
+def test_kargo_4586_what_waits_for_an_instant_starts_at_that_instant() -> None:
+    """There a promotion whose soak time was over stayed blocked until the controller was restarted
+    or its stage changed. Here the end of a freeze is the next deadline, whether a person or a
+    calendar set it, and the check at that instant starts what waits (R29, R36, R37).
+    """
+
+    def night(_stage: str, now: datetime) -> Opening:
+        return Opening(now >= instant(600), until=instant(600) if now < instant(600) else None)
+
+    host = Host(DEV, calendar=night)
+    host.trigger("a")
+    host.freeze("dev", until=instant(300))
+    by_a_person = host.state.next_deadline
+    host.until(300)  # and now the calendar keeps it back
+    by_the_calendar = host.state.next_deadline
+    host.until(599)
+    before = host.phase("a")
+    host.until(600)
+
+    assert (instant(300), instant(600)) == (by_a_person, by_the_calendar)
+    assert (Phase.WAITING, Phase.RUNNING) == (before, host.phase("a"))
+    assert [instant(300), instant(600)] == [event.at for event in host.of(StageUnfrozen)]

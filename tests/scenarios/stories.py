@@ -1,0 +1,133 @@
+"""The stories in which a person decides, each played to its end: the golden files are transcripts.
+
+A play begins at 09:00; the instants in its transcript count from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from sequencectl import CommandRejected, ControlPlane, Opening, QueuePolicy, Shipyard
+from sequencectl.testing import Play
+
+GOLDEN: Final = Path(__file__).parent / "golden"
+SHIPYARDS: Final = Path(__file__).parents[2] / "examples" / "shipyards"
+IN_THE_SEQUENCE: Final = ControlPlane(
+    Shipyard.from_yaml((SHIPYARDS / "approval-in-the-sequence.yaml").read_bytes())
+)
+GATE: Final = ControlPlane(
+    Shipyard.from_yaml((SHIPYARDS / "gate-stage.yaml").read_bytes()),
+    queueing=QueuePolicy(stages={"prod-gate": QueuePolicy(limit=100)}),
+)
+
+
+def plane_with(approval: Any, **policies: Any) -> ControlPlane:
+    """A plane of one stage, prod, in which a delivery is approved and then deployed."""
+    tasks = [{"name": "approval", "approval": approval}, "deployment"]
+    return ControlPlane(Shipyard.of({"prod": {"delivery": tasks}}), **policies)
+
+
+def deliver(play: Play, name: str, *, stage: str = "prod", actor: str = "") -> None:
+    """Trigger a delivery of carts."""
+    play.trigger(name, stage=stage, sequence="delivery", service="carts", actor=actor)
+
+
+def two_approvers() -> Play:
+    """Two must approve. Cora may not approve her own; ann rejects, and then changes her mind."""
+    play = Play(plane_with({"approve": 2, "reject": 2, "initiator": False}))
+    deliver(play, "0.11.1", actor="cora")
+    with pytest.raises(CommandRejected, match="cora triggered this sequence"):
+        play.approve("approval", voter="cora")
+    play.reject("approval", voter="ann", reason="the tests of staging are red")
+    play.wait("10m")
+    play.approve("approval", voter="bob", reason="a known flaw of the tests")
+    play.approve("approval", voter="bob")
+    play.wait("5m")
+    play.approve("approval", voter="ann", reason="green now")
+    return play
+
+
+def void_approval() -> Play:
+    """A delivery that waits for its approval yields to a newer one of the same service."""
+    play = Play(plane_with({"newcomer": "supersede"}))
+    deliver(play, "0.11.1")
+    (void,) = play.open_tasks()
+    play.wait("2h")
+    deliver(play, "0.11.2")
+    play.tell(void.triggered.approve("ann", "a little late"))
+    play.approve("approval", voter="ann")
+    return play
+
+
+def weekend() -> Play:
+    """Production is frozen from Friday evening to Monday morning; one hotfix is let through."""
+    play = Play(ControlPlane(Shipyard.of({"prod": {"delivery": ["deployment"]}})))
+    play.freeze("prod", until=play.now + timedelta(hours=60), actor="ann", reason="weekend")
+    for name in ("0.11.1", "0.11.2", "hotfix"):
+        deliver(play, name)
+    play.wait("20h")
+    play.exempt("hotfix", actor="bob", reason="payments are down")
+    play.finish("deployment")
+    play.wait("40h")
+    play.finish("deployment")
+    return play
+
+
+def opens_at_six() -> Play:
+    """Production is closed at night; what waits starts in the very check at 06:00."""
+    play = Play(
+        ControlPlane(Shipyard.of({"prod": {"delivery": ["deployment"]}}), calendar=closed_at_night)
+    )
+    play.wait("13h")
+    deliver(play, "0.11.1")
+    play.wait("8h")
+    play.finish("deployment")
+    return play
+
+
+def closed_at_night(stage: str, now: datetime) -> Opening:
+    """Every stage is closed from 22:00 to 06:00."""
+    six, ten = now.replace(hour=6, minute=0, second=0), now.replace(hour=22, minute=0, second=0)
+    if now < six:
+        return Opening(False, until=six, name="night")
+    if now < ten:
+        return Opening(True, until=ten)
+    return Opening(False, until=six + timedelta(days=1), name="night")
+
+
+def first_triggered_first() -> Play:
+    """With the approval in the sequence the first delivery keeps production until it is decided."""
+    play = Play(IN_THE_SEQUENCE)
+    deliver(play, "0.11.1")
+    deliver(play, "0.11.2")
+    for name in ("0.11.1", "0.11.2"):  # of the second no approval is open before the first is over
+        play.approve("approval", voter="ann")
+        play.finish("deployment", context=name)
+    return play
+
+
+def first_approved_first() -> Play:
+    """With a gate stage production stays free, and takes deliveries in the order of approval."""
+    play = Play(GATE)
+    deliver(play, "0.11.1", stage="prod-gate")
+    deliver(play, "0.11.2", stage="prod-gate")
+    play.approve("approval", voter="ann", context="0.11.2")
+    play.approve("approval", voter="ann", context="0.11.1")
+    for name in ("0.11.2", "0.11.1"):
+        play.finish("deployment", context=name)
+    return play
+
+
+STORIES: Final[dict[str, Callable[[], Play]]] = {
+    "two-approvers": two_approvers,
+    "void-approval": void_approval,
+    "weekend": weekend,
+    "opens-at-six": opens_at_six,
+    "first-triggered-first": first_triggered_first,
+    "first-approved-first": first_approved_first,
+}
