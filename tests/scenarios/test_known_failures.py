@@ -534,8 +534,9 @@ def test_hephaestus_1962_what_waits_says_which_approval_it_waits_for() -> None:
 
 @pytest.mark.parametrize("voter", ["email1@test.com", "email2@test.com", "email3@test.com"])
 def test_azure_pipelines_tasks_21179_every_approver_can_approve(voter: str) -> None:
-    """There of three approvers only the first could approve; the others saw no button. Here whoever
-    is not barred may vote, `permitted` says so before, and a refusal has its code (R32, R34).
+    """There of three approvers only the first could approve; the others saw a progress bar. Here
+    whoever is not barred may vote, `permitted` says so before, and a refusal has its code (R32,
+    R34).
     """
     host = Host(approved(initiator=False))
     host.trigger("a", stage="prod", actor="email4@test.com")

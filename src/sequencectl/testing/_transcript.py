@@ -88,6 +88,8 @@ class Transcript:
             said["context"] = ""  # the default
         if said.get("actor") == said["source"]:
             said["source"] = ""  # a vote of a person
+        if said.get("message"):
+            said["explanation"] = ""  # the message says it, or what came of it
         return [*dict.fromkeys(shown[name] + text for name, text in said.items() if text)]
 
     def _text(self, part: object) -> str:
