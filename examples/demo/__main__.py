@@ -15,18 +15,24 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NoReturn, TextIO, TypeAlias
 
-from examples.demo.cast import Cast, cast_for
+import attrs
+
+from examples.demo.actors import Actor
+from examples.demo.cast import cast_for
 from examples.demo.durable import OtherPerformance
 from examples.demo.host import Pace
+from examples.demo.people import LONGEST_WAIT, People, people_perform, plane_for_people
+from examples.demo.people_verdict import people_verdict
 from examples.demo.performance import actors_for, perform, plane_for
 from examples.demo.plain import PlainView
 from examples.demo.timeline import TimelineView, can_show
 from examples.demo.verdict import verdict
-from examples.demo.view import View
+from examples.demo.view import Bill, Clause, View
 from examples.stores.errors import StoreUnusable
 from examples.stores.sqlite import ALL, SqliteStore
 from sequencectl import Event, InvalidValue, Shipyard
@@ -39,28 +45,26 @@ SPEED = 40.0
 Play: TypeAlias = Callable[..., tuple[Event, ...]]
 """What plays the stories, as `perform` does, and returns what happened."""
 
+Programme: TypeAlias = tuple[Bill, Play, Callable[[tuple[Event, ...]], tuple[Clause, ...]]]
+"""Who plays, what plays the stories, and who judges them."""
+
 
 def main(argv: Sequence[str] | None = None, *, play: Play = perform) -> int:
     """Play the stories as the arguments say, judge the events and return the exit status."""
     arguments = _arguments(argv)
     path: Path = arguments.shipyard or SOCKSHOP
     try:
-        plane = plane_for(_read(path))
+        bill, show, judge = _programme(arguments, path, play)
     except OSError as error:
         return _complain(f"{path}: {error.strerror}")
     except InvalidValue as error:
         return _complain(f"{path}: {error}")
-    cast = cast_for(plane.shipyard, seed=arguments.seed, is_own=path != SOCKSHOP)
-    actors = actors_for(plane, cast, seed=arguments.seed)
-    pace = Pace(arguments.speed, time.sleep, time.monotonic)
     out = _output()
     try:
-        with _store(arguments.db) as store, _view(out, cast, is_plain=arguments.plain) as view:
-            recorded = store.events(cast.project)
-            events = play(
-                plane, cast, actors=actors, view=view, pace=pace, store=store, recorded=recorded
-            )
-        clauses = verdict(events, cast)
+        with _store(arguments.db) as store, _view(out, bill, is_plain=arguments.plain) as view:
+            recorded = store.events(bill.project)
+            events = show(view=view, store=store, recorded=recorded)
+        clauses = judge(events)
         view.judge(clauses)
     except KeyboardInterrupt:
         return 130
@@ -77,6 +81,20 @@ def main(argv: Sequence[str] | None = None, *, play: Play = perform) -> int:
     return 0 if all(clause.holds for clause in clauses) else 1
 
 
+def _programme(arguments: argparse.Namespace, path: Path, play: Play) -> Programme:
+    """Return what is played as the arguments say: the bill, the performance and its judge."""
+    pace = Pace(arguments.speed, time.sleep, time.monotonic)
+    if arguments.people:
+        people, pace = People(), attrs.evolve(pace, longest=LONGEST_WAIT)
+        actors = {"deployment": Actor("deployment", seed=arguments.seed)}
+        show = partial(people_perform, plane_for_people(), people, actors=actors, pace=pace)
+        return people, show, people_verdict
+    plane = plane_for(_read(path))
+    cast = cast_for(plane.shipyard, seed=arguments.seed, is_own=path != SOCKSHOP)
+    actors = actors_for(plane, cast, seed=arguments.seed)
+    return cast, partial(play, plane, cast, actors=actors, pace=pace), partial(verdict, cast=cast)
+
+
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "demo",
@@ -90,7 +108,15 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="N|max",
         help="virtual seconds in a second, or max: no waiting at all (default: %(default)g)",
     )
-    parser.add_argument("--shipyard", type=Path, metavar="FILE", help="a shipyard.yaml of your own")
+    stories = parser.add_mutually_exclusive_group()
+    stories.add_argument(
+        "--shipyard", type=Path, metavar="FILE", help="a shipyard.yaml of your own"
+    )
+    stories.add_argument(
+        "--people",
+        action="store_true",
+        help="four more stories, in which a person decides: approvals, windows, exemptions",
+    )
     parser.add_argument("--plain", action="store_true", help="one line per event, no live view")
     parser.add_argument(
         "--seed", type=int, default=1, metavar="N", help="how long tasks take (default: 1)"
@@ -147,10 +173,10 @@ def _forget(out: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 
-def _view(out: TextIO, cast: Cast, *, is_plain: bool) -> AbstractContextManager[View]:
+def _view(out: TextIO, bill: Bill, *, is_plain: bool) -> AbstractContextManager[View]:
     if not is_plain and can_show(out):
-        return TimelineView(out, cast)
-    return nullcontext(PlainView(out, cast.names))
+        return TimelineView(out, bill)
+    return nullcontext(PlainView(out, bill.names))
 
 
 def _terminate(_number: int, _frame: object) -> NoReturn:

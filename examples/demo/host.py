@@ -8,6 +8,7 @@ needs besides is in `durable`. Leaves out a bus: whoever is told of an event liv
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,7 +18,7 @@ import attrs
 
 from examples.demo.actors import Actor
 from examples.demo.durable import DurableProject, VirtualClock
-from examples.demo.stories import Explain, Look, Say, Story, Type, Until, Wait
+from examples.demo.stories import At, Explain, Look, Say, Story, Type, Until, Vote, Wait
 from examples.demo.view import BEGIN, Kind, Line, View
 from sequencectl import (
     AbortSequence,
@@ -40,20 +41,23 @@ class Pace:
     """How virtual time passes: `speed` virtual seconds in a second, or None for no waiting at all.
 
     `sleep` and `monotonic` are those of the module `time`; no sleep is longer than `frame` seconds.
+    Time in which nothing happens passes faster if it would take more than `longest` seconds.
     """
 
     speed: float | None
     sleep: Callable[[float], None]
     monotonic: Callable[[], float]
     frame: float = 0.05
+    longest: float = math.inf
 
     def pass_time(self, since: datetime, until: datetime, tick: Callable[[datetime], None]) -> None:
         """Return when it is `until`, having said every now and then how late it is."""
         if self.speed is not None:
             begin, whole = self.monotonic(), (until - since).total_seconds()
-            while (gone := (self.monotonic() - begin) * self.speed) < whole:
+            speed = max(self.speed, whole / self.longest)
+            while (gone := (self.monotonic() - begin) * speed) < whole:
                 tick(since + timedelta(seconds=gone))
-                self.sleep(min(self.frame, max((whole - gone) / self.speed, 0.001)))
+                self.sleep(min(self.frame, max((whole - gone) / speed, 0.001)))
         tick(until)
 
 
@@ -153,9 +157,15 @@ class Host:
                     self._type(step)
                 case Look():
                     self._look(step)
+                case Vote():
+                    self._vote(step)
                 case Explain():
-                    said = self._plane.explain(self._project.state, step.sequence_id)
+                    newest = self._project.state.of_context(step.context)[-1].sequence_id
+                    said = self._plane.explain(self._project.state, newest)
                     self._line(Kind.STATUS, str(said))
+                case At():
+                    self._plan(step.instant - self.now, partial(self._go_on, story))
+                    return
                 case Wait():
                     self._plan(timedelta(seconds=step.seconds), partial(self._go_on, story))
                     return
@@ -189,6 +199,18 @@ class Host:
         refusal = self._project.decide(step.command)
         for reply in step.replies if refusal is None else (f"Error: {refusal}",):
             self._line(Kind.REPLY, reply)
+
+    def _vote(self, step: Vote) -> None:
+        """Type a vote on the approval that is open in this delivery."""
+        (task,) = (
+            open_task.triggered
+            for open_task in self._plane.open_tasks(self._project.state)
+            if open_task.triggered.subject.context == step.context
+        )
+        verb, vote = ("approve", task.approve) if step.approves else ("reject", task.reject)
+        reason = f' --reason="{step.reason}"' if step.reason else ""
+        text = f"sequencectl-cli {verb} sequence --keptn-context={step.context}"
+        self._type(Type(f"{text} --actor={step.voter}{reason}", vote(step.voter, step.reason)))
 
     def _look(self, step: Look) -> None:
         """Say how a delivery stands: the sequence it is in, or each it came through."""

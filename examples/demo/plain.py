@@ -12,6 +12,7 @@ from typing import TextIO, assert_never
 from examples.demo.view import Clause, Kind, Line, clock, verdict_lines
 from sequencectl import Event, TaskTriggered, format_duration
 from sequencectl.events import (
+    Cause,
     ContextPaused,
     ContextResumed,
     Control,
@@ -120,7 +121,8 @@ def detail(event: Event) -> str:
         case TaskStartReported():
             return f"{event.task}: by {event.source}"
         case TaskFinishReported():
-            return f"{event.task}: {event.result.value} by {event.source}"
+            why = f" ({event.message})" if event.message else ""
+            return f"{event.task}: {event.result.value} by {event.voter}{why}"
         case TaskFinished():
             return f"{event.task}: {event.result.value}"
         case TaskTimedOut():
@@ -128,6 +130,8 @@ def detail(event: Event) -> str:
         case StageFrozen():
             until = f"until {clock(event.until)}" if event.until else ""
             return " ".join(part for part in (event.window, until, by(event.control)) if part)
+        case StageUnfrozen(cause=Cause.FREEZE_OVER):
+            return "the freeze is over"
         case ContextPaused() | StageUnfrozen() | SequenceExempted():
             return by(event.control)
         case ContextResumed():

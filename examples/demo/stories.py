@@ -8,6 +8,7 @@ and the host does that in virtual time. Nothing here knows of a state.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from datetime import datetime
 from typing import TypeAlias
 
 import attrs
@@ -54,9 +55,26 @@ class Look:
 
 @attrs.frozen
 class Explain:
-    """Ask why a sequence stands as it does."""
+    """Ask why the newest sequence of a delivery stands as it does."""
 
-    sequence_id: str
+    context: str
+
+
+@attrs.frozen
+class Vote:
+    """Vote on the open approval of a delivery."""
+
+    context: str
+    voter: str
+    approves: bool = True
+    reason: str = ""
+
+
+@attrs.frozen
+class At:
+    """Do nothing until this instant."""
+
+    instant: datetime
 
 
 @attrs.frozen
@@ -75,7 +93,7 @@ class Until:
     seconds: float | None = None
 
 
-Step: TypeAlias = Say | Type | Look | Explain | Wait | Until
+Step: TypeAlias = Say | Type | Vote | Look | Explain | Wait | At | Until
 Story: TypeAlias = Generator[Step, None, None]
 
 

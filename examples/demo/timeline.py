@@ -21,11 +21,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from examples.demo.cast import Cast
 from examples.demo.chart import ASCII, UNICODE, Chart, can_encode, one_line
 from examples.demo.plain import detail
 from examples.demo.tracks import Tracks, ending
-from examples.demo.view import BEGIN, Clause, Kind, Line, clock, verdict_lines
+from examples.demo.view import BEGIN, Bill, Clause, Kind, Line, clock, verdict_lines
 from sequencectl import Ending, Event, TaskTriggered
 from sequencectl.events import SequenceTimedOut, TaskFinishReported, TaskStartReported
 
@@ -71,7 +70,7 @@ def can_show(out: TextIO) -> bool:
 class TimelineView:
     """Draws what happens on a terminal; a context manager that gives the cursor back."""
 
-    def __init__(self, out: TextIO, cast: Cast, *, frame: float = FRAME) -> None:
+    def __init__(self, out: TextIO, cast: Bill, *, frame: float = FRAME) -> None:
         self._console = Console(file=out, highlight=False, emoji=False, markup=False)
         self._ink = UNICODE if can_encode(out) else ASCII
         self._live = Live(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Final, Protocol
@@ -46,6 +46,18 @@ class Clause:
     name: str
     holds: bool
     sentence: str
+
+
+class Bill(Protocol):
+    """What a view must know of who plays: the project, and the short name of each context."""
+
+    @property
+    def project(self) -> str:
+        """The name of the project."""
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The short names, by context."""
 
 
 class View(Protocol):

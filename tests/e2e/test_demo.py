@@ -122,6 +122,14 @@ def test_a_pipe_gets_the_golden_lines() -> None:
     assert GOLDEN.read_bytes() == done.stdout
 
 
+def test_the_stories_of_people_are_told_to_a_pipe() -> None:
+    """With ``--people`` the stories in which a person decides come instead, and no others."""
+    done = run("--people", "--speed", "max", TZ="Asia/Kathmandu")
+
+    assert (0, b"") == (done.returncode, done.stderr)
+    assert GOLDEN.with_name("demo-people.txt").read_bytes() == done.stdout
+
+
 def test_hash_seed_and_time_zone_change_nothing() -> None:
     """The same seed gives the same lines in another process, zone and hash order."""
     done = run("--plain", "--speed=max", PYTHONHASHSEED="7", TZ="Asia/Kathmandu")
@@ -234,6 +242,17 @@ def test_a_terminal_sees_the_live_view(size: tuple[int, int]) -> None:
     assert "✔ abort".encode() in terminal.written
     assert b"all 15 clauses hold" in terminal.written
     assert COLOR.search(terminal.written)
+
+
+def test_a_terminal_sees_people_decide() -> None:
+    """A week fits on the axis, an approval that is void has its word, and the verdict follows."""
+    with on_terminal("--people", "--speed", "max", size=(40, 140)) as terminal:
+        status = terminal.status()
+
+    assert status == 0
+    assert b"superseded" in terminal.written
+    assert "\u2714 hotfix".encode() in terminal.written
+    assert b"all 7 clauses hold" in terminal.written
 
 
 def test_the_live_view_moves_while_time_passes() -> None:

@@ -38,11 +38,12 @@ def deliver(play: Play, name: str, *, stage: str = "prod", actor: str = "") -> N
 
 
 def two_approvers() -> Play:
-    """Two must approve. Cora may not approve her own; ann rejects, and then changes her mind."""
+    """Two must approve. Cora may not approve her own; ann changes her mind, and once more."""
     play = Play(plane_with({"approve": 2, "reject": 2, "initiator": False}))
     deliver(play, "0.11.1", actor="cora")
     with pytest.raises(CommandRejected, match="cora triggered this sequence"):
         play.approve("approval", voter="cora")
+    play.approve("approval", voter="ann")
     play.reject("approval", voter="ann", reason="the tests of staging are red")
     play.wait("10m")
     play.approve("approval", voter="bob", reason="a known flaw of the tests")
@@ -114,11 +115,11 @@ def first_triggered_first() -> Play:
 def first_approved_first() -> Play:
     """With a gate stage production stays free, and takes deliveries in the order of approval."""
     play = Play(GATE)
-    deliver(play, "0.11.1", stage="prod-gate")
-    deliver(play, "0.11.2", stage="prod-gate")
-    play.approve("approval", voter="ann", context="0.11.2")
-    play.approve("approval", voter="ann", context="0.11.1")
-    for name in ("0.11.2", "0.11.1"):
+    for name in ("0.11.1", "0.11.2", "0.11.3"):
+        deliver(play, name, stage="prod-gate")
+    for name in ("0.11.3", "0.11.2", "0.11.1"):
+        play.approve("approval", voter="ann", context=name)
+    for name in ("0.11.3", "0.11.2", "0.11.1"):
         play.finish("deployment", context=name)
     return play
 
