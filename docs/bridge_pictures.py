@@ -43,6 +43,7 @@ CONTEXTS: Final = {
     "bridge-time-out": scene.PROBLEM,
     "bridge-paused": scene.PAUSED,
     "bridge-aborting": scene.ABORTED,
+    "bridge-approval": scene.ASKED,
 }
 """What each picture shows: a delivery, or the list of all, whose first one is drawn instead."""
 
@@ -142,6 +143,7 @@ def photograph(target: Path) -> None:
         size = {"width": 1000, "height": 600}
         page = browser.new_page(viewport=size, color_scheme="light", reduced_motion="reduce")
         page.set_default_timeout(scene.PATIENCE * 1_000)
+        page.add_init_script("localStorage.setItem('actor', 'dan')")  # who may vote
         for name, context in CONTEXTS.items():
             page.goto(f"{url}/bridge/#/{scene.PROJECT}/{context}".rstrip("/"))
             shown = context or scene.FIRST

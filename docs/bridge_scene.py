@@ -32,18 +32,34 @@ from sequencectl import (
 )
 
 PROJECT: Final = "sockshop"
-SHIPYARD: Final = Path(__file__).parents[1] / "examples" / "demo" / "sockshop.yaml"
+SOCKSHOP: Final = Path(__file__).parents[1] / "examples" / "demo" / "sockshop.yaml"
+GATE: Final = """
+    - name: "gate"
+      sequences:
+        - name: "delivery"
+          tasks:
+            - name: "approval"
+              approval: {approve: 2, reject: 2, initiator: false}
+"""
+SHIPYARD: Final = (SOCKSHOP.read_text(encoding="utf-8") + GATE).encode()
+"""The stages of the sock shop, and one in which people decide."""
+
 NINE: Final = datetime(2026, 3, 2, 9, tzinfo=UTC)
 PATIENCE: Final = 8.0
+LONG: Final = timedelta(hours=36)
+CORA: Final = "cora"
+"""Who triggers everything."""
 
-FIRST, SECOND, PROBLEM, PAUSED, ABORTED = (
+
+FIRST, SECOND, PROBLEM, PAUSED, ABORTED, ASKED = (
     "c217b93c-5d35-45a1-9d83-e5ad9366362a",
     "5b56e594-8953-4de3-bafc-7c638ef263e7",
     "a5c22d02-5f2d-49b2-874a-9f7c8211d8e5",
     "4cca43d9-170e-4655-a5d0-4f6772131ac5",
     "9e1d1f53-13b0-4a8e-8c0e-0f3b0f0a6c11",
+    "2b6f3c1e-7d52-4f0b-9a44-d1c8f3a0e9b7",
 )
-LIVE: Final = (FIRST, SECOND, PAUSED, ABORTED)
+LIVE: Final = (FIRST, SECOND, PAUSED, ABORTED, ASKED)
 """Deliveries that are not over when the scene is."""
 
 
@@ -62,8 +78,11 @@ class Stage(Protocol):
     def control(self, word: str, context: str, reason: str) -> None:
         """Let ann pause or abort."""
 
+    def vote(self, context: str, voter: str, result: str, reason: str) -> None:
+        """Let somebody vote on the approval in flight."""
+
     def freeze(self, stage: str, reason: str) -> None:
-        """Let bob freeze a stage."""
+        """Let bob freeze a stage for a day and a half."""
 
     def wait(self, seconds: int) -> None:
         """Let time pass."""
@@ -73,7 +92,10 @@ class Stage(Protocol):
 
 
 def play(on: Stage) -> None:
-    """Play the three stories, side by side in three stages."""
+    """Play the three stories, side by side in three stages, and an approval in a fourth."""
+    on.trigger(ASKED, "gate", "delivery", "0.12.0")
+    on.vote(ASKED, "ann", "fail", "the tests of staging are red")
+    on.vote(ASKED, "bob", "pass", "a known flaw of the tests")
     on.trigger(PROBLEM, "production", "remediation", "0.11.0")
     on.trigger(FIRST, "dev", "delivery", "0.11.1")
     on.start(FIRST)
@@ -101,7 +123,7 @@ class Decided:
     """Decides the scene, three minutes of it waited for in no time."""
 
     def __init__(self) -> None:
-        self._plane = ControlPlane(Shipyard.from_yaml(SHIPYARD.read_bytes()))
+        self._plane = ControlPlane(Shipyard.from_yaml(SHIPYARD))
         self._state = self._plane.initial(PROJECT)
         self.now = NINE
         self.events: list[Event] = []
@@ -110,7 +132,9 @@ class Decided:
         """Trigger a sequence for the carts."""
         data = {"configurationChange": {"values": {"image": image(tag)}}}
         self._tell(
-            TriggerSequence(context, stage=stage, sequence=sequence, service="carts", data=data)
+            TriggerSequence(
+                context, stage=stage, sequence=sequence, service="carts", data=data, actor=CORA
+            )
         )
 
     def start(self, context: str) -> None:
@@ -128,9 +152,16 @@ class Decided:
         command = PauseSequence if word == "pause" else AbortSequence
         self._tell(command(context, actor="ann", reason=reason))
 
+    def vote(self, context: str, voter: str, result: str, reason: str) -> None:
+        """Let somebody vote on the approval in flight."""
+        task_id, _ = self._task(context)
+        self._tell(
+            ReportTaskFinished(task_id, source=voter, actor=voter, result=result, message=reason)
+        )
+
     def freeze(self, stage: str, reason: str) -> None:
-        """Let bob freeze a stage."""
-        self._tell(FreezeStage(stage, actor="bob", reason=reason))
+        """Let bob freeze a stage for a day and a half."""
+        self._tell(FreezeStage(stage, until=self.now + LONG, actor="bob", reason=reason))
 
     def wait(self, seconds: int) -> None:
         """Let time pass."""
@@ -168,14 +199,15 @@ class Served:
 
     def prepare(self) -> None:
         """Create the project and its service."""
-        shipyard = base64.b64encode(SHIPYARD.read_bytes()).decode()
+        shipyard = base64.b64encode(SHIPYARD).decode()
         self._post("/v1/project", {"name": PROJECT, "shipyard": shipyard})
         self._post(f"/v1/project/{PROJECT}/service", {"serviceName": "carts"})
 
     def trigger(self, context: str, stage: str, sequence: str, tag: str) -> None:
         """Trigger a sequence for the carts."""
         data = {"configurationChange": {"values": {"image": image(tag)}}}
-        self._event(f"{stage}.{sequence}.triggered", context, stage, source="cli", data=data)
+        kind = f"{stage}.{sequence}.triggered"
+        self._event(kind, context, stage, source="cli", data=data, actor=CORA)
 
     def start(self, context: str) -> None:
         """Let an executor react to the task in flight."""
@@ -190,9 +222,15 @@ class Served:
         body = {"state": word, "actor": "ann", "reason": reason}
         self._post(f"/v1/sequence/{PROJECT}/{context}/control", body)
 
+    def vote(self, context: str, voter: str, result: str, reason: str) -> None:
+        """Let somebody vote on the approval in flight."""
+        body = {"result": result, "actor": voter, "reason": reason}
+        self._post(f"/v1/sequence/{PROJECT}/{context}/vote", body)
+
     def freeze(self, stage: str, reason: str) -> None:
-        """Let bob freeze a stage."""
-        body = {"state": "freeze", "actor": "bob", "reason": reason}
+        """Let bob freeze a stage for a day and a half."""
+        until = (datetime.now(UTC) + LONG).isoformat()
+        body = {"state": "freeze", "actor": "bob", "reason": reason, "until": until}
         self._post(f"/v1/project/{PROJECT}/stage/{stage}/control", body)
 
     def wait(self, seconds: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from docs import bridge_pictures, bridge_scene
 from sequencectl import Phase
-from sequencectl.events import TaskTimedOut
+from sequencectl.events import TaskFinishReported, TaskTimedOut
 
 PAGE = Path(bridge_pictures.__file__).with_name("bridge.md")
 
@@ -65,8 +65,11 @@ def test_timelines_are_made_the_same_each_time(tmp_path: Path) -> None:
     assert pictures == {path.name: path.read_bytes() for path in again.iterdir()}
 
 
-def test_the_scene_tells_the_three_stories() -> None:
-    """One delivery waits for another, a task times out, one delivery is paused, one aborting."""
+def test_the_scene_tells_the_three_stories_and_an_approval() -> None:
+    """One delivery waits for another, a task times out, one delivery is paused, one aborting.
+
+    Of two who must approve one does and one does not.
+    """
     decided = bridge_scene.Decided()
     bridge_scene.play(decided)
 
@@ -77,5 +80,8 @@ def test_the_scene_tells_the_three_stories() -> None:
         bridge_scene.SECOND: Phase.WAITING,
         bridge_scene.PAUSED: Phase.PAUSED,
         bridge_scene.ABORTED: Phase.ABORTING,
+        bridge_scene.ASKED: Phase.RUNNING,
     } == phases
+    votes = [e for e in decided.events if isinstance(e, TaskFinishReported) and e.actor]
+    assert [("ann", "fail"), ("bob", "pass")] == [(e.voter, e.result.value) for e in votes]
     assert [bridge_scene.PROBLEM] == timed_out

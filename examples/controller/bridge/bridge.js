@@ -1,8 +1,9 @@
 // The Bridge: a live page over the controller's own routes.
 //
-// Shows: what runs, what waits and for whom, and why something ended; who paused, resumed, aborted
-// or froze what. Deliveries are read from GET /v1/sequence, kept up to date by the stream, and
-// controlled by the same requests that the command line sends.
+// Shows: what runs, what waits and for whom, and why something ended; what people decide, and who
+// voted; which stage is closed, by whom or by which window, and until when; who controlled what.
+// Deliveries are read from GET /v1/sequence, kept up to date by the stream, and controlled by the
+// same requests that the command line sends.
 //
 // How it is made: one store (`model`) that only `load` and `apply` change, and views that change
 // the document in place, so that whoever has the focus keeps it. Whatever comes from outside is put
@@ -120,6 +121,8 @@ function clock(at) {
 }
 
 const time = (at) => make("time", { datetime: at, title: at }, clock(at));
+const until = (at) => (at ? [" until ", time(at)] : [" for good"]);
+const VOTES = { pass: "approves", warning: "approves with a warning", fail: "rejects" };
 
 function duration(milliseconds) {
   const seconds = Math.max(milliseconds, 0) / 1000;
@@ -158,9 +161,19 @@ const isLive = (sequence) => sequence.endedAt === null;
 const inLine = (sequence) => sequence.phase === "waiting" || sequence.phase === "held";
 const shownSequence = (state) => (state.sequences.filter(isLive).at(-1) ?? state.sequences.at(-1));
 const lastTask = (sequence) => sequence.tasks.at(-1);
+const frozenOf = (name) => model.stages.find((stage) => stage.stageName === name)?.frozen ?? null;
+
+/** The approval that people decide now in a sequence, if it is at one. */
+function approvalOf(sequence) {
+  const task = isLive(sequence) ? lastTask(sequence) : null;
+  return task?.approval && task.finishedAt === null ? task : null;
+}
 
 /** Whether the library would apply a control now; it decides that, and nobody here. */
 const may = (state, word) => state.permitted[word]?.outcome === "applied";
+
+/** Who acts: who may vote is asked for them. */
+const actorName = () => $("actor").value.trim();
 
 function inFlight(state) {
   const busy = (each) => isLive(each) && lastTask(each) && lastTask(each).finishedAt === null;
@@ -241,13 +254,12 @@ function setSkew(date) {
 
 /** Send a command until there is an answer: its requestId makes sure that it takes effect once. */
 async function command(path, body, say) {
-  const actor = $("actor").value.trim();
-  const text = JSON.stringify({ ...body, actor, requestId: newId() });
+  const text = JSON.stringify({ ...body, actor: actorName(), requestId: newId() });
   const headers = { "content-type": "application/json" };
   for (let tried = 1; ; tried += 1) {
     try {
       const response = await request(path, { method: "POST", body: text, headers });
-      return (await response.json()).outcome;
+      return await response.json();
     } catch (error) {
       const isWorthIt = !(error instanceof Refused) || error.status === 503;
       if (!isWorthIt || tried === TRIES) throw error;
@@ -263,8 +275,11 @@ function newId() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((each) => each.toString(16).padStart(2, "0")).join("");
 }
 
-/** Send a command and show the answer, whatever it is, in an element that is there for it. */
-async function control(what, path, body, element) {
+/** Send a command and show the answer, whatever it is, in an element that is there for it.
+ *
+ * What the controller says of it is shown too if `isTold`.
+ */
+async function control(what, path, body, element, isTold = false) {
   const show = (sentence, tone_) => {
     element.hidden = false;
     setText(element, `${what}: ${visible(sentence)}`);
@@ -272,9 +287,10 @@ async function control(what, path, body, element) {
   };
   show("sent…", "wait");
   try {
-    const outcome = await command(path, body, (sentence) => show(sentence, "wait"));
-    if (outcome === "applied") show("done.", "good");
-    else show(`nothing changed (${words(outcome)}).`, "warn");
+    const { outcome, message } = await command(path, body, (sentence) => show(sentence, "wait"));
+    const more = isTold && message ? ` ${message}` : "";
+    if (outcome === "applied") show(`done.${more}`, "good");
+    else show(`nothing changed (${words(outcome)}).${more}`, "warn");
   } catch (error) {
     const unknown = "no answer, so it may have been done or not. Look, and try again.";
     show(error instanceof Refused ? `refused. ${error.message}` : unknown, "bad");
@@ -427,7 +443,9 @@ async function loadList(least = 0) {
 
 function loadPage(key) {
   const { project, filters } = model.route;
-  const query = { ...filters, pageSize: String(PAGE_SIZE), nextPageKey: key ? String(key) : "" };
+  const query = {
+    ...filters, actor: actorName(), pageSize: String(PAGE_SIZE), nextPageKey: key ? String(key) : "",
+  };
   return get(`v1/sequence/${part(project)}`, query);
 }
 
@@ -468,7 +486,7 @@ function apply(message) {
     const known = model.states.get(context);
     const isOpen = context === model.route.context;
     if (!known && !isOpen && !isListed(state)) continue;
-    if (!take(state)) continue;
+    if (!take(keepVote(state, known))) continue;
     announceChange(known, state);
     if (isOpen) wantWhy(context);
   }
@@ -479,6 +497,14 @@ function apply(message) {
   for (const card of cards.values()) if (card.isSeen) card.askWhy();
   performance.measure("bridge:apply", { start: begin });
   performance.clearMeasures("bridge:apply"); // whoever observes has it; nobody else keeps it
+}
+
+/** The stream asks for nobody what is permitted: whether we may vote stays as it was until we ask. */
+function keepVote(state, known) {
+  if (!state.permitted.vote) return state;
+  const { vote, ...permitted } = state.permitted;
+  const before = known?.permitted.vote;
+  return { ...state, permitted: before ? { ...permitted, vote: before } : permitted };
 }
 
 // Explanations are asked for one after the other, and only of what somebody looks at.
@@ -500,8 +526,9 @@ async function wantWhy(context) {
 async function loadWhy(context) {
   const { project } = model.route;
   try {
-    const detail = await get(`v1/sequence/${part(project)}/${part(context)}`);
-    if (project !== model.route.project) return;
+    const actor = actorName();
+    const detail = await get(`v1/sequence/${part(project)}/${part(context)}`, { actor });
+    if (project !== model.route.project || actor !== actorName()) return;
     const known = model.details.get(context);
     if (!known || known.serial <= detail.serial) model.details.set(context, detail);
     const isShown = model.states.has(context) || context === model.route.context;
@@ -513,6 +540,30 @@ async function loadWhy(context) {
   }
   cards.get(context)?.update();
   if (context === model.route.context) renderDetail();
+}
+
+/** Somebody else acts now: ask again what they may. */
+function changeActor() {
+  localStorage.setItem("actor", $("actor").value);
+  if (model.route.context) wantWhy(model.route.context);
+  for (const card of cards.values()) if (card.isSeen) card.askWhy();
+}
+
+let isAskingStages = false;
+
+/** Ask how the stages stand once what their calendar said of them is over: nothing tells that. */
+async function askStages() {
+  const isOver = ({ calendar }) => calendar?.until && Date.parse(calendar.until) <= now();
+  const { project } = model.route;
+  if (isAskingStages || model.connection.kind !== "live" || !model.stages.some(isOver)) return;
+  isAskingStages = true;
+  try {
+    const found = await get(`v1/project/${part(project)}`);
+    if (project === model.route.project) takeStages(found.stages);
+  } catch {
+    // the stream says what is wrong
+  }
+  isAskingStages = false;
 }
 
 // ------------------------------------------------------------------ announcements
@@ -556,6 +607,9 @@ function reasonsOf(state) {
   const reasons = [];
   for (const sequence of state.sequences) {
     if (inLine(sequence)) reasons.push(placeOf(sequence, why[sequence.id]));
+    if (isLive(sequence) && sequence.exempted) reasons.push(["Let through", ...by(sequence.exempted)]);
+    const approval = approvalOf(sequence);
+    if (approval) reasons.push(votesOf(sequence, approval, why[sequence.id]));
     for (const task of sequence.tasks) if (task.timedOut) reasons.push([told(task.timedOut)]);
     if (sequence.dueAt) reasons.push(["The next task of ", told(sequence.stage), " is due at ", time(sequence.dueAt), "."]);
     if (sequence.supersededBy) reasons.push(["Superseded by ", told(sequence.supersededBy), "."]);
@@ -563,6 +617,8 @@ function reasonsOf(state) {
     if (sequence.message && !isSaid) reasons.push([told(sequence.message)]);
   }
   if (!state.live) return reasons;
+  const { vote } = state.permitted;
+  if (vote && !may(state, "vote")) reasons.push(["You cannot vote: ", told(vote.message || words(vote.code))]);
   for (const scope of state.paused) {
     const where = scope.stage ? [" in ", told(scope.stage)] : [];
     reasons.push(["Paused", ...where, " since ", time(scope.at), ...by(scope)]);
@@ -581,8 +637,23 @@ function placeOf(sequence, why) {
   why.holders.forEach((holder, index) => {
     parts.push(index ? ", " : ", held by ", ...holderOf(holder.sequenceId), ` (${words(holder.phase)})`);
   });
-  if (why.freeze) parts.push("; the stage is frozen", ...by(why.freeze));
+  if (why.freeze) parts.push("; ", ...closedBy(why.freeze, "the stage"));
   return parts;
+}
+
+/** Who or what closes a stage, and until when. */
+function closedBy(freeze, stage) {
+  if (freeze.cause !== "calendar") {
+    return [`${stage} is frozen`, ...(freeze.until ? until(freeze.until) : []), ...by(freeze)];
+  }
+  const name = freeze.window ? [" (", told(freeze.window), ")"] : [];
+  return [`the calendar closes ${stage}`, ...until(freeze.until), ...name];
+}
+
+/** How many votes of how many an open approval has, and whose: in the library's words if known. */
+function votesOf(sequence, task, why) {
+  if (why?.approval) return [told(why.approval.line)];
+  return [told(task.name), " in ", told(sequence.stage), " waits for votes."];
 }
 
 function holderOf(id) {
@@ -678,7 +749,7 @@ function spansOf(sequence) {
   const waited = { key: text, kind: "wait", from: sequence.triggeredAt, to: sequence.startedAt ?? end, text };
   if (Date.parse(waited.to ?? "") !== Date.parse(waited.from)) spans.push(waited);
   sequence.tasks.forEach((task, index) => {
-    const kind = RESULTS[task.result] ?? "run";
+    const kind = RESULTS[task.result] ?? (task.approval ? "wait" : "run");
     spans.push({ key: `task ${index}`, kind, from: task.triggeredAt, to: task.finishedAt ?? end, text: task.name });
   });
   if (sequence.dueAt) {
@@ -710,8 +781,9 @@ const took = (from, to) => (to ? Date.parse(to) : now()) - Date.parse(from);
 
 function taskChip(task, sequence) {
   const lasted = duration(took(task.triggeredAt, task.finishedAt ?? sequence.endedAt));
-  const word = task.timedOut ? "timed out" : task.result ?? "running";
-  return { tone: RESULTS[task.result] ?? "run", how: `${word}, ${lasted}` };
+  const [open, shade] = task.approval ? ["open", "wait"] : ["running", "run"];
+  const word = task.timedOut ? "timed out" : task.result ?? open;
+  return { tone: RESULTS[task.result] ?? shade, how: `${word}, ${lasted}` };
 }
 
 // ------------------------------------------------------------------ one delivery
@@ -770,7 +842,7 @@ class Delivery {
 
   /** Ask for an explanation if there is anything to explain that others may change. */
   askWhy() {
-    const isToldMore = (each) => inLine(each) || each.phase === "aborting";
+    const isToldMore = (each) => inLine(each) || each.phase === "aborting" || approvalOf(each);
     if (this.state?.sequences.some(isToldMore)) wantWhy(this.context);
   }
 
@@ -779,16 +851,20 @@ class Delivery {
   }
 }
 
-/** Pause, resume, abort and force: each there exactly when it can act. */
+/** Vote, let through, pause, resume, abort and force: each there exactly when it can act. */
 class Controls {
   constructor(delivery) {
     this.delivery = delivery;
     const button = (word, click, kind) => make("button", { type: "button", "data-do": word, class: kind, click });
+    this.approve = button("approve", () => this.vote("pass"), "primary");
+    this.reject = button("reject", () => askDialog.reject(this), "danger");
+    this.exempt = button("exempt", () => askDialog.exempt(this));
     this.pause = button("pause", () => this.send("pause"));
     this.resume = button("resume", () => this.send("resume"), "primary");
     this.abort = button("abort", () => abortDialog.open(this, false), "danger");
     this.force = button("force", () => abortDialog.open(this, true), "danger");
-    this.buttons = make("div", { class: "buttons" }, this.pause, this.resume, this.abort, this.force);
+    this.buttons = make("div", { class: "buttons" }, this.approve, this.reject, this.exempt,
+      this.pause, this.resume, this.abort, this.force);
     this.answer = make("p", { class: "answer", hidden: "" });
     this.reason = make("input", { maxlength: "1000", autocomplete: "off" });
     this.reasonField = make("label", { class: "field reason", hidden: "" }, "Reason (optional) ", this.reason);
@@ -798,14 +874,22 @@ class Controls {
     const focused = this.buttons.contains(document.activeElement) ? document.activeElement : null;
     const can = (word) => may(state, word);
     // where an abort does something, its dialog leads to force
-    const shown = { pause: can("pause"), resume: can("resume"), abort: can("abort"), force: can("force") && !can("abort") };
+    // who may start in spite of a freeze is asked where there is one
+    const isKeptBack = frozenOf(shownSequence(state).stage) !== null;
+    const shown = {
+      approve: can("vote"), reject: can("vote"), exempt: can("exempt") && isKeptBack,
+      pause: can("pause"), resume: can("resume"), abort: can("abort"), force: can("force") && !can("abort"),
+    };
     for (const [word, isShown] of Object.entries(shown)) {
-      const name = { pause: "Pause", resume: "Resume", abort: "Abort…", force: "Force…" }[word];
+      const name = {
+        approve: "Approve", reject: "Reject…", exempt: "Let through…",
+        pause: "Pause", resume: "Resume", abort: "Abort…", force: "Force…",
+      }[word];
       this[word].hidden = !isShown;
       setText(this[word], name);
       set(this[word], "aria-label", `${name} ${visible(titleOf(state))}`);
     }
-    this.reasonField.hidden = !this.delivery.isDetailed || !(shown.pause || shown.resume);
+    this.reasonField.hidden = !this.delivery.isDetailed || !(shown.approve || shown.pause || shown.resume);
     if (focused?.hidden) this.handOver();
   }
 
@@ -817,17 +901,36 @@ class Controls {
 
   async send(word, body = {}) {
     const what = body.force ? "Force" : capital(word);
-    const path = `v1/sequence/${part(model.route.project)}/${part(this.delivery.context)}/control`;
+    await control(what, this.path("control"), { state: word, ...body, reason: this.reasonOf(body) }, this.answer);
+  }
+
+  /** Vote on the approval that is shown; the controller says how it stands then. */
+  async vote(result, body = {}) {
+    const taskId = lastTask(shownSequence(this.delivery.state)).id;
+    const what = result === "fail" ? "Reject" : "Approve";
+    await control(what, this.path("vote"), { result, taskId, reason: this.reasonOf(body) }, this.answer, true);
+  }
+
+  async letThrough(body) {
+    const sequenceId = shownSequence(this.delivery.state).id;
+    await control("Let through", this.path("exempt"), { sequenceId, ...body }, this.answer);
+  }
+
+  path(word) {
+    return `v1/sequence/${part(model.route.project)}/${part(this.delivery.context)}/${word}`;
+  }
+
+  reasonOf(body) {
     const reason = body.reason ?? this.reason.value.trim();
     this.reason.value = "";
-    await control(what, path, { state: word, ...body, reason }, this.answer);
+    return reason;
   }
 }
 
 /** What only the detail has: who works on what, the audit, the log, why in the library's words. */
 class More {
   constructor() {
-    this.tasks = table("Tasks", ["Stage", "Task", "Executor", "Triggered", "Took", "Result"]);
+    this.tasks = table("Tasks", ["Stage", "Task", "Who", "Triggered", "Took", "Result"]);
     this.audit = table("Controls", ["When", "What", "Where", "Who", "Why"]);
     this.log = table("Log", ["When", "Task", "Message"]);
     this.why = make("ul", { class: "plain why" });
@@ -851,7 +954,11 @@ class More {
 function taskCells(sequence, task) {
   const { tone: shade, how } = taskChip(task, sequence);
   const [word, lasted] = how.split(", ");
-  const executors = task.executors.flatMap((each, index) => [index ? ", " : "", told(each.source), each.finishedAt ? "" : " (at work)"]);
+  const voters = [...new Map(task.votes.map((vote) => [vote.voter, vote])).values()];
+  const executors = task.approval
+    ? voters.flatMap((each, index) => [
+      index ? ", " : "", told(each.voter), ` ${VOTES[each.result]}`, ...(each.message ? [": ", told(each.message)] : [])])
+    : task.executors.flatMap((each, index) => [index ? ", " : "", told(each.source), each.finishedAt ? "" : " (at work)"]);
   const message = task.message ? [": ", told(task.message)] : [];
   return [
     [told(sequence.stage)], [told(task.name)], executors.length ? executors : ["nobody yet"],
@@ -958,30 +1065,37 @@ function renderStages() {
     (element, stage) => element.stage.update(stage));
 }
 
-/** A stage: who has it, how many wait, and whether it is frozen, by whom and why. */
+const windowOf = ({ until: at, window: name }) => [...until(at), ...(name ? [" (", told(name), ")"] : [])];
+
+/** A stage: who has it, how many wait, whether it is frozen, by whom and why, and its window. */
 class Stage {
   constructor() {
     this.name = make("h3");
     this.how = make("p");
     this.frozen = make("p", { class: "frozen", hidden: "" });
+    this.open = make("p", { class: "open", hidden: "" });
     this.button = make("button", { type: "button", click: () => freezeDialog.open(this) });
     this.answer = make("p", { class: "answer", hidden: "" });
     const head = make("div", { class: "head" }, this.name, this.button);
-    this.element = make("li", { class: "stage" }, head, this.how, this.frozen, this.answer);
+    this.element = make("li", { class: "stage" }, head, this.how, this.frozen, this.open, this.answer);
     this.element.stage = this;
   }
 
   update(stage) {
     this.stage = stage;
-    const { stageName, frozen, waiting, holders } = stage;
+    const { stageName, frozen, calendar, waiting, holders } = stage;
     setParts(this.name, [told(stageName)]);
     const held = holders.slice(0, 3).flatMap(({ sequenceId, phase }, index) => [
       index ? ", " : "", ...holderOf(sequenceId), ` (${words(phase)})`]);
     if (holders.length > 3) held.push(` and ${holders.length - 3} more`);
     const line = waiting ? `, ${waiting} waiting` : "";
     setParts(this.how, holders.length ? ["Held by ", ...held, line] : [waiting ? `Free, ${waiting} waiting` : "Free"]);
-    this.frozen.hidden = !frozen;
-    if (frozen) setParts(this.frozen, ["Frozen since ", time(frozen.since), ...by(frozen)]);
+    const closed = frozen ?? (calendar?.open === false ? { ...calendar, cause: "calendar", window: calendar.name } : null);
+    this.frozen.hidden = !closed;
+    if (closed?.cause === "calendar") setParts(this.frozen, ["Closed by the calendar", ...windowOf(closed)]);
+    else if (closed) setParts(this.frozen, ["Frozen since ", time(closed.since), ...(closed.until ? until(closed.until) : []), ...by(closed)]);
+    this.open.hidden = Boolean(closed) || !calendar?.until;
+    if (!this.open.hidden) setParts(this.open, ["The calendar keeps it open", ...windowOf({ ...calendar, window: calendar.name })]);
     setText(this.button, frozen ? "Unfreeze…" : "Freeze…");
     set(this.button, "aria-label", `${this.button.textContent} ${visible(stageName)}`);
   }
@@ -1059,6 +1173,55 @@ function abortSentence(isForce, count, canAct) {
     : `It triggers nothing more, and ends as soon as ${tasks} in flight is over:`.replace("tasks in flight is", "tasks in flight are");
 }
 
+/** Asks for a reason before a vote against an approval, or before one is let through. */
+const askDialog = {
+  controls: null,
+  act: () => {},
+
+  reject(controls) {
+    const { state } = controls.delivery;
+    const { reject } = lastTask(shownSequence(state)).approval;
+    const text = reject === 1 ? "One vote against it ends it as failed." : `It takes ${reject} votes against it to end it as failed.`;
+    this.open(controls, ["Reject ", told(titleOf(state)), "?"], text, "Reject", true,
+      (reason) => controls.vote("fail", { reason }));
+  },
+
+  exempt(controls) {
+    const { state } = controls.delivery;
+    const name = told(`${state.name} of ${titleOf(state)}`);
+    this.open(controls, ["Let ", name, " through?"],
+      "It starts in spite of the freeze, as soon as a place is free; the others wait on.", "Let it through", false,
+      (reason) => controls.letThrough({ reason }));
+  },
+
+  open(controls, title, text, word, isRejecting, act) {
+    Object.assign(this, { controls, act });
+    setParts($("ask-title"), title);
+    setText($("ask-text"), text);
+    setText($("ask-go"), word);
+    set($("ask-go"), "class", isRejecting ? "danger" : "primary");
+    setText($("ask-label"), isRejecting ? "Reason" : "Reason (optional)");
+    Object.assign($("ask-reason"), { value: "", required: isRejecting });
+    $("ask").showModal();
+    focusOn($("ask-reason"));
+  },
+
+  send() {
+    this.act($("ask-reason").value.trim());
+    $("ask").close();
+  },
+
+  /** The browser has given the focus back, unless the button is gone that had it. */
+  closed() {
+    const { controls } = this;
+    this.controls = null;
+    const { activeElement } = document;
+    if (activeElement === document.body || !activeElement.checkVisibility()) controls?.handOver();
+  },
+};
+
+const HOUR = 3_600_000;
+
 const freezeDialog = {
   stage: null,
 
@@ -1068,19 +1231,37 @@ const freezeDialog = {
     const word = frozen ? "Unfreeze" : "Freeze";
     this.word = word.toLowerCase();
     setParts($("freeze-title"), [`${word} `, told(stageName), "?"]);
-    setText($("freeze-text"), frozen ? "What waits may start again."
-      : "What runs goes on; nothing that waits is started until the stage is unfrozen.");
+    const thawed = frozen?.cause === "calendar" ? "The calendar is asked again; if it says open, what waits may start."
+      : "What waits may start again.";
+    setText($("freeze-text"), frozen ? thawed : "What runs goes on; nothing that waits is started until the stage is unfrozen.");
     setText($("freeze-go"), word);
     $("freeze-reason").value = "";
+    $("freeze-until").value = "";
+    $("freeze-how-long").hidden = Boolean(frozen);
+    this.chosen();
     $("freeze").showModal();
     focusOn($("freeze-reason"));
+  },
+
+  /** Ask for an instant if that is how long it is to last. */
+  chosen() {
+    const isAt = $("freeze-until").value === "at";
+    $("freeze-at-field").hidden = !isAt;
+    $("freeze-at").required = isAt;
+  },
+
+  /** Until when, in the controller's time; undefined is for good. */
+  until() {
+    const { value } = $("freeze-until");
+    if (!value) return undefined;
+    return new Date(value === "at" ? $("freeze-at").value : now() + Number(value) * HOUR).toISOString();
   },
 
   send() {
     const { stage, word } = this;
     const path = `v1/project/${part(model.route.project)}/stage/${part(stage.stage.stageName)}/control`;
     const reason = $("freeze-reason").value.trim();
-    control(capital(word), path, { state: word, reason }, stage.answer);
+    control(capital(word), path, { state: word, reason, until: this.until() }, stage.answer);
     $("freeze").close();
   },
 };
@@ -1239,7 +1420,7 @@ function focusOn(element) {
 function wire() {
   const on = (id, name, handle) => $(id).addEventListener(name, handle);
   $("actor").value = localStorage.getItem("actor") ?? "";
-  on("actor", "input", () => localStorage.setItem("actor", $("actor").value));
+  on("actor", "input", changeActor);
   on("skip", "click", (event) => { event.preventDefault(); focusOn($("main")); });
   on("project", "change", () => { location.hash = hrefOf({ project: $("project").value, filters: {} }); });
   on("filters", "change", () => {
@@ -1254,6 +1435,10 @@ function wire() {
   on("abort-cancel", "click", () => $("abort").close());
   on("abort", "submit", (event) => { event.preventDefault(); abortDialog.send(); });
   on("abort", "close", () => abortDialog.closed());
+  on("ask-cancel", "click", () => $("ask").close());
+  on("ask", "submit", (event) => { event.preventDefault(); askDialog.send(); });
+  on("ask", "close", () => askDialog.closed());
+  on("freeze-until", "change", () => freezeDialog.chosen());
   on("freeze-cancel", "click", () => $("freeze").close());
   on("freeze", "submit", (event) => { event.preventDefault(); freezeDialog.send(); });
   on("deliveries", "focusout", () => setTimeout(renderList));
@@ -1262,6 +1447,7 @@ function wire() {
   setInterval(() => {
     for (const card of cards.values()) card.tick();
     detail?.tick();
+    askStages();
   }, 1_000);
 }
 
