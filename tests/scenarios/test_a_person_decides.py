@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sequencectl import Phase, Result
+from sequencectl import ControlPlane, Phase, Result
 from sequencectl.events import (
     SequenceExempted,
     SequenceStarted,
@@ -39,6 +39,12 @@ def test_a_story_has_its_golden_transcript(name: str) -> None:
     golden = (GOLDEN / f"{name}.txt").read_text(encoding="utf-8").splitlines()
 
     assert golden == STORIES[name]().transcript().splitlines(), REWRITE.format(name)
+
+
+@pytest.mark.parametrize("plane", [IN_THE_SEQUENCE, GATE])
+def test_the_shipyards_of_the_examples_say_what_they_mean(plane: ControlPlane) -> None:
+    """No policy and no `triggeredOn` names a stage or a task that is not there."""
+    assert () == plane.findings()
 
 
 def test_every_golden_transcript_has_its_story() -> None:
