@@ -21,7 +21,7 @@ def block(language: str) -> str:
 
 def test_the_file_of_the_page_means_what_the_page_says() -> None:
     """In the first week, with its exception, and over Christmas, for prod and for the others."""
-    asked = FileCalendar(block("ics"))
+    asked = FileCalendar(block("none"))
 
     assert [
         "open 2026-01-05 00:00 at night",
