@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -279,6 +280,47 @@ def test_a_freeze_that_would_be_over_is_refused(
 
     expect(stage.locator(".answer")).to_contain_text("Freeze: refused. The freeze would have ended")
     expect(stage.locator(".frozen")).to_be_hidden()
+
+
+def calendar_of(begin: datetime, end: datetime) -> str:
+    """A calendar file by which prod is closed at night, as it is sent."""
+    form = "%Y%m%dT%H%M%SZ"
+    lines = (
+        "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:test", "BEGIN:VEVENT", "UID:night",
+        "SUMMARY:night", "CATEGORIES:prod", f"DTSTART:{begin:{form}}", f"DTEND:{end:{form}}",
+        "END:VEVENT", "END:VCALENDAR", "",
+    )  # fmt: skip
+    return b64encode("\r\n".join(lines).encode()).decode()
+
+
+@each_way
+def test_a_calendar_file_closes_a_stage_and_one_is_let_through(
+    pages: Pages, controller: Controller, shop: Client, press: Press
+) -> None:
+    """The window has its name, nobody unfreezes against it, and one starts all the same."""
+    pages.permitted.append("status of 400")
+    now, hour = datetime.now(UTC).replace(microsecond=0), timedelta(hours=1)
+    project = {"name": "sockshop", "calendar": calendar_of(now - hour, now + 2 * hour)}
+    shop.put("/v1/project", json=project).raise_for_status()
+    page = pages.open(controller)
+    act_as(page, "ann")
+    stage = page.locator("#stages > li").first
+    expect(stage.locator(".frozen")).to_contain_text("Closed by the calendar until")
+    expect(stage.locator(".frozen")).to_contain_text("(night)")
+    deliver(shop, "one")
+    one = card(page, "one")
+    expect(one.locator(".reasons")).to_contain_text("the calendar closes the stage until")
+    press(stage.get_by_role("button", name="Unfreeze… prod"))
+    expect(page.locator("#freeze-text")).to_contain_text("The calendar is asked again")
+    page.keyboard.press("Enter")
+
+    refused = "Unfreeze: refused. The calendar closes stage prod until"
+    expect(stage.locator(".answer")).to_contain_text(refused)
+    press(one.get_by_role("button", name="Let through"))
+    page.keyboard.press("Enter")
+    expect(one.locator(".line")).to_have_text("delivery running")
+    expect(one.locator(".reasons")).to_contain_text("Let through by ann")
+    expect(stage.locator(".frozen")).to_contain_text("(night)")
 
 
 NIGHT = {"open": False, "until": "2099-01-02T06:00:00.000Z", "name": "night"}
