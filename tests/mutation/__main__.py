@@ -114,7 +114,10 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "_wire/encoding": (
         "tests/wire/test_golden.py", "tests/wire/test_round_trip.py", "tests/wire/test_sharing.py",
     ),
-    "_wire/documents": ("tests/wire/test_documents.py", "tests/wire/test_schemas.py"),
+    "_wire/documents": (
+        "tests/wire/test_documents.py", "tests/wire/test_schema_2.py",
+        "tests/wire/test_schemas.py",
+    ),
     "_wire/schema_2": ("tests/wire/test_golden.py", "tests/wire/test_schema_2.py"),
     "_wire/decoding": (
         "tests/wire/test_decoding.py", "tests/wire/test_sharing.py",

@@ -18,10 +18,6 @@ from sequencectl.errors import InvalidValue
 from sequencectl.payload import path_to
 
 
-def _items(new: Mapping[str, Json]) -> tuple[tuple[str, Json], ...]:
-    return tuple(dict(new).items())
-
-
 @final
 @attrs.frozen
 class Form:
@@ -32,7 +28,7 @@ class Form:
     null, and under those of `many` an array of them, or an object that has them by name.
     """
 
-    new: tuple[tuple[str, Json], ...] = attrs.field(default=(), converter=_items)
+    new: Mapping[str, Json] = attrs.field(factory=dict)
     words: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     one: Mapping[str, Form] = attrs.field(factory=dict)
     many: Mapping[str, Form] = attrs.field(factory=dict)
@@ -80,7 +76,7 @@ _NO_FORM: Final = "must be left out as long as schema 1 is written, which has no
 
 def _put(form: Form, tree: dict[str, Json]) -> None:
     """Put the new keys into one object; refuse what no writer of schema 1 can have written."""
-    for key, before in form.new:
+    for key, before in form.new.items():
         if key in tree:
             raise InvalidValue(key, tree[key], _ABSENT)
         tree[key] = before
@@ -90,7 +86,7 @@ def _put(form: Form, tree: dict[str, Json]) -> None:
 
 def _take(form: Form, tree: dict[str, Json]) -> None:
     """Take the new keys out of one object; refuse what they say if schema 1 cannot."""
-    for key, before in form.new:
+    for key, before in form.new.items():
         value = tree.pop(key)
         if value != before:
             raise InvalidValue(key, value, _NO_FORM)
@@ -107,13 +103,13 @@ def _change_all(form: Form, tree: dict[str, Json], change: _Change) -> None:
     """Change an object and all below it; a reader refuses what should be an object and is not."""
     change(form, tree)
     for key, inner in form.one.items():
-        _change_parts(inner, {key: tree.get(key)}.items(), change, "")
+        _change_parts(inner, [(key, tree.get(key))], change)
     for key, inner in form.many.items():
         _change_parts(inner, _parts_of(tree.get(key)), change, key)
 
 
 def _change_parts(
-    form: Form, parts: Iterable[tuple[int | str, Json]], change: _Change, where: str
+    form: Form, parts: Iterable[tuple[int | str, Json]], change: _Change, where: str = ""
 ) -> None:
     has_parts = bool(form.one or form.many)
     for at, part in parts:
