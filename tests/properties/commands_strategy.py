@@ -6,13 +6,17 @@ Hypothesis machine make the same kind of commands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sequencectl import commands as c
+from tests.properties.naive import IN_LINE, Vote
 from tests.properties.twin import Twin
+from tests.properties.worlds import SECOND, at
 
 Pick = Callable[[Sequence[Any]], Any]
+REASONS = ["", "", "", "yes", "no", "x" * 100, "x" * 101, "é" * 51]
+PEOPLE = ["ann", "bob", "cid", "dan", "eve"]
 DATA = [None, None, {"image": {"tag": "1", "name": "carts"}}, {"image": {"tag": "2"}, "log": ["x"]}]
 
 
@@ -34,14 +38,22 @@ def next_trigger(twin: Twin, pick: Pick) -> c.Command:
             known, stage=same.stage, sequence=same.name, service=same.service, context=same.context
         )
     stage = pick([*stages] * 12 + ["nowhere"])
+    sequence = pick([*stages.get(stage, ())] * 8 + ["evaluation", "nothing"])
+    service = pick(["carts", "orders"])
+    contexts = [None, None, None, "c1", "c2", *(s.context for s in model.live())]
+    if model.live() and pick([True, False]):
+        alike = pick(model.live() + [s for s in model.live() if s.is_open()] * 3)
+        stage, sequence, service = alike.stage, alike.name, alike.service
+        contexts = [None, "c1", *[context for context, _ in model.pauses] * 3]
     return c.TriggerSequence(
         known,
         stage=stage,
-        sequence=pick([*stages.get(stage, ())] * 8 + ["evaluation", "nothing"]),
-        service=pick(["carts", "orders"]),
-        context=pick([None, None, None, "c1", "c2", *(s.context for s in model.live())]),
+        sequence=sequence,
+        service=service,
+        context=pick(contexts),
         priority=pick([None, None, None, 0, 1, 4]),
         data=pick(DATA),
+        actor=pick(["ann", "ann", "bob", "bob", "cid", ""]),
     )
 
 
@@ -58,13 +70,38 @@ def next_report(twin: Twin, pick: Pick) -> c.Command:
         "source": pick(["a", "b", "a", "b", "c", "d"]),
         "report_id": pick([None, None, None, "r1", "r2", "r3"]),
     }
+    task = pick(some)
+    s, _ = runs.get(task, (None, 0))
+    if s is not None and s.run is not None and s.run.approval is not None:
+        return next_vote(s.run.votes, task, about, pick)
     if pick([False, False, True]):
-        return c.ReportTaskStarted(pick(some), **about)
+        return c.ReportTaskStarted(task, **about)
     return c.ReportTaskFinished(
-        pick(some),
+        task,
         result=pick(["pass", "pass", "pass", "pass", "warning", "fail"]),
         status=pick(["succeeded"] * 9 + ["errored"]),
         data=pick(DATA),
+        **about,
+    )
+
+
+def next_vote(votes: list[Vote], task: str, about: dict[str, Any], pick: Pick) -> c.Command:
+    """Vote, now and then again or the other way; or only start."""
+    if pick([False] * 6 + [True]):
+        return c.ReportTaskStarted(task, **about)
+    result = pick(["pass", "pass", "pass", "warning", "warning", "fail", "fail"])
+    actor = pick([*PEOPLE, *PEOPLE, "", ""])
+    if votes and pick([True, False, False]):
+        last = pick(votes)
+        about["source"], actor = last.source, last.voter
+        result = pick([result, last.result])
+    return c.ReportTaskFinished(
+        task,
+        actor=actor,
+        result=result,
+        status=pick(["succeeded"] * 14 + ["errored", "errored", "unknown"]),
+        message=pick([*REASONS, "", "", "", "yes", "no"]),
+        data=pick([*DATA, {"log": "x" * 200}]),
         **about,
     )
 
@@ -73,7 +110,9 @@ def next_control(twin: Twin, pick: Pick) -> c.Command:
     """Pause, resume or abort: what is live, what is paused, or what is not there."""
     model = twin.model
     about: dict[str, Any] = {"request_id": pick([None] * 6 + ["q1", "q2", "q3", "q4"])}
-    kind = pick(["pause", "pause", "pause", "resume", "resume", "resume", "abort", "abort"])
+    kind = pick(["pause"] * 3 + ["resume"] * 3 + ["abort"] * 2)
+    if any(s.phase == "held" for s in model.live()) and pick([True, False]):
+        kind = "resume"
     if kind == "resume" and model.pauses and pick([True, True, True, False]):
         context, stage = pick(model.pauses)
         return c.ResumeSequence(context, stage=pick([stage, stage, None]), **about)
@@ -92,13 +131,33 @@ def next_control(twin: Twin, pick: Pick) -> c.Command:
 
 
 def next_freeze(twin: Twin, pick: Pick) -> c.Command:
-    """Freeze a stage, or rather unfreeze one."""
-    request = pick([None, None, None, "q1", "q5", "q6"])
-    frozen = sorted(twin.model.frozen)
-    if frozen and pick([True, True, False]):
-        return c.UnfreezeStage(pick(frozen), request_id=request)
-    kind: type[c.StageControl] = pick([c.FreezeStage, c.FreezeStage, c.UnfreezeStage])
-    return kind(pick([*twin.config["stages"]] * 3 + ["nowhere"]), request_id=request)
+    """Freeze a stage, also one that is frozen, until about when others end; or unfreeze one."""
+    about = {"request_id": pick([None, None, None, "q1", "q5", "q6"]), "actor": pick(PEOPLE)}
+    frozen = sorted(twin.model.freezes)
+    if frozen and pick([True, False]):
+        return c.UnfreezeStage(pick(frozen), **about)
+    stage = pick([*twin.config["stages"]] * 3 + frozen * 2 + ["nowhere"])
+    if pick([True, False, False, False]):
+        return c.UnfreezeStage(stage, **about)
+    ends = [twin.now + seconds * SECOND for seconds in (10, 30, 30, 60, 120)]
+    for freeze in twin.model.freezes.values():
+        ends += [] if freeze.until is None else [freeze.until, freeze.until + pick([-1, 1])]
+    until = pick([None, None, *ends, *ends, twin.now, twin.now + 1, twin.now - SECOND])
+    return c.FreezeStage(stage, until=None if until is None else at(until), **about)
+
+
+def next_exempt(twin: Twin, pick: Pick) -> c.Command:
+    """Let one through: rather one that is kept back, or beside another; now and then any other."""
+    waiting = [s for s in twin.model.live() if s.phase in IN_LINE]
+    kept_back = [s for s in waiting if s.stage in twin.model.freezes]
+    again = [s for s in waiting if s.exempted_by is not None]
+    lanes = [s.lane for s in again]
+    beside = [s for s in waiting if s.lane in lanes and s not in again]
+    names = [s.id for s in waiting + kept_back * 3 + again * 2 + beside * 6] * 3
+    called = {name: real for real, name in twin.model.real_sequences.items()}
+    ids = [called.get(name, name) for name in names] + known_ids(twin)[-3:] + ["nobody"]
+    request = pick([None] * 6 + ["q1", "q2", "q7"])
+    return c.ExemptSequence(pick(ids), actor=pick([*PEOPLE, ""]), request_id=request)
 
 
 def next_check(_twin: Twin, pick: Pick) -> c.Command:
@@ -107,14 +166,35 @@ def next_check(_twin: Twin, pick: Pick) -> c.Command:
 
 
 def next_instant(twin: Twin, pick: Pick) -> int:
-    """Return an instant: a little later, about the next deadline, or behind the last event."""
+    """Return an instant: a little later, at an edge or beside it, or behind the last event."""
     now, deadline = twin.now, twin.model.next_deadline()
-    about = [] if deadline is None else [deadline - 1, deadline, deadline, deadline + 1]
-    later = max(now, pick([now] * 8 + [now + 1, now + 10, now + 10, now + 45] + about))
-    back = [now - 1, now - 300, now - 301] if twin.told else []
-    return int(pick([later] * 60 + back + [now + 3_600]))
+    edges = [deadline, deadline] if deadline is not None else []
+    window = next_window(twin) if twin.config["calendar"] and pick([True, False]) else None
+    edges += [] if window is None else [window]
+    about = [edge + off for edge in edges for off in (-1, 0, 0, 1)]
+    on = [now + seconds * SECOND for seconds in (1, 10, 10, 45)]
+    later = max(now, pick([now] * 16 + on * 2 + about))
+    back = [now - SECOND, now - 300 * SECOND, now - 301 * SECOND] if twin.told else []
+    return int(pick([later] * 60 + back + [now + 3_600 * SECOND]))
 
 
-NEXT: Sequence[Callable[[Twin, Pick], c.Command]] = (
-    [next_trigger] * 5 + [next_report] * 9 + [next_control] * 5 + [next_freeze] + [next_check] * 2
-)
+def next_window(twin: Twin) -> int | None:
+    """Return the instant at which a window of the calendar begins next, in whatever stage."""
+    starts = (start * SECOND for of in twin.config["calendar"].values() for start, _, _ in of)
+    return next((start for start in starts if start > twin.now), None)
+
+
+NEXT: Mapping[str, Callable[[Twin, Pick], c.Command]] = {
+    "trigger": next_trigger,
+    "report": next_report,
+    "control": next_control,
+    "freeze": next_freeze,
+    "exempt": next_exempt,
+    "check": next_check,
+}
+
+
+def next_command(twin: Twin, pick: Pick) -> c.Command:
+    """Return the next command, each kind as often as the world says."""
+    turns = [kind for kind, number in twin.config["turns"].items() for _ in range(number)]
+    return NEXT[pick(turns)](twin, pick)

@@ -1,7 +1,8 @@
 """The rules once more, naively: the oracle that the core is compared with after every step.
 
 Written from ``docs/rules.md`` alone, with lists, dicts and loops; whatever is asked is looked for
-again in everything there is. Instants and limits are whole seconds; `worlds` has configurations.
+again in everything there is. Instants are whole microseconds; the limits and the windows of the
+configurations in `worlds` are whole seconds.
 
 Ids that hosts give stand for themselves. A follow-up is called ``f<number>`` here, and a task run
 is a sequence and an index: whoever compares writes down in `real_sequences` and `real_tasks` which
@@ -12,16 +13,49 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sequencectl import commands as c
+from tests.properties.worlds import SECOND, micros
 
 IN_LINE: Final = ("waiting", "held")
 HOLDING: Final = ("running", "pausing", "paused", "aborting")
 LIVE: Final = IN_LINE + HOLDING
 KINDS: Final = ("reaction", "completion", "total", "waiting", "abort_grace", "delay")
 WORST: Final = ("pass", "warning", "fail")
+NO_ANSWER: Final = "the calendar cannot answer"
 About = tuple[str, str, str, str]
+
+
+class Vote(NamedTuple):
+    """What one voter said about an approval, once."""
+
+    voter: str
+    source: str
+    result: str
+    status: str
+    message: str
+
+
+class Freeze(NamedTuple):
+    """Since when and until when a stage is frozen, why, in which window, and by whom."""
+
+    since: int
+    until: int | None
+    cause: str
+    window: str
+    actor: str
+
+
+class Over(NamedTuple):
+    """How a task was over; `message` is None where the rules do not say what it is."""
+
+    sequence: str
+    task: str
+    result: str
+    status: str
+    message: str | None
+    expired: bool
 
 
 @dataclass
@@ -32,15 +66,31 @@ class Run:
     expects: int | list[str] | None
     reaction: int | None
     completion: int | None
+    approval: dict[str, Any] | None
     starts: list[str] = field(default_factory=list)
     finishes: list[str] = field(default_factory=list)
-    results: list[str] = field(default_factory=list)
-    report_ids: list[str | None] = field(default_factory=list)
+    results: list[tuple[str, str]] = field(default_factory=list)
+    votes: list[Vote] = field(default_factory=list)
+    report_ids: list[str] = field(default_factory=list)
 
     def heard(self) -> list[str]:
         return sorted(set(self.starts + self.finishes))
 
+    def standing(self) -> list[Vote]:
+        """Return the last vote of every voter, in the order in which they were cast."""
+        last = {vote.voter: number for number, vote in enumerate(self.votes)}
+        return [self.votes[number] for number in sorted(last.values())]
+
+    def side(self, *, approves: bool) -> list[Vote]:
+        return [vote for vote in self.standing() if (vote.result != "fail") == approves]
+
+    def is_approved_by_expiry(self) -> bool:
+        consents = self.approval is not None and self.approval["on_expiry"] == "approve"
+        return consents and not self.side(approves=False)
+
     def is_reacted_to(self) -> bool:
+        if self.approval is not None:
+            return len(self.starts) + len(self.votes) > 0
         if isinstance(self.expects, list):
             return set(self.expects) <= set(self.heard())
         return len(self.heard()) >= (self.expects or 1)
@@ -63,20 +113,30 @@ class Sequence:
     context: str
     definition: dict[str, Any]
     priority: int
+    accepted: int
     place: int
     lane: str
+    initiators: list[str]
     depth: int = 0
     phase: str = "waiting"
+    status: str = "succeeded"
     runs: list[tuple[str, str]] = field(default_factory=list)
     run: Run | None = None
     due: int | None = None
     clock: int | None = None
     left: int | None = None
+    exempted_by: str | None = None
+    superseded_by: str | None = None
+    abandoned: int | None = None
 
     def result(self) -> str:
         if self.phase in {"timed_out", "aborted", "superseded", "expired"}:
             return "fail"
         return max(["pass", *(result for _, result in self.runs)], key=WORST.index)
+
+    def is_open(self) -> bool:
+        """Whether an approval is in flight."""
+        return self.run is not None and self.run.approval is not None
 
     def deadlines(self) -> list[tuple[int, str]]:
         run = self.run
@@ -96,19 +156,26 @@ class Model:
         self.accepted = 0
         self.sequences: dict[str, Sequence] = {}
         self.pauses: list[tuple[str, str | None]] = []
-        self.frozen: set[str] = set()
+        self.freezes: dict[str, Freeze] = {}
         self.over: list[str] = []
         self.remembered: list[tuple[str, ...]] = []
         self.requests: list[str] = []
         self.ended: list[Sequence] = []
         self.born: list[Sequence] = []
+        self.tasks_over: list[Over] = []
         self.real_tasks: dict[str, tuple[Sequence, int]] = {}
         self.real_sequences: dict[str, str] = {}
 
-    def look(self) -> dict[str, tuple[str, str, str | None, int]]:
-        """Say of everyone: phase, result, the task in flight and how many are over."""
-        everyone = [(s, None if s.run is None else s.run.name) for s in self.sequences.values()]
-        return {s.id: (s.phase, s.result(), task, len(s.runs)) for s, task in everyone}
+    def look(self) -> dict[str, tuple[Any, ...]]:
+        """Say of everyone: phase, result, status, what is in flight, how many are over, and why."""
+        return {
+            s.id: (
+                s.phase, s.result(), s.status,
+                None if s.run is None else (s.run.name, s.run.standing()), len(s.runs),
+                s.initiators, s.exempted_by, s.superseded_by, s.abandoned,
+            )
+            for s in self.sequences.values()
+        }  # fmt: skip
 
     def line(self, lane: str) -> list[str]:
         waiting = [s for s in self.live() if s.lane == lane and s.phase in IN_LINE]
@@ -118,7 +185,8 @@ class Model:
         return [s.id for s in self.live() if s.lane == lane and s.phase in HOLDING]
 
     def next_deadline(self) -> int | None:
-        return min((at for s in self.live() for at, _ in s.deadlines()), default=None)
+        ends = [freeze.until for freeze in self.freezes.values() if freeze.until is not None]
+        return min([*ends, *(at for s in self.live() for at, _ in s.deadlines())], default=None)
 
     def live(self) -> list[Sequence]:
         return [s for s in self.sequences.values() if s.phase in LIVE]
@@ -130,14 +198,28 @@ class Model:
     def lane(self, stage: str, service: str) -> str:
         return f"{stage}/{service}" if self.config["queues"][stage]["scope"] == "service" else stage
 
+    def has_room(self, stage: str, lane: str) -> bool:
+        return len(self.holders(lane)) < int(self.config["queues"][stage]["limit"])
+
     def after(self, limit: int | None) -> int | None:
-        return None if limit is None else self.now + limit
+        return None if limit is None else self.now + limit * SECOND
+
+    def ask(self, stage: str) -> tuple[bool, int | None, str]:
+        """Ask the calendar: whether the stage is open, else until when it is closed, and why."""
+        for start, end, name in self.config["calendar"].get(stage, []):
+            if start * SECOND <= self.now and (end is None or self.now < end * SECOND):
+                is_sane = end is not None and not name.startswith("!")
+                return False, end * SECOND if end is not None and is_sane else None, name
+        return True, None, ""
+
+    def is_closed(self, stage: str) -> bool:
+        return stage in self.freezes or not self.ask(stage)[0]
 
     def apply(self, command: c.Command, now: int) -> str:
-        if self.last is not None and 0 < self.last - now <= self.config["clock_skew"]:
+        if self.last is not None and 0 < self.last - now <= self.config["clock_skew"] * SECOND:
             now = self.last
         self.now = now
-        self.born = []
+        self.born, self.tasks_over = [], []
         request = getattr(command, "request_id", None)
         if request is not None and request in self.requests:
             return "repeated"
@@ -153,10 +235,19 @@ class Model:
 
     def finish_step(self) -> None:
         """Follow-ups, then contexts that are over, then admission."""
-        ended, self.ended = self.ended, []
-        for s in ended:
+        for s in self.ended:  # which grows where a follow-up supersedes an open approval
             if s.phase in {"finished", "timed_out"}:
                 self.trigger_follow_ups(s)
+        self.leave_contexts()
+        while (s := self.next_to_start()) is not None:
+            s.phase = "running"
+            s.clock = self.after(s.definition.get("total", self.config["total"]))
+            s.due = self.after(s.definition["tasks"][0].get("delay"))
+            self.go_on(s)
+            self.leave_contexts()
+
+    def leave_contexts(self) -> None:
+        ended, self.ended = self.ended, []
         for s in ended:
             if all(other.phase not in LIVE for other in self.of_context(s.context)):
                 self.pauses = [scope for scope in self.pauses if scope[0] != s.context]
@@ -168,19 +259,28 @@ class Model:
                 self.remembered.append((s.id, s.stage, s.service, s.name, s.context))
         while len(self.remembered) > self.config["remember"]:
             self.remembered.pop(0)
-        for s in sorted(self.live(), key=lambda s: (-s.priority, s.place)):
-            has_room = len(self.holders(s.lane)) < self.config["queues"][s.stage]["limit"]
-            if s.phase == "waiting" and s.stage not in self.frozen and has_room:
-                s.phase = "running"
-                s.clock = self.after(s.definition.get("total", self.config["total"]))
-                s.due = self.after(s.definition["tasks"][0].get("delay"))
-                self.go_on(s)
 
-    def accept(self, name: str, about: About, definition: Any, priority: int) -> Sequence:
+    def next_to_start(self) -> Sequence | None:
+        """Return who starts next; freeze the stages that the calendar closes before somebody."""
+        for s in sorted(self.live(), key=lambda s: (-s.priority, s.place)):
+            if s.phase != "waiting" or not self.has_room(s.stage, s.lane):
+                continue
+            if s.exempted_by is not None:
+                return s
+            is_open, until, name = self.ask(s.stage)
+            if s.stage not in self.freezes and is_open:
+                return s
+            if s.stage not in self.freezes:
+                self.freezes[s.stage] = Freeze(self.now, until, "calendar", name, "")
+        return None
+
+    def accept(
+        self, name: str, about: About, definition: Any, priority: int, initiators: list[str]
+    ) -> Sequence:
         self.accepted += 1
         s = Sequence(
             name or f"f{self.accepted}", *about, definition, priority, self.accepted,
-            self.lane(*about[:2]),
+            self.accepted, self.lane(*about[:2]), initiators,
         )  # fmt: skip
         self.sequences[s.id] = s
         self.over = [context for context in self.over if context != s.context]
@@ -188,25 +288,62 @@ class Model:
         self.heed_pauses(s)
         return s
 
+    def newcomer(self, s: Sequence) -> Sequence | None:
+        """Return who voids an approval of a sequence: the first in line of those that may."""
+        about = (s.stage, s.service, s.name)
+        waiting = [o for o in self.live() if o.phase == "waiting" and o.accepted > s.accepted]
+        newer = [o for o in waiting if (o.stage, o.service, o.name) == about]
+        newer = [o for o in newer if o.priority >= s.priority]
+        return min(newer, key=lambda o: (-o.priority, o.place), default=None)
+
+    def yield_to_newcomers(self) -> None:
+        """Void each open approval that yields to somebody in line."""
+        for s in self.live():
+            approval = None if s.run is None else s.run.approval
+            if s.phase == "running" and approval and approval["newcomer"] == "supersede":
+                self.supersede(s, self.newcomer(s))
+
+    def supersede(self, s: Sequence, newcomer: Sequence | None) -> None:
+        if newcomer is not None:
+            s.superseded_by = newcomer.id
+            self.end(s, "superseded")
+
     def go_on(self, s: Sequence) -> None:
         """Trigger the next task if it is due, as one without a delay always is."""
-        if s.due is None or s.due <= self.now:
-            task = s.definition["tasks"][len(s.runs)]
-            reaction = self.after(task.get("reaction", self.config["reaction"]))
-            completion = self.after(task.get("completion", self.config["completion"]))
-            s.run = Run(task["name"], task.get("expects"), reaction, completion)
+        if s.due is not None and s.due > self.now:
+            return
+        task = s.definition["tasks"][len(s.runs)]
+        approval = task.get("approval")
+        if s.clock is not None and s.clock <= self.now:
+            self.end(s, "timed_out")
+        elif approval and approval["newcomer"] == "supersede" and self.newcomer(s) is not None:
+            self.supersede(s, self.newcomer(s))
+        else:
+            default = {} if approval else {"reaction": self.config["reaction"]}
+            default["completion"] = self.config["completion"]
+            limits = default | self.config["tasks"].get(task["name"], {}) | task
+            reaction, completion = limits.get("reaction"), limits["completion"]
+            times = (self.after(reaction), self.after(completion))
+            s.run = Run(task["name"], task.get("expects"), *times, approval)
             s.due = None
 
     def end(self, s: Sequence, phase: str) -> None:
         if s.run is not None:
+            s.abandoned = len(s.runs)
             s.runs.append((s.run.name, "fail"))
+        if phase != "finished":
+            s.status = "errored" if phase == "timed_out" else "aborted"
         s.phase, s.run, s.due, s.clock, s.left = phase, None, None, None, None
         self.ended.append(s)
 
-    def end_task(self, s: Sequence, run: Run) -> None:
-        result = max(run.results, key=WORST.index)
-        s.runs.append((run.name, result))
+    def end_task(
+        self, s: Sequence, result: str, status: str, message: str | None, *, expired: bool = False
+    ) -> None:
+        assert s.run is not None
+        self.tasks_over.append(Over(s.id, s.run.name, result, status, message, expired))
+        s.runs.append((s.run.name, result))
         s.run = None
+        s.status = status
         if s.phase == "aborting":
             self.end(s, "aborted")
         elif result == "fail" or len(s.runs) == len(s.definition["tasks"]):
@@ -218,6 +355,14 @@ class Model:
             if s.phase == "running":
                 self.go_on(s)
 
+    def end_approval(self, s: Sequence, votes: list[Vote], *, expired: bool = False) -> None:
+        """End an approval with the votes of the side that wins."""
+        result = max(["pass", *(vote.result for vote in votes)], key=WORST.index)
+        errors = [vote.status for vote in votes if vote.status != "succeeded"]
+        reasons = [vote.message for vote in votes if vote.message]
+        status, reason = [*errors, "succeeded"][0], ["", *reasons][-1]
+        self.end_task(s, result, status, reason, expired=expired)
+
     def trigger(self, command: c.TriggerSequence) -> str:
         name = self.real_sequences.get(command.sequence_id, command.sequence_id)
         about = (command.stage, command.service, command.sequence, command.context)
@@ -227,10 +372,11 @@ class Model:
                 return "duplicate" if tuple(what) == about else "rejected id_conflict"
         if command.stage not in self.config["stages"]:
             return "rejected unknown_stage"
-        evaluation = {"evaluation": {"tasks": [{"name": "evaluation"}]}}
-        definition = (evaluation | self.config["stages"][command.stage]).get(command.sequence)
+        definition = self.definitions(command.stage).get(command.sequence)
         if definition is None:
             return "rejected unknown_sequence"
+        if not command.actor and self.must_be_signed(command.stage, command.sequence):
+            return "rejected no_actor"
         asked = command.priority
         priority = definition.get("priority", 0) if asked is None else asked
         queue = self.config["queues"][command.stage]
@@ -238,21 +384,42 @@ class Model:
         scopes = [(command.context, None), (command.context, command.stage)]
         held = any(scope in self.pauses for scope in scopes)
         line = [s for s in self.live() if s.lane == lane and s.phase in IN_LINE]
-        waits = any(s.phase == "waiting" for s in line)
-        has_room = len(self.holders(lane)) < queue["limit"]
-        if queue["mode"] == "reject_when_busy" and (waits or not has_room):
+        has_room = self.has_room(command.stage, lane)
+        waiting = [s for s in line if s.phase == "waiting"]
+        if queue["mode"] == "reject_when_busy" and (waiting or not has_room):
             return "rejected stage_busy"
         old = [s for s in line if (s.name, s.service) == (command.sequence, command.service)]
         old = [s for s in old if s.priority <= priority and (s.phase == "held" or not held)]
+        old = [s for s in old if s.exempted_by is None]
         old = old if queue["mode"] == "latest_only" else []
-        starts = has_room and not waits and not held and command.stage not in self.frozen
+        starts = has_room and not held and not self.is_closed(command.stage)
+        starts = starts and all(s in old for s in waiting)
         if not starts and len(line) - len(old) >= queue["max_waiting"]:
             return "rejected queue_full"
         for s in old:
+            s.superseded_by = name
             self.end(s, "superseded")
-        newcomer = self.accept(name, about, definition, priority)
+        initiators = [command.actor] if command.actor else []
+        newcomer = self.accept(name, about, definition, priority, initiators)
         newcomer.place = min(s.place for s in [*old, newcomer])
+        self.yield_to_newcomers()
         return "applied"
+
+    def definitions(self, stage: str) -> dict[str, Any]:
+        return {"evaluation": {"tasks": [{"name": "evaluation"}]}} | self.config["stages"][stage]
+
+    def must_be_signed(self, stage: str, name: str) -> bool:
+        """Whether a sequence, or one that it leads to, bars who triggered it from an approval."""
+        reached = [(stage, name)]
+        for known in reached:  # which grows
+            for other, definitions in self.config["stages"].items():
+                for follower, definition in definitions.items():
+                    names = [(before, sequence) for before, sequence, _ in definition.get("on", [])]
+                    if known in names and (other, follower) not in reached:
+                        reached.append((other, follower))
+        everything = [self.definitions(stage)[name] for stage, name in reached]
+        approvals = [task.get("approval") for one in everything for task in one["tasks"]]
+        return any(approval and not approval["initiator"] for approval in approvals)
 
     def trigger_follow_ups(self, parent: Sequence) -> None:
         found = {f"{task}.result": result for task, result in parent.runs}
@@ -268,8 +435,10 @@ class Model:
                 if matches and parent.depth < self.config["max_depth"]:
                     about = (stage, parent.service, name, parent.context)
                     priority = definition.get("priority", parent.priority)
-                    self.born.append(self.accept("", about, definition, priority))
-                    self.born[-1].depth = parent.depth + 1
+                    born = self.accept("", about, definition, priority, parent.initiators)
+                    born.depth = parent.depth + 1
+                    self.born.append(born)
+                    self.yield_to_newcomers()
 
     def report(self, command: c.Report) -> str:
         s, index = self.real_tasks.get(command.task_id, (None, 0))
@@ -278,22 +447,63 @@ class Model:
         run = s.run
         if run is None or len(s.runs) != index:
             return "late"
-        if command.report_id is not None and command.report_id in run.report_ids:
+        given = [] if command.report_id is None else [command.report_id]
+        if given and given[0] in run.report_ids:
+            return "duplicate"
+        if run.approval is not None and isinstance(command, c.ReportTaskFinished):
+            return self.vote(s, run, run.approval, command, given)
+        if run.approval is not None and command.source in run.starts:
             return "duplicate"
         heard = run.heard()
-        too_many = command.source not in heard and len(heard) >= self.config["max_sources"]
-        if too_many and isinstance(command, c.ReportTaskStarted):
-            return "too_many_sources"
-        run.report_ids.append(command.report_id)
+        unknown = command.source not in heard and len(heard) >= self.config["max_sources"]
+        is_full = len(given) > 0 and len(run.report_ids) >= self.config["max_reports"]
         if isinstance(command, c.ReportTaskStarted):
+            if unknown or is_full:
+                return "too_many_sources" if unknown else "too_many_reports"
+            run.report_ids += given
             run.starts.append(command.source)
             return "applied"
-        good = command.status.value == "succeeded" and not too_many
-        run.results.append(command.result.value if good else "fail")
-        if not too_many:
+        too_large = len(command.message.encode()) > self.config["payload_size"]
+        run.report_ids += [] if is_full else given
+        if unknown or is_full or too_large:
+            run.results.append(("fail", "errored"))
+        elif command.status.value == "succeeded":
+            run.results.append((command.result.value, "succeeded"))
+        else:
+            run.results.append(("fail", command.status.value))
+        if not unknown:
             run.finishes.append(command.source)
             if run.is_over():
-                self.end_task(s, run)
+                statuses = [status for _, status in run.results if status != "succeeded"]
+                result = max((result for result, _ in run.results), key=WORST.index)
+                self.end_task(s, result, [*statuses, "succeeded"][0], None)
+        return "applied"
+
+    def vote(
+        self, s: Sequence, run: Run, approval: Any, command: c.ReportTaskFinished, given: list[str]
+    ) -> str:
+        """Count a vote, unless there is something against it; decide if it is enough."""
+        voter = command.actor or command.source
+        voters = {vote.voter for vote in run.votes}
+        result = command.result.value if command.status.value == "succeeded" else "fail"
+        if len(command.message.encode()) > self.config["payload_size"]:
+            return "rejected payload_too_large"
+        if given and len(run.report_ids) >= self.config["max_reports"]:
+            return "too_many_reports"
+        if voter not in voters and len(voters) >= self.config["max_sources"]:
+            return "too_many_sources"
+        if not approval["initiator"] and not command.actor:
+            return "rejected no_actor"
+        if not approval["initiator"] and voter in s.initiators:
+            return "rejected own_approval"
+        if any((vote.voter, vote.result) == (voter, result) for vote in run.standing()):
+            return "already_voted"
+        status = command.status.value
+        run.votes.append(Vote(voter, command.source, result, status, command.message))
+        run.report_ids += given
+        for approves, needed in ((True, approval["approve"]), (False, approval["reject"])):
+            if s.run is run and len(run.side(approves=approves)) >= needed:
+                self.end_approval(s, run.side(approves=approves))
         return "applied"
 
     def refusal(self, context: str, stage: str | None) -> str:
@@ -321,8 +531,13 @@ class Model:
             if with_context or (context, stage) in self.pauses:
                 return "already_paused"
             self.pauses.append((context, stage))
+        paused = [s for s in live if s.phase == "paused"]
         for s in live:
             self.heed_pauses(s)
+        for s in paused:
+            if s.phase == "running":
+                self.go_on(s)
+        self.yield_to_newcomers()
         return "applied"
 
     resume = pause
@@ -340,9 +555,7 @@ class Model:
             s.phase = "running"
         elif s.phase in {"held", "paused"}:
             s.phase = "waiting" if s.phase == "held" else "running"
-            s.clock = self.after(s.left)
-            if s.phase == "running":
-                self.go_on(s)
+            s.clock = None if s.left is None else self.now + s.left
 
     def abort(self, command: c.AbortSequence) -> str:
         if command.context is not None:
@@ -350,48 +563,105 @@ class Model:
                 return refusal
             addressed = self.of_context(command.context, command.stage)
         else:
-            name = self.real_sequences.get(str(command.sequence_id), str(command.sequence_id))
-            addressed = [s for s in self.sequences.values() if s.id == name]
+            addressed = self.called(str(command.sequence_id))
             if not addressed:
-                is_known = any(other == name for other, *_ in self.remembered)
-                return "rejected already_ended" if is_known else "rejected unknown_sequence"
+                return self.nobody(str(command.sequence_id))
         live = [s for s in addressed if s.phase in LIVE]
         if not live:
             return "rejected already_ended" if addressed else "rejected not_reached"
         if not command.force and all(s.phase == "aborting" for s in live):
             return "already_aborting"
         for s in live:
-            if command.force or s.run is None:
+            if command.force or s.run is None or s.is_open():
                 self.end(s, "aborted")
             elif s.phase != "aborting":
                 s.phase = "aborting"
                 s.clock = self.after(self.config["abort_grace"])
         return "applied"
 
-    def freeze(self, command: c.StageControl) -> str:
-        if command.stage not in self.config["stages"]:
-            return "rejected unknown_stage"
-        freezes = isinstance(command, c.FreezeStage)
-        if freezes == (command.stage in self.frozen):
-            return "already_frozen" if freezes else "not_frozen"
-        self.frozen ^= {command.stage}
+    def called(self, real_id: str) -> list[Sequence]:
+        name = self.real_sequences.get(real_id, real_id)
+        return [s for s in self.sequences.values() if s.id == name]
+
+    def nobody(self, real_id: str) -> str:
+        """Say why a control of a sequence that is not there is refused."""
+        name = self.real_sequences.get(real_id, real_id)
+        is_known = any(other == name for other, *_ in self.remembered)
+        return "rejected already_ended" if is_known else "rejected unknown_sequence"
+
+    def exempt(self, command: c.ExemptSequence) -> str:
+        found = self.called(command.sequence_id)
+        if not found:
+            return self.nobody(command.sequence_id)
+        s = found[0]
+        if s.phase not in IN_LINE:
+            return "already_started" if s.phase in LIVE else "rejected already_ended"
+        if s.exempted_by is not None:
+            return "already_exempt"
+        s.exempted_by = command.actor
         return "applied"
 
-    unfreeze = freeze
+    def freeze(self, command: c.FreezeStage) -> str:
+        until = None if command.until is None else micros(command.until)
+        if command.stage not in self.config["stages"]:
+            return "rejected unknown_stage"
+        if until is not None and until <= self.now:
+            return "rejected in_the_past"
+        old, since = self.freezes.get(command.stage), self.now
+        if old is not None and old.cause == "requested":
+            if old.until is None or (until is not None and until <= old.until):
+                return "already_frozen"
+            since = old.since
+        self.freezes[command.stage] = Freeze(since, until, "requested", "", command.actor)
+        return "applied"
+
+    def unfreeze(self, command: c.UnfreezeStage) -> str:
+        if command.stage not in self.config["stages"]:
+            return "rejected unknown_stage"
+        if command.stage not in self.freezes:
+            return "not_frozen"
+        old = self.freezes[command.stage]
+        is_open, until, window = self.ask(command.stage)
+        if old.cause == "requested" or is_open:
+            del self.freezes[command.stage]
+        elif window.startswith("!"):
+            return NO_ANSWER
+        elif (until, window) == (old.until, old.window):
+            return "rejected closed_by_calendar"
+        else:
+            actor = command.actor
+            self.freezes[command.stage] = Freeze(old.since, until, "calendar", window, actor)
+        return "applied"
 
     def check(self, command: c.CheckDeadlines) -> str:
         for done in range(command.limit):
-            everything = [(at, kind, s) for s in self.live() for at, kind in s.deadlines()]
-            due = [(at, s.place, KINDS.index(kind)) for at, kind, s in everything if at <= self.now]
+            untils = [(freeze.until, stage) for stage, freeze in self.freezes.items()]
+            ends = [(at, 0, stage, 0) for at, stage in untils if at is not None]
+            for s in self.live():
+                ends += [(at, 1, s.place, KINDS.index(kind)) for at, kind in s.deadlines()]
+            due = [one for one in ends if one[0] <= self.now]
             if not due:
                 return "applied" if done else "nothing_due"
-            _, place, number = min(due)
-            s = next(s for s in self.live() if s.place == place)
-            if KINDS[number] == "delay":
-                self.go_on(s)
-            elif s.phase == "aborting":
-                self.end(s, "aborted")
+            _, _, what, number = min(due)
+            if isinstance(what, str):
+                del self.freezes[what]
             else:
-                self.end(s, "expired" if KINDS[number] == "waiting" else "timed_out")
+                self.fall_due(next(s for s in self.live() if s.place == what), KINDS[number])
             self.finish_step()
         return "applied"
+
+    def fall_due(self, s: Sequence, kind: str) -> None:
+        """Do to a sequence what a deadline says."""
+        run = s.run
+        if kind == "delay":
+            self.go_on(s)
+        elif kind == "completion" and run is not None and run.is_approved_by_expiry():
+            self.end_approval(s, run.standing(), expired=True)
+        else:
+            if kind in {"reaction", "completion"} and run is not None:
+                s.runs.append((run.name, "fail"))
+                s.run = None
+            if s.phase == "aborting":
+                self.end(s, "aborted")
+            else:
+                self.end(s, "expired" if kind == "waiting" else "timed_out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import attrs
 import pytest
 
 from sequencectl import ControlPlane, LiveSequence, ProjectState
@@ -21,7 +22,7 @@ class Ending:
     """A state to be brought to its end, with the instant that the clock shows."""
 
     def __init__(self, plane: ControlPlane, state: ProjectState, now: int) -> None:
-        self.plane, self.state, self.now = plane, state, at(now)
+        self.plane, self.state, self.now = attrs.evolve(plane, calendar=None), state, at(now)
 
     def tell(self, command: c.Command) -> None:
         self.state = self.plane.decide(self.state, command, self.now).state
@@ -31,7 +32,7 @@ class Ending:
         return sorted(records, key=lambda record: record.accepted_serial)
 
     def let_go(self) -> None:
-        """Take back every freeze and every pause."""
+        """Take back every freeze, every pause and the calendar."""
         for stage in sorted(self.state.freezes):
             self.tell(c.UnfreezeStage(stage))
         for context in sorted({record.context for record in self.live()}):
@@ -45,10 +46,13 @@ class Ending:
         asked = self.in_flight()
         for task in asked:
             for source in everybody(task):
-                self.tell(c.ReportTaskFinished(task.task_id, source=source, result="pass"))
-        left = {task.task_id: len(task.executors) for task in self.in_flight()}
+                report = c.ReportTaskFinished(
+                    task.task_id, source=source, actor=source, result="pass"
+                )
+                self.tell(report)
+        left = {task.task_id: len(task.votes or task.executors) for task in self.in_flight()}
         heard = [left[task.task_id] for task in asked if task.task_id in left]
-        # a task that as many strangers reported on as may is deaf to those that it expects
+        # a task that as many strangers reported or voted on as may is deaf to those that it needs
         assert all(number >= self.plane.bounds.sources for number in heard)
         return len(heard) < len(asked)
 
@@ -60,7 +64,13 @@ class Ending:
 
 
 def everybody(task: TaskRun) -> list[str]:
-    """Return who must finish for a task to be over."""
+    """Return who must finish, or vote, for a task to be over."""
+    approval = task.triggered.approval
+    if approval is not None:
+        return [
+            *(vote.voter for vote in task.votes),
+            *(f"voter-{n}" for n in range(approval.approve)),
+        ]
     working = [x.source for x in task.executors for _ in range(x.starts - x.finishes)]
     expects = task.triggered.expects
     if isinstance(expects, frozenset):

@@ -1,4 +1,4 @@
-"""The core does what the naive model does, step by step, in every world (R1–R30)."""
+"""The core does what the naive model does, step by step, in every world (R1–R38)."""
 
 from __future__ import annotations
 
@@ -8,27 +8,29 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.properties.commands_strategy import NEXT, next_instant
+from tests.properties.commands_strategy import next_command, next_instant
 from tests.properties.twin import Twin
-from tests.properties.worlds import WORLDS
+from tests.properties.worlds import SECOND, WORLDS
 
-WALKS = 60
 STEPS = 40
+CHANGE = 0.05
 
 
 def walk(twin: Twin, choice: random.Random, steps: int = STEPS) -> None:
     """Take a walk of so many commands, comparing after each."""
     for _ in range(steps):
         twin.now = next_instant(twin, choice.choice)
-        twin.tell(choice.choice(NEXT)(twin, choice.choice))
+        if twin.config["changes"] and choice.random() < CHANGE:
+            twin.change(choice.choice(twin.config["changes"]))
+        twin.tell(next_command(twin, choice.choice))
 
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_a_random_walk_agrees_with_the_naive_model(name: str) -> None:
     """After every command of every walk, core and model agree on all there is to see."""
-    for seed in range(WALKS):
+    for seed in range(WORLDS[name]["walks"]):
         twin = Twin(WORLDS[name])
         try:
             walk(twin, random.Random(f"{name} {seed}"))
@@ -36,7 +38,7 @@ def test_a_random_walk_agrees_with_the_naive_model(name: str) -> None:
         except Exception as error:
             error.add_note(f"world {name}, seed {seed}, after {len(twin.told)} commands:")
             for command, now in twin.told:
-                error.add_note(f"  {now:>6} {command}")
+                error.add_note(f"  {now / SECOND:>13.6f} {command}")
             raise
 
 
@@ -47,14 +49,19 @@ class Machine(RuleBasedStateMachine):
     def begin(self, name: str) -> None:
         self.twin = Twin(WORLDS[name])
 
-    @rule(data=st.data(), waits=st.booleans(), kind=st.sampled_from(NEXT))
-    def tell(self, data: st.DataObject, waits: bool, kind: Any) -> None:
+    @rule(data=st.data(), waits=st.booleans())
+    def tell(self, data: st.DataObject, waits: bool) -> None:
         def pick(options: Any) -> Any:
             return data.draw(st.sampled_from(options))
 
         if waits:
             self.twin.now = next_instant(self.twin, pick)
-        self.twin.tell(kind(self.twin, pick))
+        self.twin.tell(next_command(self.twin, pick))
+
+    @precondition(lambda self: self.twin.config["changes"])
+    @rule(data=st.data())
+    def change(self, data: st.DataObject) -> None:
+        self.twin.change(data.draw(st.sampled_from(self.twin.config["changes"])))
 
     @invariant()
     def indexes_equal_their_rebuild(self) -> None:

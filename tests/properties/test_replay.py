@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from sequencectl import CheckDeadlines, evolve
 from sequencectl.state import initial
-from tests.properties.commands_strategy import NEXT
+from tests.properties.commands_strategy import next_command
 from tests.properties.test_naive_model import walk
 from tests.properties.twin import Twin
-from tests.properties.worlds import WORLDS, at, plane_of
+from tests.properties.worlds import SECOND, WORLDS, at, plane_of
 
 ROOT = Path(__file__).parents[2]
 PRINT_WALKS = """
@@ -64,8 +64,8 @@ def test_the_fold_asks_no_plane(name: str, other: str, seed: int) -> None:
     plane, choice = plane_of(WORLDS[other]), random.Random(seed)
     state, events = twin.state, list(twin.events)
     for number in range(30):
-        command = choice.choice(NEXT)(twin, choice.choice) if number % 5 else CheckDeadlines()
-        decision = plane.decide(state, command, at(twin.now + 20 * number))
+        command = next_command(twin, choice.choice) if number % 5 else CheckDeadlines()
+        decision = plane.decide(state, command, at(twin.now + 20 * number * SECOND))
         state = decision.state
         events += decision.events
 

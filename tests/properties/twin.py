@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sequencectl import Command, Decision, LiveSequence, ProjectState, evolve
+import attrs
+import pytest
+
+from sequencectl import (
+    CalendarError,
+    Command,
+    ControlPlane,
+    Decision,
+    LiveSequence,
+    Opening,
+    ProjectState,
+    UnfreezeStage,
+    evolve,
+)
 from sequencectl import events as e
-from tests.properties.naive import Model
-from tests.properties.worlds import at, plane_of
+from sequencectl.sequence import SequenceRecord, TaskRun
+from tests.properties.naive import NO_ANSWER, Freeze, Model, Over, Vote
+from tests.properties.worlds import at, calendar_of, micros, plane_of
 from tests.support import word
 
 
@@ -16,26 +31,37 @@ class Twin:
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
-        self.plane = plane_of(config)
+        self.plane = self._plane()
         self.model = Model(config)
         self.state = self.plane.initial("sockshop")
         self.folds = [self.state]
         self.now = 0
-        self.told: list[tuple[Command, int]] = []
+        self.told: list[tuple[Command | dict[str, Any], int]] = []
         self.events: list[e.Event] = []
         self.kept: list[tuple[ProjectState, int]] = []
         self.pauses: set[tuple[str, str | None]] = set()
         self.frozen: set[str] = set()
         self.over: set[str] = set()
+        self.asked: list[str] = []
 
-    def tell(self, command: Command) -> Decision:
-        """Give both the command, now, and compare all there is to see."""
+    def tell(self, command: Command) -> Decision | None:
+        """Give both the command, now, and compare all there is to see; None if there is no answer.
+
+        Only a calendar that cannot be asked keeps a command from its answer (R37).
+        """
         before, now = self.state, self.now
         self.told.append((command, now))
+        self.asked.clear()
+        frozen = set(self.frozen)
         expected = self.model.apply(command, now)
+        if expected == NO_ANSWER:
+            with pytest.raises(CalendarError):
+                self.plane.decide(before, command, at(now))
+            return None
         decision = self.plane.decide(before, command, at(now))
         assert expected == word(decision.outcome)
         assert decision.before is before
+        self._check_calendar(command, frozen, decision.events)
         if expected != "applied":
             assert decision.events == ()
             assert decision.state == before
@@ -44,11 +70,34 @@ class Twin:
         for event in decision.events:
             self._heed(event)
         self._learn(decision.events)
-        self._compare()
+        self._compare(decision.events)
         self._check_lanes()
         if len(self.events) % 7 == 0:
             self.kept.append((self.state, len(self.events)))
         return decision
+
+    def change(self, change: dict[str, Any]) -> None:
+        """Let the host decide by another calendar, shipyard or bound from now on."""
+        self.told.append((change, self.now))
+        self.config = self.model.config = self.config | change
+        self.plane = self._plane()
+
+    def _plane(self) -> ControlPlane:
+        return attrs.evolve(plane_of(self.config), calendar=self._ask)
+
+    def _ask(self, stage: str, instant: datetime) -> Opening:
+        self.asked.append(stage)
+        return calendar_of(self.config["calendar"])(stage, instant)
+
+    def _check_calendar(
+        self, command: Command, frozen: set[str], events: tuple[e.Event, ...]
+    ) -> None:
+        """Check that the calendar was asked once a stage, and about none that is frozen (R37)."""
+        released = {x.subject.stage for x in events if isinstance(x, e.StageUnfrozen)}
+        if isinstance(command, UnfreezeStage):
+            released.add(command.stage)
+        assert len(self.asked) == len(set(self.asked)), "R37: asked twice"
+        assert not set(self.asked) & (frozen - released), "R37: asked although it is frozen"
 
     def check_history(self) -> None:
         """Check the replay law, and that no state that was kept has changed since (R31)."""
@@ -76,6 +125,10 @@ class Twin:
             case e.ContextResumed():
                 context, stage = scope
                 self.pauses -= {p for p in self.pauses if p[0] == context and stage in {None, p[1]}}
+            case e.TaskFinishReported():
+                sequence, index = self.model.real_tasks[event.task_id]
+                is_vote = "approval" in sequence.definition["tasks"][index]
+                assert not (is_vote and event.data), "R34: a vote brought data"
             case e.StageFrozen():
                 self.frozen.add(subject.stage)
             case e.StageUnfrozen():
@@ -101,23 +154,57 @@ class Twin:
                 sequence = self.model.sequences[self.name(event.subject.sequence_id)]
                 self.model.real_tasks[event.task_id] = (sequence, event.index)
 
-    def _compare(self) -> None:
-        """Compare every sequence, line, pause and deadline with the model (R1–R30)."""
+    def _compare(self, events: tuple[e.Event, ...]) -> None:
+        """Compare every sequence, line, pause, freeze and deadline with the model (R1–R38)."""
         model, state = self.model, self.state
-        seen = {}
-        for real_id, record in state.sequences.items():
-            task = record.task if isinstance(record, LiveSequence) else None
-            shown = (record.phase.value, record.result.value, task and task.name, len(record.runs))
-            seen[self.name(real_id)] = shown
         deadline = model.next_deadline()
-        assert model.look() == seen
+        looks = {self.name(real): self._look(record) for real, record in state.sequences.items()}
+        assert model.look() == looks
         assert state.next_deadline == (None if deadline is None else at(deadline))
         for lane in {s.lane for s in model.sequences.values()}:
             assert model.line(lane) == [self.name(one) for one in state.line(lane)]
             assert sorted(model.holders(lane)) == sorted(map(self.name, state.holders(lane)))
         assert set(model.pauses) == self.pauses
-        assert model.frozen == self.frozen
+        assert model.freezes.keys() == self.frozen
+        assert {**model.freezes} == {stage: self._freeze(stage) for stage in state.freezes}
         assert tuple(model.requests) == state.ledger.request_ids
+        over = [self._over(event) for event in events if isinstance(event, e.TaskFinished)]
+        assert len(model.tasks_over) == len(over)
+        for expected, seen in zip(model.tasks_over, over, strict=True):
+            said = expected.message
+            if said is None or (expected.expired and str(seen.message).endswith(said)):
+                said = seen.message  # nothing is said of it, or how it is introduced is not
+            assert expected._replace(message=said) == seen
+
+    def _look(self, record: SequenceRecord) -> tuple[Any, ...]:
+        """Return of a record what the model shows of a sequence."""
+        task: tuple[str, list[Vote]] | None = None
+        superseded_by: str | None = None
+        abandoned: int | None = None
+        if isinstance(record, LiveSequence):
+            task = None if record.task is None else (record.task.name, votes_of(record.task))
+        else:
+            superseded_by = record.superseded_by and self.name(record.superseded_by)
+            if record.abandoned_task is not None:
+                abandoned = self.model.real_tasks[record.abandoned_task][1]
+        return (
+            record.phase.value, record.result.value, record.status.value, task, len(record.runs),
+            [*record.initiators], record.exempted and record.exempted.actor, superseded_by,
+            abandoned,
+        )  # fmt: skip
+
+    def _freeze(self, stage: str) -> Freeze:
+        """Return a freeze as the model has it, which calls a broken calendar by how it broke."""
+        freeze, expected = self.state.freezes[stage], self.model.freezes[stage]
+        is_broken = expected.window.startswith("!") and freeze.window
+        window = expected.window if is_broken else freeze.window
+        until = None if freeze.until is None else micros(freeze.until)
+        return Freeze(micros(freeze.at), until, freeze.cause.value, window, freeze.control.actor)
+
+    def _over(self, event: e.TaskFinished) -> Over:
+        expired = event.explanation is not None
+        how = (event.result.value, event.status.value, event.message, expired)
+        return Over(self.name(event.subject.sequence_id), event.task, *how)
 
     def _check_lanes(self) -> None:
         """Check the laws that need no model: holders and limit, idle lanes, unarmed tasks."""
@@ -125,7 +212,13 @@ class Twin:
             if isinstance(record, LiveSequence):
                 limit = self.config["queues"][record.stage]["limit"]
                 holders = len(self.state.holders(record.lane))
-                is_eligible = record.phase.value == "waiting" and record.stage not in self.frozen
+                may_start = record.exempted is not None or record.stage not in self.frozen
+                is_eligible = record.phase.value == "waiting" and may_start
                 assert holders <= limit, "R1: too many hold a lane"
                 assert not (is_eligible and holders < limit), "R3: a free place and somebody waits"
                 assert record.task is None or record.next_deadline, "R27: nothing ends the task"
+
+
+def votes_of(run: TaskRun) -> list[Vote]:
+    """Return the votes that stand, as the model has them."""
+    return [Vote(v.voter, v.source, v.result.value, v.status.value, v.message) for v in run.votes]

@@ -1,33 +1,53 @@
 """The configurations that walks are taken in, for the naive model and for the real plane alike.
 
-A world is a plain mapping; instants are whole seconds after `EPOCH`.
+A world is a plain mapping. Instants are whole microseconds after `EPOCH`; limits and delays are
+whole seconds, and so are the instants in a calendar. That is a table of the windows in which a
+stage is closed: from, until (None: for good), and a name. A name that begins with ``!`` says in
+what way the calendar is broken then. `changes` are what the host may change on the way, `turns` say
+how often which kind of command is drawn, and `walks` how many walks are taken.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import sequencectl as s
 
+Window = tuple[int, int | None, str]
+Table = Mapping[str, list[Window]]
+
 EPOCH: Final = datetime(2026, 3, 29, tzinfo=UTC)
+SECOND: Final = 1_000_000
 QUEUE: Final = {"limit": 1, "mode": "queue", "scope": "stage", "max_waiting": 10_000}
+APPROVAL: Final = {
+    "approve": 1, "reject": 1, "initiator": True, "on_expiry": "time_out", "newcomer": "wait",
+}  # fmt: skip
 DEFAULTS: Final[dict[str, Any]] = {
     "reaction": 180, "completion": 86_400, "total": None, "waiting": None, "abort_grace": None,
-    "clock_skew": 300, "max_depth": 100, "max_sources": 32, "retain": 200, "remember": 10_000,
-    "remember_requests": 64,
+    "tasks": {}, "clock_skew": 300, "max_depth": 100, "max_sources": 32, "max_reports": 1_000,
+    "payload_size": 65_536, "retain": 200, "remember": 10_000, "remember_requests": 64,
+    "calendar": {}, "changes": [], "walks": 30,
+    "turns": {"trigger": 10, "report": 18, "control": 10, "freeze": 2, "exempt": 1, "check": 4},
 }  # fmt: skip
 
 
-def at(seconds: int) -> datetime:
-    """Return the instant so many seconds after the epoch."""
-    return EPOCH + timedelta(seconds=seconds)
+def at(microseconds: int) -> datetime:
+    """Return the instant so many microseconds after the epoch."""
+    return EPOCH + timedelta(microseconds=microseconds)
 
 
-def world(stages: Any, *, queues: Any = None, **numbers: Any) -> dict[str, Any]:
+def micros(instant: datetime) -> int:
+    """Return how many microseconds after the epoch an instant is."""
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def world(stages: Any, *, queues: Any = None, turns: Any = None, **numbers: Any) -> dict[str, Any]:
     """Return a configuration with everything said that it leaves out."""
     queues = {stage: QUEUE | (queues or {}).get(stage, {}) for stage in stages}
-    return {**DEFAULTS, **numbers, "stages": stages, "queues": queues}
+    often = DEFAULTS["turns"] | (turns or {})
+    return {**DEFAULTS, **numbers, "stages": stages, "queues": queues, "turns": often}
 
 
 def sequence(*tasks: Any, **more: Any) -> dict[str, Any]:
@@ -40,6 +60,30 @@ def task(name: str, **more: Any) -> dict[str, Any]:
     return {"name": name, **more}
 
 
+def approval(name: str = "approval", *, limits: Any = None, **more: Any) -> dict[str, Any]:
+    """Return a task that votes decide, with limits or a delay of its own."""
+    return {"name": name, "approval": APPROVAL | more, **(limits or {})}
+
+
+def calendar_of(table: Table) -> s.Calendar:
+    """Return the real calendar of a table of windows."""
+
+    def calendar(stage: str, instant: datetime) -> s.Opening:
+        for start, end, name in table.get(stage, []):
+            if at(start * SECOND) <= instant and (end is None or instant < at(end * SECOND)):
+                until = None if end is None else at(end * SECOND)
+                if name == "!raises":
+                    raise LookupError(stage)
+                if name == "!nonsense":
+                    return None  # type: ignore[return-value]  # what hosts may get wrong
+                if name == "!past":
+                    return s.Opening(False, until=instant)
+                return s.Opening(False, until=until, name=name)
+        return s.Opening(True)
+
+    return calendar
+
+
 def plane_of(config: dict[str, Any]) -> s.ControlPlane:
     """Return the real plane of a world."""
     stages = tuple(
@@ -49,7 +93,10 @@ def plane_of(config: dict[str, Any]) -> s.ControlPlane:
     limits = ["reaction", "completion", "total", "waiting", "abort_grace", "clock_skew"]
     return s.ControlPlane(
         s.Shipyard(stages),
-        timeouts=s.TimeoutPolicy(**_seconds(config, *limits)),
+        timeouts=s.TimeoutPolicy(
+            **_seconds(config, *limits),
+            tasks={name: _task_limits(given) for name, given in config["tasks"].items()},
+        ),
         queueing=s.QueuePolicy(
             stages={stage: s.QueuePolicy(**queue) for stage, queue in config["queues"].items()}
         ),
@@ -59,7 +106,10 @@ def plane_of(config: dict[str, Any]) -> s.ControlPlane:
             request_ids=config["remember_requests"],
             sources=config["max_sources"],
             max_depth=config["max_depth"],
+            reports=config["max_reports"],
+            payload_size=config["payload_size"],
         ),
+        calendar=calendar_of(config["calendar"]),
     )
 
 
@@ -83,8 +133,13 @@ def _task(given: dict[str, Any]) -> s.TaskDefinition:
         given["name"],
         triggered_after=timedelta(seconds=given.get("delay", 0)),
         expects=given.get("expects"),
-        timeouts=s.TaskTimeouts(**_seconds(given, "reaction", "completion")),
+        timeouts=_task_limits(given),
+        approval=s.Approval(**given["approval"]) if "approval" in given else None,
     )
+
+
+def _task_limits(given: dict[str, Any]) -> s.TaskTimeouts:
+    return s.TaskTimeouts(**_seconds(given, "reaction", "completion"))
 
 
 # fmt: off
@@ -92,6 +147,30 @@ DELIVERY: Final = sequence("deploy", task("test", delay=15))
 AFTER_DEV: Final = sequence("test", on=[("dev", "delivery", {})])
 LIMITS: Final[dict[str, Any]] = {
     "total": 300, "waiting": 200, "abort_grace": 50, "reaction": 60, "completion": 150,
+}
+YIELDS: Final = {"newcomer": "supersede", "approve": 2, "reject": 2}
+CONSENTS: Final = {"on_expiry": "approve", "limits": {"completion": 60}}
+OFTEN: Final = [(start, start + 40, "window") for start in range(40, 8_000, 90)]
+SHIFTED: Final = [(start - 20, start + 20, "window") for start, _, _ in OFTEN]
+RENAMED: Final = [(start, end, "renamed") for start, end, _ in OFTEN]
+ADJACENT: Final = [
+    window
+    for start in range(25, 8_000, 120)
+    for window in [(start, start + 20, "first"), (start + 20, start + 50, "second")]
+]
+BROKEN: Final = [
+    (start, start + 25, name)
+    for number in range(80)
+    for start, name in [
+        (100 * number, "!raises"), (100 * number + 35, "!past"), (100 * number + 70, "!nonsense"),
+    ]
+]
+VOTED: Final = {
+    "delivery": sequence("build", approval(approve=3, reject=3), "deploy"),
+    "alone": sequence(
+        approval(approve=2, reject=2, initiator=False), approval("again", approve=3, **CONSENTS)
+    ),
+    "timed": sequence(approval(limits={"reaction": 40}), task("go", delay=20), total=90),
 }
 WORLDS: Final = {
     "plain": world({"dev": {"delivery": sequence("deploy", "test")}}, remember_requests=1),
@@ -112,12 +191,13 @@ WORLDS: Final = {
             ]),
         },
         "production": {"evaluation": sequence("look", on=[("staging", "delivery", {})])},
-    }, max_depth=2),
+    }, max_depth=2, turns={"report": 30}),
     "executors": world({"dev": {
         "two": sequence(task("one", expects=2), "other"),
         "named": sequence(task("one", expects=["a", "b"]), task("two", expects=1)),
         "open": sequence("one", "one", "one"),
-    }}, max_sources=3, remember_requests=1, reaction=60, completion=150, abort_grace=50),
+    }}, max_sources=3, remember_requests=1, walks=40, turns={"report": 40, "freeze": 1},
+        reaction=60, completion=150, abort_grace=50),
     "priorities": world({"dev": {
         "delivery": DELIVERY,
         "hotfix": sequence("deploy", priority=3),
@@ -162,5 +242,62 @@ WORLDS: Final = {
     }, queues={
         "dev": {"mode": "latest_only", "limit": 2, "max_waiting": 2},
         "staging": {"scope": "service", "mode": "reject_when_busy"},
-    }, max_depth=2, max_sources=2, retain=1, remember=2, remember_requests=3, **LIMITS),
+    }, max_depth=1, max_sources=2, retain=1, remember=2, remember_requests=3, **LIMITS),
+    "votes": world({"dev": VOTED}, queues={"dev": {"limit": 3}}, changes=[
+        {"max_sources": 2, "stages": {"dev": {"delivery": sequence("build", approval())}}},
+        {"max_sources": 5, "stages": {"dev": VOTED}},
+    ], max_sources=5, max_reports=2, payload_size=100, completion=200, abort_grace=50,
+        walks=45, turns={"report": 50, "control": 6, "freeze": 0, "exempt": 0}),
+    "chain": world({
+        "dev": {"delivery": sequence("build"), "hotfix": sequence("build", total=30)},
+        "gate": {"release": sequence(
+            approval(approve=2, initiator=False, on_expiry="approve"), on=[
+                ("dev", "delivery", {}), ("dev", "evaluation", {"result": "fail"}),
+        ])},
+        "prod": {"release": sequence(approval("sign", initiator=False), "release", on=[
+            ("gate", "release", {"approval.result": "pass"}),
+            ("gate", "release", {"result": "warning"}),
+        ])},
+    }, queues={"gate": {"limit": 3}}, tasks={"approval": {"reaction": 50, "completion": 80}},
+        max_sources=4, max_depth=3, remember_requests=2,
+        walks=45, turns={"report": 40, "freeze": 1}),
+    "yield": world({
+        "dev": {
+            "delivery": sequence("build", approval(**YIELDS), "deploy", total=90),
+            "gate": sequence(approval(**YIELDS), priority=1),
+            "late": sequence("run", approval(limits={"delay": 20}, **YIELDS), total=30),
+        },
+        "prod": {"delivery": sequence(approval(**YIELDS), on=[
+            ("dev", "delivery", {}), ("dev", "gate", {}), ("dev", "late", {"result": "fail"}),
+        ])},
+    }, queues={"prod": {"scope": "service", "limit": 2}}, retain=1, remember=3,
+        walks=60, turns={"trigger": 14, "report": 26, "control": 20, "freeze": 1}),
+    "latest yield": world({"dev": {
+        "delivery": sequence(approval(**YIELDS, **CONSENTS), "deploy"),
+    }}, queues={"dev": {"mode": "latest_only", "max_waiting": 2, "limit": 2}}, changes=[
+        {"calendar": {"dev": OFTEN}}, {"calendar": {}},
+    ], waiting=300, walks=60, turns={"trigger": 18, "control": 14, "freeze": 4, "exempt": 6}),
+    "windows": world({
+        "dev": {"delivery": sequence("build", task("test", delay=15))},
+        "prod": {"delivery": sequence("deploy", on=[("dev", "delivery", {})])},
+    }, queues={"prod": {"scope": "service", "limit": 2}},
+        calendar={"dev": OFTEN, "prod": ADJACENT}, changes=[
+            {"calendar": {"dev": SHIFTED, "prod": OFTEN}},
+            {"calendar": {"dev": BROKEN, "prod": BROKEN}},
+            {"calendar": {"dev": [(0, None, "for good")], "prod": BROKEN}}, {"calendar": {}},
+            {"calendar": {"dev": SHIFTED, "prod": [(60, None, "for good")]}},
+            {"calendar": {"dev": RENAMED, "prod": BROKEN}},
+        ], waiting=400, walks=45, turns={"freeze": 5, "exempt": 6, "check": 8, "control": 5}),
+    "closed": world({
+        "dev": {"delivery": sequence("build"), "hotfix": sequence("build", priority=2)},
+        "prod": {"delivery": sequence(approval(**YIELDS), "deploy", on=[
+            ("dev", "delivery", {}), ("dev", "hotfix", {}),
+        ])},
+    }, queues={"dev": {"mode": "latest_only", "max_waiting": 2}, "prod": {
+        "mode": "reject_when_busy", "limit": 2, "max_waiting": 0,
+    }}, calendar={"dev": ADJACENT, "prod": OFTEN}, changes=[
+        {"calendar": {"dev": [(10, None, "for good")]}},
+        {"calendar": {"dev": OFTEN, "prod": SHIFTED}}, {"calendar": {"prod": BROKEN}},
+    ], max_sources=3, remember_requests=2, retain=2, total=120,
+        walks=45, turns={"report": 25, "freeze": 3, "exempt": 2, "check": 6, "control": 5}),
 }
