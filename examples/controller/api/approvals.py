@@ -15,7 +15,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from examples.controller.api.pages import page, part_of
-from examples.controller.api.reading import Refusal, actor_of, asker_of, fields_of, id_of, wrong
+from examples.controller.api.reading import (
+    MAX_REASON,
+    Refusal,
+    actor_of,
+    asker_of,
+    fields_of,
+    id_of,
+    wrong,
+)
 from examples.controller.host import Host
 from examples.controller.settings import SOURCE
 from examples.controller.storage.deliveries import Document, approval_of, instant
@@ -67,7 +75,7 @@ class ApprovalsApi:
         context = id_of(request.path_params["context"], "keptnContext")
         fields = await fields_of(request)
         actor = actor_of(request, fields, self._actor_header)
-        result, reason = fields.text("result"), fields.text("reason", default="")
+        result, reason = fields.text("result"), fields.words("reason", most=MAX_REASON)
         stage, task = fields.text("stage", default=""), fields.text("taskId", default="")
         report_id = fields.text("requestId", default="") or None
         fields.end()

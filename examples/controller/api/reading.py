@@ -28,6 +28,9 @@ MAX_BODY: Final = 2 * 1024 * 1024
 MAX_TEXT: Final = 200
 """No actor, and no name of a service, has more characters."""
 
+MAX_REASON: Final = 1_000
+"""No reason has more characters."""
+
 MAX_LIST: Final = 10_000
 MAX_PAGE: Final = 100
 PAGE: Final = 10
@@ -74,6 +77,13 @@ class Fields:
             return default
         if not isinstance(value, str):
             raise wrong(name, value, "a text")
+        return value
+
+    def words(self, name: str, *, most: int) -> str:
+        """Take what a person says, in one line; empty if it is missing or null."""
+        value = self.text(name, default="")
+        if len(value) > most or not value.isprintable():
+            raise wrong(name, value, f"up to {most} printable characters")
         return value
 
     def flag(self, name: str) -> bool:

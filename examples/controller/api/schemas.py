@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, Final
 
 from examples.controller.api.projects import GIT
-from examples.controller.api.reading import ID, MAX_LIST, MAX_TEXT
+from examples.controller.api.reading import ID, MAX_LIST, MAX_REASON, MAX_TEXT
 from examples.controller.host import APPLIED
 from examples.controller.storage.deliveries import MOST_CONTROLS, MOST_VOTES
 from examples.controller.storage.projects import NAME as PROJECT_NAME
@@ -104,7 +104,7 @@ PROJECT: Final = matching(PROJECT_NAME)
 SERVICE: Final = printable(MAX_TEXT)
 STATES: Final = words(*sorted({state_word(phase) for phase in Phase}))
 ACTOR: Final = printable(MAX_TEXT)
-_REASON: Final = printable(1_000)
+_REASON: Final = printable(MAX_REASON)
 _ANY: Final[Document] = {"type": "object"}
 _PHASE, _RESULT = ref("Phase"), ref("Result")
 _SHORT: Final = _may_be_null(text(pattern=f"^({ID.pattern})?$"))

@@ -87,8 +87,8 @@ class Served:
     ) -> httpx.Response:
         """Send a CloudEvent of a type after ``sh.keptn.event.``, perhaps with more headers."""
         event = {"specversion": "1.0", "source": "test", "type": f"sh.keptn.event.{kind}"}
-        given = {"json": {**event, "data": data, **about}, "headers": [*JSON.items(), *headers]}
-        return self.ask("POST", "/v1/event", **given)
+        body = {**event, "data": data, **about}
+        return self.ask("POST", "/v1/event", json=body, headers=list(headers))
 
     def trigger(
         self, context: str, *, project: str = "shop", stage: str = "dev", service: str = "carts"
@@ -116,6 +116,6 @@ class Served:
 
     async def _asked(self, method: str, path: str, **request: Any) -> httpx.Response:
         transport = httpx.ASGITransport(app=self.controller.app)
-        headers = request.pop("headers", JSON)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            return await client.request(method, path, headers=headers, **request)
+        about: dict[str, Any] = {"headers": JSON, "base_url": "http://127.0.0.1"}
+        async with httpx.AsyncClient(transport=transport, **about) as client:
+            return await client.request(method, path, **request)

@@ -12,7 +12,7 @@ import pytest
 
 from examples.controller.api.approvals import _standing
 from tests.examples.controller.api.described import Described
-from tests.examples.controller.served import JSON, Served
+from tests.examples.controller.served import Served
 from tests.support import Host
 
 SHIPYARD = """
@@ -94,8 +94,8 @@ def vote(
     served: Served, context: str = "c1", *headers: tuple[str, str], **body: Any
 ) -> httpx.Response:
     """Vote in a delivery."""
-    given = {"headers": [*JSON.items(), *headers]}
-    return served.ask("POST", f"/v1/sequence/shop/{context}/vote", json=body, **given)
+    path = f"/v1/sequence/shop/{context}/vote"
+    return served.ask("POST", path, json=body, headers=list(headers))
 
 
 def said(answer: httpx.Response) -> tuple[int, str, str]:
@@ -298,6 +298,9 @@ def test_nothing_is_guessed_where_several_approvals_are_open(gated: Served) -> N
         ("c1", {"result": "pass"}, 400, "actor: must say who votes"),
         ("c1", {"result": "pass", "actor": ""}, 400, "actor: must say who votes"),
         ("c1", {"result": "pass", "actor": "two\nlines"}, 400, None),
+        ("c1", {"result": "pass", "actor": "bob", "reason": "two\nlines"}, 400,
+         "reason: must be up to 1000 printable characters, got 'two\\nlines'"),
+        ("c1", {"result": "pass", "actor": "bob", "reason": "x" * 1_001}, 400, None),
         ("c1", {"result": "pass", "actor": "bob", "unheard": "of"}, 400,
          "'unheard': no such field, got 'of'"),
         ("c1", {"result": "pass", "actor": "bob", "stage": "prod"}, 400,
@@ -351,6 +354,20 @@ def test_of_what_is_forgotten_nothing_is_said() -> None:
 # ---------------------------------------------------------------- who
 
 
+def test_who_triggers_may_stand_in_a_header_of_the_event(gated: Served) -> None:
+    """In binary mode, where attributes are headers."""
+    kind = "sh.keptn.event.prod.delivery.triggered"
+    headers = {
+        "ce-specversion": "1.0", "ce-id": "b1", "ce-source": "s", "ce-type": kind,
+        "ce-shkeptncontext": "b1", "ce-actor": "ann",
+    }  # fmt: skip
+    scope = {"project": "shop", "stage": "prod", "service": "carts"}
+    answer = gated.ask("POST", "/v1/event", headers=headers, json=scope)
+
+    assert "applied" == answer.json()["outcome"]
+    assert [["ann"]] == [each["barred"] for each in approvals(gated)]
+
+
 def test_who_asks_is_told_what_they_may(gated: Served) -> None:
     """Of approvals, of a delivery and in the list of deliveries."""
     begin(gated, stage="prod")
@@ -374,7 +391,7 @@ def test_whom_the_proxy_names_is_told_what_they_may(guarded: Served) -> None:
     paths = ("/v1/project/shop/approval", "/v1/sequence/shop/c1", "/v1/sequence/shop")
     claims = {"actor": "bob"}
     answers = [
-        [guarded.ask("GET", path, params=claims, headers=[*given]).json() for path in paths]
+        [guarded.ask("GET", path, params=claims, headers=given).json() for path in paths]
         for given in ([HEADER_ADA], [(HEADER, "bob")], [])
     ]
     seen = [
@@ -504,7 +521,7 @@ def test_a_trigger_through_the_proxy_is_in_the_name_of_a_person(guarded: Served)
     """Also that of an evaluation, which is no CloudEvent."""
     begin(guarded, HEADER_ADA, actor="mallory")
     path = "/v1/project/shop/stage/dev/service/carts/evaluation"
-    given = {"json": {"timeframe": "5m"}, "headers": [*JSON.items(), (HEADER, "eve")]}
+    given = {"json": {"timeframe": "5m"}, "headers": [(HEADER, "eve")]}
     context = guarded.ask("POST", path, **given).json()["keptnContext"]
 
     assert [["ada"], ["eve"]] == [

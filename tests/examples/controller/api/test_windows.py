@@ -14,7 +14,7 @@ import pytest
 from examples.controller.settings import Settings
 from sequencectl import ControlPlane, Opening, Shipyard
 from tests.examples.controller.api.described import Described
-from tests.examples.controller.served import JSON, Served
+from tests.examples.controller.served import Served
 
 OPENS = datetime(2027, 1, 1, 6, tzinfo=UTC)
 CLOSES = OPENS + timedelta(hours=2)
@@ -59,8 +59,8 @@ def unfreeze(served: Served, stage: str = "dev") -> httpx.Response:
 
 def exempt(served: Served, context: str, *headers: tuple[str, str], **body: Any) -> httpx.Response:
     """Let a sequence of a delivery through."""
-    given = {"json": body, "headers": [*JSON.items(), *headers]}
-    return served.ask("POST", f"/v1/sequence/shop/{context}/exempt", **given)
+    path = f"/v1/sequence/shop/{context}/exempt"
+    return served.ask("POST", path, json=body, headers=list(headers))
 
 
 def phases(served: Served, context: str) -> list[str]:

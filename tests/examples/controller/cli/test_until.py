@@ -65,6 +65,17 @@ def test_an_end_is_the_next_such_instant(now: str, said: str, until: str) -> Non
     assert utc(until) == until_of(said, utc(now))
 
 
+def test_the_day_is_that_of_a_zone_west_of_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There it is evening still when in UTC the next day has begun."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "PST8PDT,M3.2.0,M11.1.0")
+        time.tzset()
+        until = until_of("19:00", utc("2026-03-03 02:00"))
+    time.tzset()
+
+    assert utc("2026-03-03 03:00") == until
+
+
 def test_a_time_of_day_leaves_no_seconds_behind() -> None:
     """It ends as the minute begins."""
     now = datetime(2026, 3, 2, 16, 59, 59, 999_999, tzinfo=UTC)
