@@ -77,9 +77,11 @@ class Served:
         body: dict[str, Any] = answer.json()
         return body
 
-    def create(self, name: str = "shop", shipyard: str = SHIPYARD) -> None:
-        """Create a project."""
-        body = {"name": name, "shipyard": b64encode(shipyard.encode()).decode()}
+    def create(self, name: str = "shop", shipyard: str = SHIPYARD, calendar: str = "") -> None:
+        """Create a project, perhaps with a calendar."""
+        files = {"shipyard": shipyard, "calendar": calendar}
+        body = {key: b64encode(text.encode()).decode() for key, text in files.items()}
+        body["name"] = name
         self.ask("POST", "/v1/project", json=body).raise_for_status()
 
     def event(

@@ -7,42 +7,32 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import attrs
 import httpx
 import pytest
 
 from examples.controller.settings import Settings
 from sequencectl import ControlPlane, Opening, Shipyard
 from tests.examples.controller.api.described import Described
+from tests.examples.controller.calendars.files import OPEN_TIMES, event, file
 from tests.examples.controller.served import Served
 
 OPENS = datetime(2027, 1, 1, 6, tzinfo=UTC)
+FORM = "%Y%m%dT%H%M%SZ"
 CLOSES = OPENS + timedelta(hours=2)
-NIGHT = {"open": False, "until": "2027-01-01T06:00:00.000Z", "name": "night"}
+CALENDAR = file(
+    OPEN_TIMES,
+    event(f"{OPENS:{FORM}}", f"DTEND:{CLOSES:{FORM}}", "SUMMARY:day shift", "CATEGORIES:dev"),
+)
+"""The stage dev is open for two hours, and never before or after."""
 
-
-def calendar(stage: str, at: datetime) -> Opening:
-    """A calendar that closes dev at night, and of which nobody knows what it says of prod."""
-    if stage == "prod":
-        raise LookupError("no such file")
-    if at < OPENS:
-        return Opening(False, until=OPENS, name="night")
-    return Opening(True, until=CLOSES) if at < CLOSES else Opening(False, name="for good")
-
-
-class Calendared(Settings):
-    """Settings of a controller whose planes have that calendar."""
-
-    def plane(self, shipyard: Shipyard) -> ControlPlane:
-        """Return the plane of a project."""
-        return attrs.evolve(super().plane(shipyard), calendar=calendar)
+BEFORE = {"open": False, "until": "2027-01-01T06:00:00.000Z", "name": "day shift"}
 
 
 @pytest.fixture
 def closed(tmp_path: Path) -> Iterator[Served]:
-    """A controller at night."""
-    with Served(tmp_path, kind=Calendared) as served:
-        served.create()
+    """A controller before that time."""
+    with Served(tmp_path) as served:
+        served.create(calendar=CALENDAR)
         yield served
 
 
@@ -77,9 +67,9 @@ def test_a_stage_shows_what_its_calendar_says(closed: Served) -> None:
     closed.trigger("c1")
     after = stage_of(closed)
 
-    assert (None, NIGHT) == (before["frozen"], before["calendar"])
-    assert NIGHT == after["calendar"]
-    assert {"until": NIGHT["until"], "cause": "calendar", "window": "night", "actor": ""} == {
+    assert (None, BEFORE) == (before["frozen"], before["calendar"])
+    assert BEFORE == after["calendar"]
+    assert {"until": BEFORE["until"], "cause": "calendar", "window": "day shift", "actor": ""} == {
         key: after["frozen"][key] for key in ("until", "cause", "window", "actor")
     }
 
@@ -93,7 +83,8 @@ def test_a_window_that_opens_admits_in_that_very_check(closed: Served) -> None:
     stage = stage_of(closed)
 
     assert (OPENS, ["running"]) == (armed_at, phases(closed, "c1"))
-    assert {"open": True, "until": "2027-01-01T08:00:00.000Z", "name": ""} == stage["calendar"]
+    until = "2027-01-01T08:00:00.000Z"
+    assert {"open": True, "until": until, "name": "day shift"} == stage["calendar"]
     assert stage["frozen"] is None
 
 
@@ -101,7 +92,7 @@ def test_a_stage_that_is_closed_for_good_has_no_end(closed: Served) -> None:
     """It is open never again, as far as the calendar knows."""
     closed.clock.advance(CLOSES - closed.clock.now())
 
-    assert {"open": False, "until": None, "name": "for good"} == stage_of(closed)["calendar"]
+    assert {"open": False, "until": None, "name": ""} == stage_of(closed)["calendar"]
 
 
 def test_without_a_calendar_a_stage_has_none(served: Served) -> None:
@@ -126,8 +117,8 @@ def test_a_calendar_that_fails_counts_as_closed(tmp_path: Path, answer: Any, sai
         return answer
 
     class Broken(Settings):
-        def plane(self, shipyard: Shipyard) -> ControlPlane:
-            return attrs.evolve(super().plane(shipyard), calendar=broken)
+        def plane(self, shipyard: Shipyard, *, calendar: Any = None) -> ControlPlane:
+            return super().plane(shipyard, calendar=calendar or broken)
 
     with Served(tmp_path, kind=Broken) as served:
         served.create()
@@ -149,7 +140,7 @@ def test_nobody_opens_a_stage_against_its_calendar(closed: Served) -> None:
     closed.clock.advance(OPENS - closed.clock.now())
     opened = unfreeze(closed)
 
-    sentence = "The calendar closes stage dev until 2027-01-01T06:00:00+00:00 (night)."
+    sentence = "The calendar closes stage dev until 2027-01-01T06:00:00+00:00 (day shift)."
     assert (400, "closed_by_calendar", sentence) == (
         refused.status_code, refused.json()["reason"], refused.json()["message"],
     )  # fmt: skip
@@ -211,6 +202,7 @@ def test_an_exemption_with_a_request_id_is_done_once(closed: Served) -> None:
 def test_nothing_is_guessed_where_several_stand_in_line(closed: Served) -> None:
     """A stage or the id of a sequence says which; one that has started is passed over."""
     closed.trigger("c1")
+    closed.ask("POST", "/v1/project/shop/stage/prod/control", json={"state": "freeze"})
     for known, stage in (("s2", "dev"), ("s3", "prod")):
         scope = {"project": "shop", "stage": stage, "service": "carts"}
         closed.event(f"{stage}.delivery.triggered", scope, id=known, shkeptncontext="c1")
@@ -253,8 +245,8 @@ def test_an_exemption_that_cannot_be_read_changes_nothing(
 
 def test_who_lets_one_through_is_whom_the_proxy_names(tmp_path: Path) -> None:
     """Without its word nobody is let through."""
-    with Served(tmp_path, kind=Calendared, actor_header="X-User") as served:
-        served.create()
+    with Served(tmp_path, actor_header="X-User") as served:
+        served.create(calendar=CALENDAR)
         served.trigger("c1")
         refused = exempt(served, "c1", actor="eve")
         exempt(served, "c1", ("X-User", "ann"), actor="eve")

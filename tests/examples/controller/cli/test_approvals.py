@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import attrs
@@ -13,8 +12,7 @@ import httpx
 import pytest
 
 from examples.controller.cli.story import Story
-from examples.controller.settings import Settings
-from sequencectl import ControlPlane, Opening, Shipyard
+from tests.examples.controller.calendars.files import event, file
 from tests.examples.controller.cli.command_line import CommandLine
 from tests.examples.controller.served import Served
 
@@ -34,24 +32,14 @@ spec:
             - {name: sign-off, approval: {approve: 2, reject: 2, initiator: false}}
             - {name: deployment}
 """
-OPENS = datetime(2026, 1, 1, 18, tzinfo=UTC)
+CALENDAR = file(
+    event("20260101T080000Z", "DTEND:20260101T180000Z", "SUMMARY:office hours", "CATEGORIES:prod"),
+    event("20260101T200000Z", "DTEND:20260101T220000Z", "SUMMARY:backups", "CATEGORIES:dev"),
+)
+"""By day prod is closed, and dev in the evening."""
+
 C = "00000000-0000-0000-0000-000000000001"
 DELIVER = "trigger delivery -p sockshop --service carts --image carts:1"
-
-
-def calendar(stage: str, at: datetime) -> Opening:
-    """A calendar that closes prod until the evening."""
-    if stage == "dev" or at >= OPENS:
-        return Opening(True, until=OPENS + timedelta(hours=2))
-    return Opening(False, until=OPENS, name="office hours")
-
-
-class Calendared(Settings):
-    """Settings of a controller whose planes have that calendar."""
-
-    def plane(self, shipyard: Shipyard) -> ControlPlane:
-        """Return the plane of a project."""
-        return attrs.evolve(super().plane(shipyard), calendar=calendar)
 
 
 @attrs.define
@@ -78,8 +66,8 @@ class Line(httpx.BaseTransport):
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     """A controller with the project sockshop and the service carts."""
-    with Served(tmp_path, kind=Calendared) as served:
-        served.create("sockshop", SHIPYARD)
+    with Served(tmp_path) as served:
+        served.create("sockshop", SHIPYARD, CALENDAR)
         path = "/v1/project/sockshop/service"
         served.ask("POST", path, json={"serviceName": "carts"}).raise_for_status()
         yield served
@@ -255,7 +243,7 @@ def test_approvals_may_be_narrowed(run: CommandLine, line: Line) -> None:
 def test_an_approval_without_a_limit_has_no_end(run: CommandLine, line: Line) -> None:
     """And one that is approved by silence says so."""
     shipyard = SHIPYARD.replace("approve: 2,", "approve: 2, onExpiry: approve,")
-    line.served.create("other", shipyard)
+    line.served.create("other", shipyard, CALENDAR)
     scope = {"project": "other", "stage": "prod", "service": "carts"}
     line.served.event("prod.delivery.triggered", scope, id="c1", shkeptncontext="c1", actor="ada")
     run("exempt sequence -c c1")
