@@ -99,6 +99,7 @@ FINISHED: Final = {
     "message": "",
     "data": {},
     "report_id": "r1",
+    "actor": "alice",
 }
 LIMITS: Final = dict.fromkeys(("reaction", "completion", "total", "waiting", "abort_grace"), "1m")
 
@@ -182,7 +183,7 @@ CALLS: Final = (
     Call(
         "ReportTaskFinished",
         ReportTaskFinished,
-        {"task_id": "t1", **FINISHED, "actor": "alice"},
+        {"task_id": "t1", **FINISHED},
         optional=("data", "report_id"),
     ),
     Call(

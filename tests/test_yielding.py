@@ -96,14 +96,17 @@ def test_it_yields_in_a_frozen_stage_as_well() -> None:
 
 
 def test_an_older_one_in_line_supersedes_nobody() -> None:
-    """It was accepted before, and waits since the other had the higher priority."""
+    """It was accepted before, and waits since it was held when the other started."""
     host = Host(YIELDS)
     host.trigger("holder", "prod", "other")
-    host.trigger("old", "prod", priority=1)
-    host.trigger("new", "prod", priority=2)
+    host.trigger("old", "prod")
+    host.pause("old")
+    host.trigger("new", "prod")
     host.vote("holder", "bob", "fail")
+    host.resume("old")
 
     assert (Phase.RUNNING, Phase.WAITING) == (host.phase("new"), host.phase("old"))
+    assert host.task("new") == "sign"
 
 
 def test_one_that_is_held_is_passed() -> None:
@@ -130,15 +133,19 @@ def test_a_raised_limit_may_start_what_yields_at_once() -> None:
 
 
 def test_acceptance_counts_and_not_the_place() -> None:
-    """One that took an earlier place in a lane of the newest is newer all the same (R6)."""
-    host = Host(YIELDS, queueing=QueuePolicy(mode="latest_only"))
+    """One that took a place before that of the open one is newer all the same (R6)."""
+    host = Host(YIELDS)
     host.trigger("holder", "prod", service="orders")
-    host.trigger("a", "prod")
-    host.trigger("b", "prod")  # in the place of a
+    host.trigger("held", "prod")
+    host.pause("held")
+    host.trigger("open", "prod")
     host.abort("holder")
-    host.trigger("c", "prod")
+    host.plane = attrs.evolve(host.plane, queueing=QueuePolicy(mode="latest_only"))
+    host.trigger("newest", "prod")  # in the place of the held one
 
-    assert (Phase.SUPERSEDED, Phase.RUNNING) == (host.phase("b"), host.phase("c"))
+    places = host.record("newest").place, host.record("open").place
+    assert places[0] < places[1]
+    assert (Phase.SUPERSEDED, Phase.RUNNING) == (host.phase("open"), host.phase("newest"))
 
 
 def test_a_newer_one_that_waits_already_takes_its_turn_before_the_approval() -> None:
@@ -221,6 +228,23 @@ def test_a_resume_resumes_all_before_it_asks_anybody() -> None:
     assert (Phase.PAUSED, Phase.HELD) == before
     assert (Phase.SUPERSEDED, Phase.RUNNING) == (host.phase("a"), host.phase("b"))
     assert ["build", "build"] == [event.task for event in host.of(TaskTriggered)]
+
+
+def test_the_context_of_what_a_follow_up_supersedes_is_over_before_admission() -> None:
+    """Its pauses elsewhere end first, as with every end (R19)."""
+    world = {
+        "dev": {"delivery": ["deploy"]},
+        "prod": {"delivery": {"tasks": [SIGN], "triggeredOn": ["dev.delivery.finished"]}},
+    }
+    host = Host(world)
+    for name in "ab":
+        host.trigger(name, "dev")
+        host.finish(name) if name == "a" else host.pause("a", stage="dev")
+    host.finish("b")
+
+    ends = [name for name in host.said if name in {"ContextResumed", "SequenceStarted"}]
+    assert ["ContextResumed", "SequenceStarted"] == ends
+    assert {} == host.state.contexts
 
 
 def test_a_follow_up_is_a_newcomer_too() -> None:

@@ -226,8 +226,12 @@ class TaskTriggered(_Event):
         message: str = "",
         data: Mapping[str, object] | None = None,
         report_id: str | None = None,
+        actor: str = "",
     ) -> ReportTaskFinished:
-        """Return the report that `source` is done with this task."""
+        """Return the report that `source` is done with this task.
+
+        Of an approval it is a vote, that of `actor` if one is given (R34).
+        """
         return ReportTaskFinished(
             self.task_id,
             source=source,
@@ -236,6 +240,7 @@ class TaskTriggered(_Event):
             message=message,
             data=data,
             report_id=report_id,
+            actor=actor,
         )
 
     def approve(self, voter: str, reason: str = "") -> ReportTaskFinished:
@@ -309,7 +314,7 @@ class TaskFinished(_Event):
     """The task in flight is over, with the worst result of its reports (R11, R12, R34).
 
     An approval is over with the votes of the side that decided it; `explanation` is set if nobody
-    did, and its completion limit approved it.
+    did, and the limit in it approved it: `message` says so.
     """
 
     task_id: Id

@@ -22,10 +22,10 @@ _OF_THE_LAST_TASK = frozenset({"result", "status", "message"})
 def close_step(draft: Draft) -> None:
     """Do what follows the command's own effects: follow-ups, contexts that are over, admission.
 
-    Admission may end a sequence whose approval a newer delivery makes void (R35): then once more.
+    A follow-up, or admission, may end a sequence whose approval is void then (R35).
     """
     while True:
-        if draft.ended:
+        while draft.ended:
             ended, draft.ended = draft.ended, []
             for record in ended:
                 _follow_up(draft, record)
