@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from examples.controller.cli.story import Story
+from sequencectl import TimeoutPolicy
 from tests.examples.controller.calendars.files import event, file
 from tests.examples.controller.cli.command_line import CommandLine
 from tests.examples.controller.served import Served
@@ -240,8 +241,21 @@ def test_approvals_may_be_narrowed(run: CommandLine, line: Line) -> None:
     assert [1, 1, 0, 1, 0] == shown
 
 
-def test_an_approval_without_a_limit_has_no_end(run: CommandLine, line: Line) -> None:
-    """And one that is approved by silence says so."""
+def test_an_approval_without_a_limit_has_no_end(run: CommandLine, tmp_path: Path) -> None:
+    """It waits until somebody votes."""
+    with Served(tmp_path, timeouts=TimeoutPolicy.unbounded()) as served:
+        run.transport = Line(served)
+        served.create("sockshop", SHIPYARD)
+        served.trigger("c1", project="sockshop")
+        heading, row = run("get approvals").lines
+
+    begin, end = heading.index("UNTIL (UTC)"), heading.index("ID", heading.index("UNTIL (UTC)"))
+    assert "2026-01-01 09:00:01" in row
+    assert "" == row[begin:end].strip()
+
+
+def test_an_approval_that_silence_approves_says_so(run: CommandLine, line: Line) -> None:
+    """At its own limit; at that of its sequence it would run out of time."""
     shipyard = SHIPYARD.replace("approve: 2,", "approve: 2, onExpiry: approve,")
     line.served.create("other", shipyard, CALENDAR)
     scope = {"project": "other", "stage": "prod", "service": "carts"}
