@@ -96,8 +96,8 @@ class Explanation:
     waits for since they have started more often than they have finished (R11). `waits_for` is the
     task that an abort waits for, and `waits_until` the instant at which that wait ends at the
     latest, None without a limit; `can_force` says that a task is in flight and that force would end
-    the sequence now. `deadline` is the next instant at which it changes by itself, and `deadline_kind` says what
-    happens then.
+    the sequence now. `deadline` is the next instant at which it changes by itself, and
+    `deadline_kind` says what happens then.
     For a sequence that has ended, `control`, `limit` or `superseded_by` is the cause, and `message`
     tells it in a sentence.
     """

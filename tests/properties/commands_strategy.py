@@ -31,7 +31,7 @@ def known_ids(twin: Twin) -> list[str]:
 def next_trigger(twin: Twin, pick: Pick) -> c.Command:
     """Trigger something new; now and then again, elsewhere, or what there is not."""
     model, stages = twin.model, twin.config["stages"]
-    known = pick([f"s{len(twin.told)}"] * 30 + known_ids(twin))
+    known = pick([f"s{len(twin.script)}"] * 30 + known_ids(twin))
     same = model.sequences.get(twin.name(known))
     if same is not None and pick([True, False]):
         return c.TriggerSequence(
@@ -174,7 +174,7 @@ def next_instant(twin: Twin, pick: Pick) -> int:
     about = [edge + off for edge in edges for off in (-1, 0, 0, 1)]
     on = [now + seconds * SECOND for seconds in (1, 10, 10, 45)]
     later = max(now, pick([now] * 16 + on * 2 + about))
-    back = [now - SECOND, now - 300 * SECOND, now - 301 * SECOND] if twin.told else []
+    back = [now - SECOND, now - 300 * SECOND, now - 301 * SECOND] if twin.script else []
     return int(pick([later] * 60 + back + [now + 3_600 * SECOND]))
 
 

@@ -36,8 +36,8 @@ def test_a_random_walk_agrees_with_the_naive_model(name: str) -> None:
             walk(twin, random.Random(f"{name} {seed}"))
             twin.check_history()
         except Exception as error:
-            error.add_note(f"world {name}, seed {seed}, after {len(twin.told)} commands:")
-            for command, now in twin.told:
+            error.add_note(f"world {name}, seed {seed}, after {len(twin.script)} commands:")
+            for command, now in twin.script:
                 error.add_note(f"  {now / SECOND:>13.6f} {command}")
             raise
 

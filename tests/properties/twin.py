@@ -27,7 +27,10 @@ from tests.support import word
 
 
 class Twin:
-    """A plane with its state, and the model of the same world; `told` is what they were told."""
+    """A plane with its state, and the model of the same world.
+
+    `script` has what they were told, and what the host changed in between.
+    """
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
@@ -36,7 +39,7 @@ class Twin:
         self.state = self.plane.initial("sockshop")
         self.folds = [self.state]
         self.now = 0
-        self.told: list[tuple[Command | dict[str, Any], int]] = []
+        self.script: list[tuple[Command | dict[str, Any], int]] = []
         self.events: list[e.Event] = []
         self.kept: list[tuple[ProjectState, int]] = []
         self.pauses: set[tuple[str, str | None]] = set()
@@ -44,13 +47,18 @@ class Twin:
         self.over: set[str] = set()
         self.asked: list[str] = []
 
+    @property
+    def told(self) -> list[tuple[Command, int]]:
+        """The commands, each with its instant."""
+        return [(each, now) for each, now in self.script if not isinstance(each, dict)]
+
     def tell(self, command: Command) -> Decision | None:
         """Give both the command, now, and compare all there is to see; None if there is no answer.
 
         Only a calendar that cannot be asked keeps a command from its answer (R37).
         """
         before, now = self.state, self.now
-        self.told.append((command, now))
+        self.script.append((command, now))
         self.asked.clear()
         frozen = set(self.frozen)
         expected = self.model.apply(command, now)
@@ -78,7 +86,7 @@ class Twin:
 
     def change(self, change: dict[str, Any]) -> None:
         """Let the host decide by another calendar, shipyard or bound from now on."""
-        self.told.append((change, self.now))
+        self.script.append((change, self.now))
         self.config = self.model.config = self.config | change
         self.plane = self._plane()
 
