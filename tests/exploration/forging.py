@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import attrs
 
-from sequencectl import AbortSequence, FreezeStage, PauseSequence, Phase, Result
+from sequencectl import (
+    AbortSequence,
+    ControlPlane,
+    Decision,
+    FreezeStage,
+    Opening,
+    PauseSequence,
+    ProjectState,
+    Result,
+    TriggerSequence,
+)
 from sequencectl import events as e
-from sequencectl.sequence import EndedSequence, Executor, LiveSequence
-from sequencectl.testing.exploration.transition import Transition
+from sequencectl.commands import Command
+from sequencectl.sequence import EndedSequence, Executor, LiveSequence, Phase, Vote
+from sequencectl.testing.exploration.transition import Transition, just_before, live_ones, of
 
 Forger = Callable[[Transition], dict[str, Any]]
 SECOND: Final = timedelta(seconds=1)
@@ -157,18 +168,96 @@ def policy(**changes: Any) -> Forger:
     return lambda t: {"plane": attrs.evolve(t.plane, **changes)}
 
 
-def expired(t: Transition) -> dict[str, Any]:
-    """What ran out of time had waited, and nobody held its lane."""
-    made = [
-        e.SequenceExpired(x.serial, x.at, x.subject, explanation=x.explanation)
-        for x in t.events
-        if isinstance(x, e.SequenceTimedOut)
-    ]
-    was = {
-        k: attrs.evolve(x, phase=Phase.WAITING) if isinstance(x, LiveSequence) else x
-        for k, x in t.was.items()
+def frozen_before(t: Transition) -> dict[str, Any]:
+    """The stage was frozen before, by a person and for good."""
+    return {"before": t.plane.decide(t.before, FreezeStage("dev"), t.now).state}
+
+
+def nothing_before(t: Transition) -> dict[str, Any]:
+    """Nothing had happened before."""
+    return {"before": t.plane.initial(t.before.project)}
+
+
+def voted(*results: Result) -> Forger:
+    """So many voters have voted on every approval in flight."""
+    votes = tuple(Vote(f"v{number}", "poll", result) for number, result in enumerate(results))
+    return in_flight(lambda x: {"votes": votes} if x.triggered.approval else {})
+
+
+def nobody_had_voted(t: Transition) -> dict[str, Any]:
+    """Nobody had voted on any approval before."""
+    return {
+        "was": {
+            k: attrs.evolve(x, task=attrs.evolve(x.task, votes=()))
+            if isinstance(x, LiveSequence) and x.task else x
+            for k, x in t.was.items()
+        }
+    }  # fmt: skip
+
+
+def nobody_in_particular(t: Transition) -> dict[str, Any]:
+    """Nobody triggered it."""
+    silent = attrs.evolve(t.command, actor="") if isinstance(t.command, TriggerSequence) else None
+    return {
+        "command": silent or t.command,
+        **events(e.SequenceTriggered, lambda _: {"initiators": ()})(t),
     }
-    return {"events": tuple(made), "was": was}
+
+
+def superseded(t: Transition) -> dict[str, Any]:
+    """What finished was superseded."""
+    return {
+        "events": tuple(
+            e.SequenceSuperseded(x.serial, x.at, x.subject, superseded_by="s1")
+            if isinstance(x, e.SequenceFinished) else x
+            for x in t.events
+        )
+    }  # fmt: skip
+
+
+def still_open(t: Transition) -> dict[str, Any]:
+    """What was superseded is still there."""
+    for event in of(t, e.SequenceSuperseded):
+        state = just_before(t, event)
+        decision = attrs.evolve(t.decision, state=state)
+        return {"decision": decision, "live": live_ones(state.sequences)}
+    return {}
+
+
+def taken_back(t: Transition) -> dict[str, Any]:
+    """Every task that was triggered is abandoned in the same decision."""
+    made = [
+        e.SequenceAborted(
+            x.serial, x.at, x.subject, control=e.Control(), cause=e.Cause.FORCED,
+            abandoned_task=x.task_id,
+        )
+        for x in t.events if isinstance(x, e.TaskTriggered)
+    ]  # fmt: skip
+    return {"events": (*t.events, *made)}
+
+
+def closed(_stage: str, _at: datetime) -> Opening:
+    """A calendar that is never open."""
+    return Opening(False)
+
+
+@attrs.frozen
+class AsksTwice:
+    """A plane that asks its calendar twice for each decision."""
+
+    plane: ControlPlane
+    calendar: Any
+
+    def decide(self, state: ProjectState, command: Command, now: datetime) -> Decision:
+        """Decide as the plane does."""
+        for _ in range(2):
+            self.calendar("dev", now)
+        return self.plane.decide(state, command, now)
+
+
+def asks_twice(t: Transition) -> dict[str, Any]:
+    """The plane asks its calendar twice."""
+    return {"plane": AsksTwice(t.plane, t.plane.calendar)}
 
 
 def aborted(t: Transition) -> dict[str, Any]:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import attrs
 
-from sequencectl import Bounds, ControlPlane, QueuePolicy, Shipyard, TimeoutPolicy, TriggerSequence
+from sequencectl import (
+    Bounds,
+    ControlPlane,
+    Opening,
+    QueuePolicy,
+    Shipyard,
+    TimeoutPolicy,
+    TriggerSequence,
+)
 from sequencectl.testing.exploration import LETTERS, Alphabet, Exploration, Progress, explore
+from sequencectl.testing.exploration.alphabet import START
 
 DELIVERY: Final = {"dev": {"delivery": ["deploy", "test"]}}
 FAILED: Final = {"selector": {"match": {"result": "fail"}}}
@@ -66,11 +75,21 @@ def trigger(stage: str = "dev", sequence: str = "delivery", **more: Any) -> Trig
 
 
 def without(*letters: str) -> tuple[str, ...]:
-    """All letters but these."""
-    return tuple(letter for letter in LETTERS if letter not in letters)
+    """All letters but these, votes and exemptions."""
+    return tuple(letter for letter in LETTERS if letter not in {*letters, "vote", "exempt"})
 
 
 MOVING: Final = ("trigger", "finish", "pause", "resume")
+CONTROLS: Final = ("trigger", "pause", "resume", "abort", "force")
+SECOND: Final = timedelta(seconds=1)
+
+
+def approval(**how: Any) -> dict[str, Any]:
+    """A task that people decide."""
+    return {"name": "approve", "approval": how or True}
+
+
+YIELDING: Final = {"dev": {"delivery": ["deploy", approval(newcomer="supersede")]}}
 
 
 def executors(expects: Any) -> Slice:
@@ -102,6 +121,33 @@ def changed_scope(scope: str, then: str, limit: int) -> Slice:
 def seconds(**limits: int) -> TimeoutPolicy:
     """Limits in seconds."""
     return TimeoutPolicy(**{name: timedelta(seconds=limit) for name, limit in limits.items()})
+
+
+def opening_hours(stage: str, at: datetime) -> Opening:
+    """Open for a second, closed for two and open for one, over and over."""
+    second = int(at.timestamp()) % 4
+    is_open = second in {0, 3}
+    changes_at = 5 if is_open else 3
+    return Opening(is_open, until=at + (changes_at - second) % 4 * SECOND, name=f"of {stage}")
+
+
+def even_seconds(_stage: str, at: datetime) -> Opening:
+    """Open in even seconds, closed in odd ones."""
+    is_open = int(at.timestamp()) % 2 == 0
+    return Opening(is_open, until=at + SECOND)
+
+
+def failing_hours(_stage: str, at: datetime) -> Any:
+    """Open for a second, closed for good, an error, no answer, and closed until the day before."""
+    match int(at.timestamp()) % 5:
+        case 1:
+            return Opening(False, name="for good")
+        case 2:
+            raise LookupError("no such calendar")
+        case 3:
+            return None
+        case second:
+            return Opening(second == 0, until=START - timedelta(days=1))
 
 
 NO_CONTROLS: Final = without("pause", "resume", "abort", "force", "freeze", "unfreeze")
@@ -222,5 +268,125 @@ SLICES: Final[Mapping[str, Slice]] = {
             letters=without("wait"),
         ),
         {"letters": without("wait", "start", "stray")},
+    ),
+    "votes": Slice(
+        plane({"dev": {"delivery": [
+            {**approval(approve=2, reject=2), "timeouts": {"reaction": "1m"}},
+        ]}}, bounds=Bounds(sources=3)),
+        Alphabet(
+            triggers=[trigger()], most=1, voters=("alice", "bob", ""), executors=("x", "y"),
+            results=("pass", "warning", "fail"), letters=(
+                *CONTROLS, "start", "vote", "stray", "check", "wait",
+            ),
+        ),
+        {"most": 2, "executors": ("x",), "letters": ("trigger", "vote", "pause", "resume")},
+    ),
+    "barred voters": Slice(
+        plane({
+            "dev": {"delivery": ["deploy"]},
+            "prod": {"delivery": {
+                "tasks": [approval(reject=2, initiator=False), "deploy"],
+                "triggeredOn": ["dev.delivery.finished"],
+            }},
+        }, timeouts=seconds(reaction=2, completion=2)),
+        Alphabet(
+            triggers=[
+                trigger(actor="alice"), trigger(actor="bob"), trigger("prod", actor="bob"),
+                trigger(),
+            ],
+            most=2,
+            voters=("alice", "bob", ""), stages=("prod",),
+            letters=("trigger", "finish", "vote", "freeze", "unfreeze", "exempt", "force"),
+        ),
+        {"letters": ("trigger", "finish", "vote")},
+    ),
+    "an approval by silence": Slice(
+        plane({"dev": {"delivery": [
+            approval(approve=2, reject=2, onExpiry="approve"), "deploy",
+        ]}}, timeouts=seconds(reaction=2, completion=2, total=2, abort_grace=1)),
+        Alphabet(
+            triggers=[trigger()], most=2, voters=("alice", "bob"), results=("pass", "fail"),
+            tick=SECOND, letters=(*MOVING, "vote", "check", "wait"),
+        ),
+        {"letters": ("trigger", "vote", "check", "wait")},
+    ),
+    "newer ones make approvals void": Slice(
+        plane({"dev": {"delivery": [approval(newcomer="supersede"), "deploy"]}},
+            queueing=QueuePolicy(limit=2)),
+        Alphabet(
+            triggers=[trigger(), trigger(priority=1)], most=3, stages=("dev",),
+            results=("pass",), letters=(*MOVING, "vote", "freeze", "unfreeze"),
+        ),
+        {"letters": ("trigger", "finish", "vote", "pause", "resume")},
+    ),
+    "the latest alone may be approved": Slice(
+        plane(YIELDING, queueing=QueuePolicy(mode="latest_only")),
+        Alphabet(
+            triggers=[trigger(context="release"), trigger(priority=1)], most=3, stages=("dev",),
+            results=("pass",), letters=(*MOVING, "vote", "force", "exempt"),
+        ),
+        {"letters": (*MOVING, "vote")},
+    ),
+    "freezes that end": Slice(
+        plane({"dev": {"delivery": ["deploy"]}},
+            timeouts=seconds(reaction=2, completion=2, waiting=2)),
+        Alphabet(
+            triggers=[trigger()], most=2, stages=("dev",), results=("pass",), tick=SECOND,
+            freezes=(timedelta(0), SECOND, 2 * SECOND, None),
+            letters=(*MOVING, "freeze", "unfreeze", "exempt", "check", "wait"),
+        ),
+        {"letters": ("trigger", "finish", "freeze", "check", "wait")},
+    ),
+    "exempted ones": Slice(
+        plane({"dev": {"delivery": ["deploy"]}},
+            queueing=QueuePolicy(scope="service"), timeouts=seconds(reaction=2, completion=2)),
+        Alphabet(
+            triggers=[trigger(service="carts"), trigger(service="db", priority=1)], most=3,
+            stages=("dev",), results=("pass",), freezes=(2 * SECOND,),
+            letters=("trigger", "finish", "freeze", "exempt", "check", "wait"),
+        ),
+        {"letters": ("trigger", "finish", "freeze", "exempt", "check")},
+    ),
+    "a raised limit in a freeze": Slice(
+        plane({"dev": {"delivery": ["deploy"]}}),
+        Alphabet(
+            triggers=[trigger()], most=3, stages=("dev",), results=("pass",),
+            then=QueuePolicy(limit=2), letters=(
+                "trigger", "finish", "freeze", "unfreeze", "exempt", "check", "change",
+            ),
+        ),
+        {"most": 5, "letters": ("trigger", "finish", "freeze", "exempt", "check", "change")},
+    ),
+    "opening hours": Slice(
+        plane({"dev": {"delivery": ["deploy"]}}, calendar=opening_hours,
+            timeouts=seconds(reaction=2, completion=2, waiting=2)),
+        Alphabet(
+            triggers=[trigger()], most=2, stages=("dev",), results=("pass",), tick=SECOND,
+            period=4 * SECOND, freezes=(SECOND,), letters=(
+                "trigger", "finish", "freeze", "unfreeze", "exempt", "check", "wait",
+            ),
+        ),
+        {"letters": ("trigger", "finish", "exempt", "check", "wait")},
+    ),
+    "let through a closed door": Slice(
+        plane({"dev": {"delivery": ["deploy"]}}, calendar=even_seconds,
+            timeouts=seconds(reaction=1, completion=1)),
+        Alphabet(
+            triggers=[trigger()], most=3, stages=("dev",), results=("pass",), tick=SECOND,
+            period=2 * SECOND, letters=("trigger", "finish", "exempt", "check", "wait"),
+        ),
+        {"letters": ("trigger", "exempt", "check", "wait")},
+    ),
+    "a calendar that fails": Slice(
+        plane({"dev": {"delivery": ["deploy"]}}, calendar=failing_hours,
+            timeouts=seconds(reaction=2, completion=2, waiting=3),
+            queueing=QueuePolicy(max_waiting=1)),
+        Alphabet(
+            triggers=[trigger()], most=2, stages=("dev",), results=("pass",), tick=SECOND,
+            period=5 * SECOND, then=QueuePolicy(max_waiting=0), letters=(
+                "trigger", "finish", "unfreeze", "exempt", "check", "wait", "change",
+            ),
+        ),
+        {"letters": ("trigger", "exempt", "check", "wait")},
     ),
 }  # fmt: skip

@@ -14,7 +14,9 @@ import pytest
 
 import sequencectl
 from sequencectl import (
+    CalendarError,
     InvalidValue,
+    Opening,
     PauseSequence,
     QueuePolicy,
     TimeoutPolicy,
@@ -38,10 +40,10 @@ ONE = Alphabet(triggers=[trigger()], most=1, stages=("dev",))
 
 
 def test_an_exploration_ends_and_is_the_same_every_time() -> None:
-    """One sequence of two tasks has so many states, the farthest of them seven moves away."""
+    """One sequence of two tasks has so many states, the farthest of them nine moves away."""
     found = [explore(PLAIN, ONE) for _ in range(2)]
 
-    assert [Exploration(states=103, transitions=1422, diameter=7)] * 2 == found
+    assert [Exploration(states=187, transitions=3006, diameter=9)] * 2 == found
 
 
 def test_a_search_that_stops_at_its_limit_says_so() -> None:
@@ -100,6 +102,83 @@ def test_a_limit_that_never_comes_is_found(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert "everything_ends_by_deadlines" == caught.value.invariant
     assert explore(unbounded, ONE).is_complete
+
+
+def closed(_stage: str, _at: datetime) -> Opening:
+    """A calendar that never opens."""
+    return Opening(False)
+
+
+WAITS = ("trigger", "finish", "check", "wait")
+
+
+def test_what_waits_behind_a_closed_door_is_found() -> None:
+    """Only a limit on waiting ends what waits while the calendar is closed, or somebody exempts."""
+    patient = attrs.evolve(PLAIN, calendar=closed)
+    hasty = attrs.evolve(patient, timeouts=TimeoutPolicy(waiting="2s"))
+    alphabet = attrs.evolve(ONE, letters=WAITS, tick=SECOND, period=SECOND)
+    exempting = attrs.evolve(alphabet, letters=("trigger", "finish", "exempt"))
+
+    with pytest.raises(Counterexample) as caught:
+        explore(patient, alphabet)
+
+    assert "everything_ends_if_all_answer" == caught.value.invariant
+    assert "s1 never ends, it is waiting" == caught.value.problem
+    assert "Put closed here" not in caught.value.program
+    assert explore(patient, exempting).is_complete
+    assert explore(hasty, attrs.evolve(alphabet, letters=("trigger", "check", "wait"))).is_complete
+
+
+def test_what_never_ends_in_silence_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where time stands still behind a freeze, it ends only if somebody unfreezes."""
+    waits = Letters._waits
+    monkeypatch.setattr(
+        Letters, "_waits",
+        lambda self, state, *rest: iter(()) if state.freezes else waits(self, state, *rest),
+    )  # fmt: skip
+    hasty = attrs.evolve(PLAIN, timeouts=TimeoutPolicy(waiting="2s"))
+    alphabet = attrs.evolve(ONE, letters=(*WAITS, "freeze", "unfreeze"))
+
+    with pytest.raises(Counterexample) as caught:
+        explore(hasty, alphabet)
+
+    assert "everything_ends_in_silence" == caught.value.invariant
+    assert explore(PLAIN, alphabet).is_complete
+
+
+def test_an_approval_that_nobody_can_give_is_found() -> None:
+    """Whoever triggered it is barred; without the letter for votes nobody is asked to vote."""
+    stages = {"dev": {"delivery": [{"name": "approve", "approval": {"initiator": False}}]}}
+    alphabet = Alphabet(triggers=[trigger(actor="alice")], most=1, voters=("alice",))
+    silent = attrs.evolve(alphabet, letters=("trigger", "finish"))
+
+    with pytest.raises(Counterexample) as caught:
+        explore(plane(stages), alphabet)
+
+    assert "everything_ends_if_all_answer" == caught.value.invariant
+    assert "s1 never ends, it waits for its task approve" == caught.value.problem
+    assert explore(plane(stages), attrs.evolve(alphabet, voters=("alice", "bob"))).is_complete
+    assert explore(plane(stages), silent).is_complete
+
+
+def test_a_calendar_fails_no_command_but_the_one_that_asks_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`CalendarError` answers `UnfreezeStage`; any other command that raises it is wrong."""
+
+    def fail(*_: Any) -> None:
+        raise CalendarError("dev", None)
+
+    monkeypatch.setattr("sequencectl._sequence.life.resume", fail)
+
+    with pytest.raises(Counterexample, match="decisions_never_raise: CalendarError"):
+        explore(PLAIN, ONE)
+
+
+def test_a_calendar_needs_a_period() -> None:
+    """Without it no two instants would be alike, and a search would not come to an end."""
+    with pytest.raises(InvalidValue, match=r"^period: must say after how long"):
+        explore(attrs.evolve(PLAIN, calendar=closed), ONE)
 
 
 def test_what_cannot_be_let_go_need_not_end() -> None:
@@ -187,9 +266,9 @@ def test_an_unknown_name_is_a_mistake_of_the_alphabet(where: str, value: Any, pr
 
 def test_a_limit_is_never_passed() -> None:
     """With room for so many states, so many are visited; with room for all, the search is whole."""
-    found = [explore(PLAIN, ONE, limit=limit) for limit in (1, 50, 102, 103)]
+    found = [explore(PLAIN, ONE, limit=limit) for limit in (1, 50, 186, 187)]
 
-    assert [1, 50, 102, 103] == [each.states for each in found]
+    assert [1, 50, 186, 187] == [each.states for each in found]
     assert [False, False, False, True] == [each.is_complete for each in found]
 
 
@@ -210,14 +289,14 @@ def test_moves_lead_to_the_state_they_are_kept_for(name: str) -> None:
 
 
 def test_progress_is_reported_now_and_then_and_at_the_end() -> None:
-    """Of 103 states, 100 are visited at the first report and all of them at the second."""
+    """Of 187 states, 100 are visited at the first report and all of them at the second."""
     seen: list[Progress] = []
 
     explore(PLAIN, ONE, progress=seen.append)
 
-    assert [100, 103] == [each.states - each.waiting for each in seen]
-    assert Progress(states=103, transitions=1422, waiting=0) == seen[-1]
-    assert seen[0].transitions < 1422
+    assert [100, 187] == [each.states - each.waiting for each in seen]
+    assert Progress(states=187, transitions=3006, waiting=0) == seen[-1]
+    assert seen[0].transitions < 3006
 
 
 @pytest.mark.parametrize(
@@ -239,6 +318,12 @@ def test_progress_is_reported_now_and_then_and_at_the_end() -> None:
         ("scopes", [3], "3"),
         ("stages", "dev", "'dev'"),
         ("tick", 3, "3"),
+        ("voters", "alice", "'alice'"),
+        ("voters", [None], "None"),
+        ("freezes", ["1s"], "'1s'"),
+        ("freezes", SECOND, "datetime.timedelta"),
+        ("period", 3, "3"),
+        ("period", SECOND, "datetime.timedelta"),
         ("behind", "1s", "'1s'"),
         ("then", 2, "2"),
     ],
@@ -247,6 +332,12 @@ def test_an_alphabet_refuses_what_makes_no_sense(where: str, value: Any, shown: 
     """By the name of the argument; request ids are refused for contexts that get other names."""
     with pytest.raises(InvalidValue, match=f"^{where}: must .*, got {re.escape(shown)}"):
         attrs.evolve(ONE, **{where: value})
+
+
+def test_a_period_lasts() -> None:
+    """A calendar that repeats itself at once would not be one."""
+    with pytest.raises(InvalidValue, match=r"^period: must be more than zero"):
+        attrs.evolve(ONE, tick=SECOND, period=0 * SECOND)
 
 
 def test_request_ids_make_repeats() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from sequencectl import (
     Bounds,
     CheckDeadlines,
     ControlPlane,
+    FreezeStage,
+    Opening,
     QueuePolicy,
     ReportTaskFinished,
     SequenceDefinition,
@@ -33,7 +35,7 @@ from sequencectl.testing.exploration.answers import word
 from sequencectl.testing.exploration.ends import everything_ends_if_all_answer
 from sequencectl.testing.exploration.program import Program
 from tests.defects.runner import copy_of, read_defect, run_python
-from tests.exploration.slices import DELIVERY, SLICES, plane, trigger
+from tests.exploration.slices import DELIVERY, SLICES, opening_hours, plane, trigger
 
 ROOT = Path(__file__).parents[2]
 SECOND = timedelta(seconds=1)
@@ -126,6 +128,43 @@ def test_a_program_shows_who_waits_behind_what_never_ends() -> None:
     assert "s1 never ends, it waits for its task deploy; s2 never ends, it is waiting" == left
 
 
+def test_a_calendar_that_fails_keeps_one_waiting() -> None:
+    """To end its freeze asks it again, which changes nothing, and nobody is let through."""
+
+    def fails(_stage: str, _at: datetime) -> Opening:
+        raise LookupError
+
+    decider = attrs.evolve(plane(DELIVERY), calendar=fails)
+    alphabet = Alphabet(
+        triggers=[trigger()], stages=("dev",), tick=SECOND, period=SECOND, letters=("unfreeze",)
+    )
+    command = attrs.evolve(trigger(), sequence_id="s1", context="s1")
+    state = decider.decide(decider.initial("p"), command, START).state
+
+    left = everything_ends_if_all_answer(decider, alphabet, state, START)
+
+    assert "s1 never ends, it is waiting" == left
+
+
+def test_a_program_asks_for_a_calendar_that_cannot_be_imported() -> None:
+    """By its name, or as `calendar` where it has none; one of a module is imported."""
+
+    def of_a_test(_stage: str, _at: datetime) -> Opening:
+        return Opening(True)
+
+    moves = [Move("check", CheckDeadlines(), START)]
+    made = [
+        Program([attrs.evolve(plane(DELIVERY), calendar=calendar)], moves).breaking(holds)
+        for calendar in (of_a_test, lambda *_: Opening(True), opening_hours)
+    ]
+
+    assert "# Put of_a_test here: it is the calendar of the plane.\n" in made[0]
+    assert "    calendar=calendar,\n" in made[1]
+    assert "# Put calendar here: it is the calendar of the plane.\n" in made[1]
+    assert "# Put" not in made[2]
+    assert opening_hours is names_after(made[2])["plane"].calendar
+
+
 def test_what_never_ends_is_found_behind_a_delay() -> None:
     """Time passes while nothing is in flight, so that what is stuck afterwards is named."""
     task = {"name": "test", "triggeredAfter": "2s", "expects": ["x", "y"]}
@@ -194,6 +233,7 @@ def test_commands_are_written_as_they_are_made() -> None:
     commands = [
         trigger(context="release", priority=0),
         ReportTaskFinished("t", source="x", result="pass", data={"list": [{}]}),
+        FreezeStage("d", until=START),
         CheckDeadlines(limit=1),
     ]
     moves = [Move("", each, START + SECOND) for each in commands]
@@ -203,6 +243,7 @@ def test_commands_are_written_as_they_are_made() -> None:
     assert [
         f"(1, plane, TriggerSequence('own', {about})),",
         "(1, plane, ReportTaskFinished('t', source='x', result='pass', data={'list': [{}]})),",
+        "(1, plane, FreezeStage('d', until=datetime.fromisoformat('2026-01-01 09:00:00+00:00'))),",
         "(1, plane, CheckDeadlines(1)),",
     ] == [row.strip() for row in program.splitlines() if row.startswith("    (")]
     assert commands[-1] == names_after(program)["command"]

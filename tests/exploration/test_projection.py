@@ -18,7 +18,7 @@ from tests.exploration.walks import Stop, projector_of, tell, walk
 STATES: Final = 10_000
 KEPT: Final = (
     "stage", "sequence", "service", "priority", "depth", "phase", "results", "task", "due at",
-    "deadline", "time left",
+    "deadline", "time left", "exempted", "initiators",
 )  # fmt: skip
 IMPLIED: Final = {"sequence", "depth", "deadline"}
 """In the walks taken here nothing shows that they are needed."""
@@ -31,6 +31,8 @@ TELLING: Final = {
     "task": "limits",
     "due at": "delays",
     "time left": "limits",
+    "exempted": "exempted ones",
+    "initiators": "barred voters",
 }
 """A slice in which a part is needed."""
 
@@ -99,26 +101,37 @@ def test_no_part_of_the_projection_can_be_left_out(
     """Without any of its parts, states that go on differently would pass for one."""
     monkeypatch.setattr(projection, "_live", forgetful(KEPT.index(part), projection._live))
 
-    assert compare(TELLING[part], 10_000, most=40, moves=4)[1]
+    assert compare(TELLING[part], 10_000, most=400, moves=10)[1]
 
 
 @pytest.mark.parametrize(
-    ("part", "name"), [("changes", "a changed scope"), ("is_slow", "a slow clock")]
+    ("part", "name"),
+    [("changes", "a changed scope"), ("is_slow", "a slow clock"), ("period", "opening hours")],
 )
 def test_what_depends_on_an_alphabet_is_kept_there(
     part: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the lanes a change of scope would be missed, and so would a clock that is behind."""
-    less = attrs.evolve(projector_of(SLICES[name]), **{part: False})
+    """Without the lanes a change of scope would be missed, and so would a clock that is behind, and
+    what a calendar says.
+    """
+    less = attrs.evolve(projector_of(SLICES[name]), **{part: None})
     monkeypatch.setattr("tests.exploration.test_projection.projector_of", lambda _: less)
 
     assert compare(name, 10_000, most=400, moves=40)[1]
 
 
+@pytest.mark.parametrize("name", ["freezes that end", "opening hours"])
+def test_freezes_are_kept(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without them a frozen stage would pass for one that is not."""
+    monkeypatch.setattr(projection, "_freezes", lambda *_: ())
+
+    assert compare(name, 10_000, most=40, moves=4)[1]
+
+
 def test_the_order_of_deadlines_would_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where instants ahead are kept by rank, states with different futures are taken for one."""
 
-    def ranks(live: Any, now: Any) -> Callable[[Any], Any]:
+    def ranks(_state: Any, live: Any, now: Any) -> Callable[[Any], Any]:
         known = sorted({at for record in live for at in projection._instants(record)} | {now})
         return lambda at: None if at is None else known.index(at) - known.index(now)
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from sequencectl import ControlPlane, ProjectState
+from sequencectl import CalendarError, ControlPlane, ProjectState
 from sequencectl.testing.exploration.alphabet import START, Move
 from sequencectl.testing.exploration.projection import Projector
 from sequencectl.testing.exploration.transition import Transition
@@ -35,11 +35,16 @@ def projector_of(place: Slice) -> Projector:
 
 
 def tell(stop: Stop, move: Move) -> Transition | None:
-    """Tell one move where a walk has come to; None if nobody is told anything."""
+    """Tell one move where a walk has come to; None if nobody is told anything, or if that asks a
+    calendar again that fails.
+    """
     if move.command is None:
         return None
     told_at = move.at - move.behind
-    decision = stop.plane.decide(stop.state, move.command, told_at)
+    try:
+        decision = stop.plane.decide(stop.state, move.command, told_at)
+    except CalendarError:
+        return None
     return Transition(stop.plane, stop.state, move.command, told_at, decision)
 
 

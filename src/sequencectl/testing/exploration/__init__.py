@@ -2,7 +2,7 @@
 
 `explore` gives the real `ControlPlane` every command of an `Alphabet` in every state it reaches.
 States that behave alike count as one (``projection``). After each transition it checks the rules R1
-to R31 as named predicates (``invariants``), then the invariants of the host. When it has seen all
+to R38 as named predicates (``invariants``), then the invariants of the host. When it has seen all
 states, it checks that each of them can still come to an end. Explore your own shipyard::
 
     found = explore(plane, Alphabet(triggers=[TriggerSequence("a", stage="dev", ...)], most=2))
@@ -20,12 +20,13 @@ from typing import Final, final
 
 import attrs
 
+from sequencectl.commands import UnfreezeStage
 from sequencectl.control_plane import ControlPlane
-from sequencectl.errors import InvalidValue
+from sequencectl.errors import CalendarError, InvalidValue
 from sequencectl.shipyard import Shipyard
 from sequencectl.state import ProjectState
 from sequencectl.testing.exploration.alphabet import LETTERS, PROJECT, START, Alphabet, Move
-from sequencectl.testing.exploration.ends import ANSWERED, ENDS, WAITED, Ends, way
+from sequencectl.testing.exploration.ends import ENDS, SILENT, Ends, way, ways_to_end
 from sequencectl.testing.exploration.invariants import ALWAYS, WHEN_APPLIED
 from sequencectl.testing.exploration.program import Program
 from sequencectl.testing.exploration.progress import (
@@ -106,6 +107,7 @@ class _Node:
     now: datetime
     plane: int
     is_over: bool
+    is_paused: bool
     ways: list[tuple[int, int]] = attrs.field(factory=list)
     """The states from which it is reached by moves meant to lead to an end, and by which way."""
 
@@ -126,9 +128,9 @@ def explore(
     called with a `Progress` after every 100 states, and at the end.
 
     Raises `InvalidValue` for a wrong argument, for a stage or sequence that the shipyard does not
-    have, for an invariant that returns anything else, and for a clock that is `behind` by more than
-    the clock skew of the plane (R29). Nothing here depends on chance or time: all runs agree on
-    every figure.
+    have, for an invariant that returns anything else, for a clock that is `behind` by more than the
+    clock skew of the plane (R29), and for a calendar without a `period`. Nothing here depends on
+    chance or time: all runs agree on every figure.
     """
     search = _Search(plane, alphabet, invariants_of(invariants), checked_limit(limit))
     watcher = checked_watcher(progress)
@@ -176,6 +178,9 @@ class _Search:
         behind, skew = alphabet.behind, plane.timeouts.clock_skew
         if behind is not None and not timedelta(0) < behind <= skew:
             raise InvalidValue("behind", behind, f"must be more than zero and at most {skew}")
+        if plane.calendar is not None and alphabet.period is None:
+            problem = "must say after how long the calendar of the plane repeats itself"
+            raise InvalidValue("period", None, problem)
         _check_names(alphabet, plane.shipyard)
         self.plane, self.alphabet, self.limit = plane, alphabet, limit
         self.invariants = invariants
@@ -211,6 +216,8 @@ class _Search:
         try:
             decision = plane.decide(state, move.command, told_at)
         except Exception as error:
+            if isinstance(error, CalendarError) and isinstance(move.command, UnfreezeStage):
+                return state  # it says that the host's calendar fails (R37)
             moves = (*self.path(number), move)
             program = Program(self.planes, moves).raising()
             raise Counterexample("decisions_never_raise", repr(error), moves, program) from error
@@ -243,7 +250,8 @@ class _Search:
         number = self.known[key] = len(self.nodes)
         depth = self.nodes[parent].depth + 1 if move else 0
         is_over = all(record.phase.has_ended for record in state.sequences.values())
-        self.nodes.append(_Node(parent, move, depth, state, now, plane, is_over))
+        is_paused = any(context.pauses for context in state.contexts.values())
+        self.nodes.append(_Node(parent, move, depth, state, now, plane, is_over, is_paused))
         self.queue.append(number)
         return number
 
@@ -266,12 +274,14 @@ class _Search:
 
     def check_ends(self) -> None:
         """Check that each state leads to one in which nothing lives, backwards from those."""
-        possible = ANSWERED * self.alphabet.can_answer
-        possible |= WAITED * (self.alphabet.can_wait and not self.plane.timeouts.is_unbounded)
+        possible = ways_to_end(self.plane, self.alphabet)
         for wanted, ends in ENDS:
             if not possible & wanted:
                 continue
-            left = {number for number, node in enumerate(self.nodes) if not node.is_over}
+            lasting = (each for each in enumerate(self.nodes) if not each[1].is_over)
+            left = {
+                number for number, node in lasting if wanted is not SILENT or not node.is_paused
+            }
             ended: Iterable[int] = [n for n, node in enumerate(self.nodes) if node.is_over]
             while ended:
                 ways = (each for number in ended for each in self.nodes[number].ways)

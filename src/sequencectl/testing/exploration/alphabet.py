@@ -14,22 +14,23 @@ from sequencectl.control_plane import ControlPlane
 from sequencectl.errors import InvalidValue, required
 from sequencectl.outcomes import Result
 from sequencectl.policies import QueuePolicy
-from sequencectl.sequence import LiveSequence, SequenceRecord
+from sequencectl.sequence import LiveSequence, SequenceRecord, TaskRun
 from sequencectl.state import ProjectState
 from sequencectl.testing.exploration.projection import Arranged, Projector
-from sequencectl.testing.exploration.transition import next_limit
+from sequencectl.testing.exploration.transition import limits_of
 
 PROJECT: Final = "sockshop"
 """The project that is explored."""
 START: Final = datetime(2026, 1, 1, 9, tzinfo=UTC)
 """What the clock shows in the initial state."""
 LETTERS: Final = (
-    "trigger", "again", "start", "finish", "stray", "pause", "resume", "abort", "force", "freeze",
-    "unfreeze", "check", "wait", "slow", "change",
+    "trigger", "again", "start", "finish", "vote", "stray", "pause", "resume", "abort", "force",
+    "freeze", "unfreeze", "exempt", "check", "wait", "slow", "change",
 )  # fmt: skip
 """The kinds of moves.
 
-`again` triggers a sequence id that is known. `stray` reports about a task that is over, and about
+`again` triggers a sequence id that is known. `vote` answers an approval, and `finish` any other
+task. `stray` reports about a task that is over, and about
 an unknown one. `check` sends `CheckDeadlines` as the clock stands. `wait` sends nothing and lets
 the clock go on to the next deadline, so that the next command is decided while it is due. `slow`
 sends each command from a host whose clock is behind the last event. `change` gives the plane
@@ -75,6 +76,10 @@ def _scopes(value: Iterable[str | None]) -> tuple[str | None, ...]:
     return _tuple(value)  # type: ignore[no-any-return] # as above
 
 
+def _durations(value: Iterable[timedelta | None]) -> tuple[timedelta | None, ...]:
+    return _tuple(value)  # type: ignore[no-any-return] # as above
+
+
 def _each(kind: Any, _alphabet: object, field: attrs.Attribute[Any], values: object) -> None:
     if not isinstance(values, tuple):
         raise InvalidValue(field.name, values, "must be a list")
@@ -116,12 +121,16 @@ class Alphabet:
     `triggers` are patterns. Each is used as long as fewer than `most` sequences are known, with the
     ids s1, s2, …. A pattern whose context is its own id begins a context of its own; any other
     context is shared. Each of the `executors` reports at most once that it started, and once with
-    each of the `results`; a repeat has the same report id. Controls address the `scopes`; None is a
-    whole context. With `request_ids` every control but resume and unfreeze has one, so that the
-    same control again is a repeat; then every context must be shared. With a `tick` the clock goes
-    on by so much at most, so that limits begin at different instants. The letter `slow` needs
-    `behind`, how far a clock is behind; the letter `change` needs `then`, the next queue policy.
-    Name the `letters` to leave some out. Raises `InvalidValue` for anything else.
+    each of the `results`; a repeat has the same report id. Each of the `voters` votes on approvals
+    with each of the `results`, as often as may be; the empty text votes without an actor. Controls
+    address the `scopes`; None is a whole context. With `request_ids` every control but resume,
+    unfreeze and exempt has one, so that the same control again is a repeat; then every context
+    must be shared. `freezes` says how long a freeze lasts; None is for good. With a `tick` the
+    clock goes on by so much at most, so that limits begin at different instants. A plane with a
+    calendar needs a `period`, after which the calendar repeats itself, and a `tick`: then time may
+    always pass. The letter `slow` needs `behind`, how far a clock is behind; the letter `change`
+    needs `then`, the next queue policy. Name the `letters` to leave some out. Raises `InvalidValue`
+    for anything else.
     """
 
     triggers: tuple[c.TriggerSequence, ...] = attrs.field(
@@ -140,12 +149,19 @@ class Alphabet:
     stages: tuple[str, ...] = attrs.field(
         default=(), converter=_texts, validator=partial(_each, str)
     )
+    voters: tuple[str, ...] = attrs.field(
+        default=("voter",), converter=_texts, validator=partial(_each, str)
+    )
+    freezes: tuple[timedelta | None, ...] = attrs.field(
+        default=(None,), converter=_durations, validator=partial(_each, timedelta | None)
+    )
     letters: tuple[str, ...] = attrs.field(
         default=LETTERS, converter=_texts, validator=[partial(_each, str), _known]
     )
     request_ids: bool = attrs.field(default=False, validator=required(bool))
     tick: timedelta | None = attrs.field(default=None, validator=_optional(required(timedelta)))
     behind: timedelta | None = attrs.field(default=None, validator=_optional(required(timedelta)))
+    period: timedelta | None = attrs.field(default=None, validator=_optional(required(timedelta)))
     then: QueuePolicy | None = attrs.field(default=None, validator=_optional(required(QueuePolicy)))
 
     def __attrs_post_init__(self) -> None:
@@ -153,6 +169,8 @@ class Alphabet:
         if self.request_ids and own:
             # a request id names its context, and would keep the name when a context is renamed
             raise InvalidValue("request_ids", own[0], "must come with contexts that are shared")
+        if self.period is not None and (self.tick is None or self.period <= timedelta(0)):
+            raise InvalidValue("period", self.period, "must be more than zero and come with a tick")
 
     @property
     def can_answer(self) -> bool:
@@ -185,7 +203,8 @@ class Alphabet:
         forgets = plane.bounds.retain < self.most
         is_slow = self.behind is not None and "slow" in self.letters
         changes = len(self.planes(plane)) > 1
-        return Projector(self.named_contexts, self.ids, forgets, is_slow, changes)
+        period = None if plane.calendar is None else self.period
+        return Projector(self.named_contexts, self.ids, forgets, is_slow, changes, period)
 
     def planes(self, plane: ControlPlane) -> tuple[ControlPlane, ...]:
         """Return the planes in the order in which they decide."""
@@ -198,15 +217,17 @@ class Alphabet:
         known = projector.arrange(state)
         commands = [
             (letter, command) for letter in self.letters
-            for command in self._commands(letter, state, known)
+            for command in self._commands(letter, state, known, now)
         ]  # fmt: skip
         yield from (Move(letter, command, now) for letter, command in commands)
         if "wait" in self.letters:
-            yield from self._waits(known.live, now)
+            yield from self._waits(state, known.live, now, projector.period is not None)
         if projector.is_slow and self.behind is not None and state.ledger.at == now:
             yield from (Move("slow", command, now, self.behind) for _, command in commands)
 
-    def _commands(self, letter: str, state: ProjectState, known: Arranged) -> Iterator[c.Command]:
+    def _commands(
+        self, letter: str, state: ProjectState, known: Arranged, now: datetime
+    ) -> Iterator[c.Command]:
         contexts = [context for context, _, _ in known.contexts]
         match letter:
             case "trigger":
@@ -216,7 +237,11 @@ class Alphabet:
             case "start" | "finish":
                 for record in known.live:
                     if record.task is not None:
-                        yield from self._reports(letter, record.task.task_id)
+                        yield from self._reports(letter, record.task)
+            case "vote":
+                for record in known.live:
+                    if record.task is not None and _is_approval(record.task):
+                        yield from self._votes(record.task.task_id)
             case "stray":
                 yield from self._strays(known)
             case "pause" | "resume" | "abort" | "force":
@@ -224,10 +249,12 @@ class Alphabet:
                     for scope in self.scopes:
                         yield self._control(letter, context, scope)
             case "freeze" | "unfreeze":
-                kind = c.FreezeStage if letter == "freeze" else c.UnfreezeStage
                 for stage in self.stages:
-                    request_id = self._request(letter, stage) if letter == "freeze" else None
-                    yield kind(stage, request_id=request_id)
+                    yield from self._stage_controls(letter, stage, now)
+            case "exempt" if self.stages or self.period is not None:
+                ended = [record for _, _, group in known.contexts for record in group]
+                for sequence_id in [*(x.sequence_id for x in (*known.live, *ended)), "unknown"]:
+                    yield c.ExemptSequence(sequence_id)
             case "check":
                 yield c.CheckDeadlines()
                 if len(known.live) > 1:
@@ -253,11 +280,13 @@ class Alphabet:
             assert was is not None
             yield _trigger(sequence_id, was.stage, was.sequence, was.service, was.context)
 
-    def _reports(self, letter: str, task_id: str) -> Iterator[c.Command]:
+    def _reports(self, letter: str, task: TaskRun) -> Iterator[c.Command]:
+        task_id, is_approval = task.task_id, _is_approval(task)
         for source in self.executors:
             if letter == "start":
-                yield c.ReportTaskStarted(task_id, source=source, report_id=f"{source} started")
-            else:
+                report_id = None if is_approval else f"{source} started"
+                yield c.ReportTaskStarted(task_id, source=source, report_id=report_id)
+            elif not is_approval:
                 yield from (self._finish(task_id, source, result) for result in self.results)
 
     def _finish(self, task_id: str, source: str, result: Result) -> c.Command:
@@ -265,6 +294,22 @@ class Alphabet:
         return c.ReportTaskFinished(
             task_id, source=source, result=result, data=_DATA, report_id=report_id
         )
+
+    def _votes(self, task_id: str) -> Iterator[c.Command]:
+        for voter in self.voters:
+            for result in self.results:
+                yield c.ReportTaskFinished(
+                    task_id, source="poll", result=result, data=_DATA, actor=voter
+                )
+
+    def _stage_controls(self, letter: str, stage: str, now: datetime) -> Iterator[c.Command]:
+        if letter == "unfreeze":
+            yield c.UnfreezeStage(stage)
+            return
+        for lasts in self.freezes:
+            until = None if lasts is None else now + lasts
+            request_id = self._request(letter, stage, None if lasts is None else str(lasts))
+            yield c.FreezeStage(stage, until=until, request_id=request_id)
 
     def _strays(self, known: Arranged) -> Iterator[c.Command]:
         records: list[SequenceRecord] = list(known.live)
@@ -286,12 +331,17 @@ class Alphabet:
     def _request(self, *words: str | None) -> str | None:
         return " ".join(word for word in words if word) if self.request_ids else None
 
-    def _waits(self, live: Sequence[LiveSequence], now: datetime) -> Iterator[Move]:
-        limits = (at for record in live if (at := next_limit(record)) is not None)
-        later = min((at for at in limits if at > now), default=None)
-        if later is not None:
-            tick = later if self.tick is None else now + self.tick
-            yield Move("wait", None, min(later, tick))
+    def _waits(
+        self, state: ProjectState, live: Sequence[LiveSequence], now: datetime, always: bool
+    ) -> Iterator[Move]:
+        tick = [] if self.tick is None else [now + self.tick]
+        later = [at for at in limits_of(state, live) if at > now]
+        if later or always:
+            yield Move("wait", None, min(later + tick))
+
+
+def _is_approval(task: TaskRun) -> bool:
+    return task.triggered.approval is not None
 
 
 def _is_known(state: ProjectState, sequence_id: str) -> bool:

@@ -7,11 +7,22 @@ from typing import assert_never
 
 import sequencectl.commands as c
 from sequencectl.control_plane import ControlPlane
-from sequencectl.outcomes import Applied, Outcome, Rejected
-from sequencectl.policies import QueueMode
-from sequencectl.sequence import LiveSequence, SequenceRecord
+from sequencectl.events import Cause
+from sequencectl.outcomes import Applied, Outcome, Rejected, Result, Status
+from sequencectl.policies import Bounds, QueueMode
+from sequencectl.sequence import LiveSequence, Phase, SequenceRecord, TaskRun
+from sequencectl.shipyard.definitions import Approval
 from sequencectl.state import ProjectState
-from sequencectl.testing.exploration.transition import beside_a_free_place, next_limit
+from sequencectl.testing.exploration.transition import (
+    IN_LINE,
+    bars_its_actor,
+    beside_a_free_place,
+    has_a_free_place,
+    limits_of,
+    live_ones,
+    opening_of,
+    superseded_by,
+)
 
 
 def word(outcome: Outcome) -> str:
@@ -23,25 +34,26 @@ def word(outcome: Outcome) -> str:
 
 
 def expected(plane: ControlPlane, state: ProjectState, command: c.Command, now: datetime) -> str:
-    """Return the answer to `command`; empty if it depends on free room (R6) or a bound (R33)."""
+    """Return the answer to `command`; empty if it depends on a bound (R33)."""
     records = tuple(state.sequences.values())
     request = getattr(command, "request_id", None)
     if request is not None and request in state.ledger.request_ids:
         return "repeated"
     match command:
         case c.TriggerSequence():
-            return _trigger(plane, state, command)
+            return _trigger(plane, state, command, now)
         case c.ReportTaskStarted() | c.ReportTaskFinished():
             return _report(plane, records, command)
         case c.PauseSequence() | c.ResumeSequence():
             return _pause(state, records, command)
         case c.AbortSequence():
             return _abort(records, command)
-        case c.FreezeStage() | c.UnfreezeStage():
-            wants = isinstance(command, c.FreezeStage)
-            if wants is not (state.freeze_of(command.stage) is not None):
-                return "applied"
-            return "already_frozen" if wants else "not_frozen"
+        case c.FreezeStage():
+            return _freeze(state, command, now)
+        case c.UnfreezeStage():
+            return _unfreeze(plane, state, command, now)
+        case c.ExemptSequence():
+            return _exempt(state, command)
         case c.CheckDeadlines():
             return _check(plane, state, records, now)
         case _:
@@ -53,19 +65,36 @@ def _check(
 ) -> str:
     """Return the answer to a check: applied if something is due or a limit was raised (R3, R29)."""
     live = [record for record in records if isinstance(record, LiveSequence)]
-    if any((at := next_limit(record)) is not None and at <= now for record in live):
+    if any(at <= now for at in limits_of(state, live)):
         return "applied"
     return "applied" if any(beside_a_free_place(plane, state, live)) else "nothing_due"
 
 
-def _trigger(plane: ControlPlane, state: ProjectState, command: c.TriggerSequence) -> str:
-    """Return the answer to a trigger: duplicate if the id is known (R8), else by free room."""
+def _trigger(
+    plane: ControlPlane, state: ProjectState, command: c.TriggerSequence, now: datetime
+) -> str:
+    """Return the answer to a trigger: known ids, whether an actor is missing, free room (R8)."""
     known = state.sequence(command.sequence_id)
     if known is not None or state.remembered(command.sequence_id) is not None:
         return "duplicate"
+    if not command.actor and bars_its_actor(plane.shipyard, command.stage, command.sequence):
+        return "rejected no_actor"
     policy = plane.queueing.for_stage(command.stage)
-    has_room = policy.mode is QueueMode.QUEUE and policy.max_waiting > len(state.sequences)
-    return "applied" if has_room else ""
+    lane, live = plane.queueing.lane(command.stage, command.service), live_ones(state.sequences)
+    gone = superseded_by(plane, state, command)
+    line = [each for each in live if each.lane == lane and each.phase in IN_LINE]
+    left = [each for each in line if each not in gone]
+    is_free = has_a_free_place(plane, live, command.stage, lane)
+    is_busy = any(each.phase is Phase.WAITING for each in left) or not is_free
+    if policy.mode is QueueMode.REJECT_WHEN_BUSY and is_busy:
+        return "rejected stage_busy"
+    if len(left) < policy.max_waiting:
+        return "applied"
+    opening = opening_of(plane, command.stage, now)
+    is_open = opening is not None and opening.is_open and state.freeze_of(command.stage) is None
+    is_born_held = state.pause_of(command.context, command.stage) is not None
+    starts = is_open and not is_born_held and not is_busy
+    return "applied" if starts else "rejected queue_full"
 
 
 def _report(plane: ControlPlane, records: tuple[SequenceRecord, ...], command: c.Report) -> str:
@@ -73,14 +102,81 @@ def _report(plane: ControlPlane, records: tuple[SequenceRecord, ...], command: c
     task_id = command.task_id
     for record in records:
         task = record.task if isinstance(record, LiveSequence) else None
-        if task is not None and task.task_id == task_id:
+        if isinstance(record, LiveSequence) and task is not None and task.task_id == task_id:
             if command.report_id is not None and command.report_id in task.report_ids:
                 return "duplicate"
+            approval = task.triggered.approval
+            if approval is not None:
+                return _on_approval(plane.bounds, record, task, approval, command)
             bounds, heard = plane.bounds, task.executors
             return "applied" if len(heard) < min(bounds.sources, bounds.reports) else ""
         if any(run.task_id == task_id for run in record.runs):
             return "late"
     return "unknown_task"
+
+
+def _on_approval(
+    bounds: Bounds, record: LiveSequence, task: TaskRun, approval: Approval, command: c.Report
+) -> str:
+    """Return the answer to a start or a vote on an open approval (R34)."""
+    has_room = command.report_id is None or len(task.report_ids) < bounds.reports
+    if isinstance(command, c.ReportTaskStarted):
+        heard = {each.source for each in task.executors}
+        if command.source in heard:
+            return "duplicate"
+        if len(heard) >= bounds.sources:
+            return "too_many_sources"
+        return "applied" if has_room else "too_many_reports"
+    if not has_room:
+        return "too_many_reports"
+    stands = {each.voter: each.result for each in task.votes}
+    voter = command.actor or command.source
+    if voter not in stands and len(stands) >= bounds.sources:
+        return "too_many_sources"
+    if not approval.initiator and not command.actor:
+        return "rejected no_actor"
+    if not approval.initiator and command.actor in record.initiators:
+        return "rejected own_approval"
+    result = command.result if command.status is Status.SUCCEEDED else Result.FAIL
+    return "already_voted" if stands.get(voter) is result else "applied"
+
+
+def _freeze(state: ProjectState, command: c.FreezeStage, now: datetime) -> str:
+    """Return the answer to a freeze: a person's that lasts as long or longer stays (R7, R36)."""
+    if command.until is not None and command.until <= now:
+        return "rejected in_the_past"
+    known = state.freeze_of(command.stage)
+    if known is None or known.cause is Cause.CALENDAR:
+        return "applied"
+    lasts = known.until is None or (command.until is not None and command.until <= known.until)
+    return "already_frozen" if lasts else "applied"
+
+
+def _unfreeze(
+    plane: ControlPlane, state: ProjectState, command: c.UnfreezeStage, now: datetime
+) -> str:
+    """Return the answer to the end of a freeze; the calendar may insist on its own (R7, R37)."""
+    known = state.freeze_of(command.stage)
+    if known is None:
+        return "not_frozen"
+    opening = opening_of(plane, command.stage, now)
+    if known.cause is not Cause.CALENDAR or opening is None or opening.is_open:
+        return "applied"
+    same = (opening.until, opening.name) == (known.until, known.window)
+    return "rejected closed_by_calendar" if same else "applied"
+
+
+def _exempt(state: ProjectState, command: c.ExemptSequence) -> str:
+    """Return the answer to an exemption: it is of use to one in line (R38)."""
+    record = state.sequence(command.sequence_id)
+    if record is None:
+        is_over = state.remembered(command.sequence_id) is not None
+        return "rejected already_ended" if is_over else "rejected unknown_sequence"
+    if not isinstance(record, LiveSequence):
+        return "rejected already_ended"
+    if record.phase not in IN_LINE:
+        return "already_started"
+    return "applied" if record.exempted is None else "already_exempt"
 
 
 def _refusal(records: tuple[SequenceRecord, ...], context: str | None) -> str:

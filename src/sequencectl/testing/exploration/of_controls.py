@@ -56,8 +56,8 @@ def phases_fit_the_task(t: Transition) -> str:
 
 
 def aborts_do_what_they_should(t: Transition) -> str:
-    """An abort ends a sequence at once if it has no task in flight, or by force; otherwise it waits
-    for the task (R22, R23). An aborting sequence ends as aborted, and in no other way.
+    """An abort ends a sequence at once if it has no task in flight, or an approval, or by force;
+    otherwise it waits for the task (R22, R23). An aborting sequence ends as aborted, no other way.
     """
     command = t.command if isinstance(t.decision.outcome, Applied) else None
     for known, was in t.was.items():
@@ -71,7 +71,8 @@ def aborts_do_what_they_should(t: Transition) -> str:
             and was.context == command.context
             and command.stage in {None, was.stage}
         ):
-            ends = was.task is None or command.force
+            works = was.task is not None and was.task.triggered.approval is None
+            ends = not works or command.force
             wanted = Phase.ABORTED if ends else Phase.ABORTING
             if record.phase is not wanted:
                 return f"{known} is {record.phase.value}, not {wanted.value}"

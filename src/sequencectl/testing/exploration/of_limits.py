@@ -1,4 +1,4 @@
-"""What must hold for time limits and bounds after each transition: rules R26 to R33."""
+"""What must hold for time limits and bounds after each transition: rules R26 to R33, and R36."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from typing import Final
 
 import sequencectl.commands as c
 import sequencectl.events as e
+from sequencectl.control_plane import ControlPlane
 from sequencectl.policies import INHERIT
 from sequencectl.sequence import LiveSequence, Phase
+from sequencectl.shipyard.definitions import TaskDefinition
 from sequencectl.testing.exploration.transition import (
     IN_LINE,
     Check,
     Transition,
+    beside_a_free_place,
     definition_of,
+    just_before,
+    limits_of,
     live_ones,
     next_limit,
     of,
-    overlap,
 )
 
 
@@ -40,55 +44,82 @@ def instants_never_go_back(t: Transition) -> str:
 
 def tasks_have_their_limits(t: Transition) -> str:
     """A task has the limits of its definition or of the policy, counted from its trigger (R26,
-    R27).
+    R27); the default limit of a reaction is not for approvals (R34).
     """
     for event in of(t, e.TaskTriggered):
         task = definition_of(t, event.subject.sequence_id).tasks[event.index]
         limits = t.plane.timeouts.for_task(task.name, task.timeouts)
+        reaction = limits.reaction if task.approval is None else _own_reaction(t.plane, task)
         seen = (event.reaction_deadline, event.completion_deadline)
-        if seen != (_later(t.at, limits.reaction), _later(t.at, limits.completion)):
+        if seen != (_later(t.at, reaction), _later(t.at, limits.completion)):
             return f"task {event.task} has the deadlines {seen}"
     return ""
 
 
 def the_next_deadline_is_the_first_limit(t: Transition) -> str:
     """The next deadline of the project is the first instant at which a limit or delay of a sequence
-    ends; a task in flight has such an instant (R10, R22, R27, R30).
+    ends, or a freeze; a task in flight has such an instant (R10, R22, R27, R30, R36).
     """
-    instants = [(record, next_limit(record)) for record in t.live]
-    first = min((at for _, at in instants if at is not None), default=None)
+    first = min(limits_of(t.after, t.live), default=None)
     if first != t.after.next_deadline:
         return f"the next deadline is {t.after.next_deadline}, not {first}"
-    for record, at in instants:
-        if at is None and record.task is not None and not t.plane.timeouts.is_unbounded:
+    for record in t.live:
+        if (
+            next_limit(record) is None
+            and record.task is not None
+            and not t.plane.timeouts.is_unbounded
+        ):
             return f"nothing ends task {record.task.name} of {record.sequence_id}"
     return ""
 
 
 def limits_end_at_their_deadline(t: Transition) -> str:
-    """A limit ends a task or sequence only in a check, when it is due, and says why (R27–R29)."""
-    order: list[tuple[int, tuple[datetime, int]]] = []
+    """A limit ends a task, sequence or freeze only in a check, when it is due, and says why; a
+    `total` that has passed also ends what would trigger a task (R10, R27–R29, R36).
+    """
+    order: list[tuple[datetime, int]] = []
+    finished = {event.subject.sequence_id for event in of(t, e.TaskFinished)}
     for event in t.events:
-        if not isinstance(event, e.SequenceTimedOut | e.SequenceExpired | e.TaskTimedOut):
-            continue
-        why, known = event.explanation, event.subject.sequence_id
-        if not isinstance(t.command, c.CheckDeadlines) or why.deadline > t.at:
-            return f"{known} ran out of time before {why.deadline}"
-        if why.since + why.timeout != why.deadline or not str(why).endswith("terminated."):
-            return f"{known} is explained by {why}"
-        was = t.was.get(known)
-        place = was.place if was is not None else event.serial
-        order.append((event.serial, (why.deadline, place)))
-    taken = [key for _, key in sorted(order)]
-    return "" if taken == sorted(taken) else "deadlines were taken out of order"
+        known, why = event.subject.sequence_id, getattr(event, "explanation", None)
+        if why is not None:
+            late = isinstance(event, e.SequenceTimedOut) and event.abandoned_task is None
+            late = late and why.kind is e.DeadlineKind.TOTAL
+            is_check = isinstance(t.command, c.CheckDeadlines)
+            if not (is_check or late) or why.deadline > t.at:
+                return f"{known} ran out of time before {why.deadline}"
+            if why.since + why.timeout != why.deadline or not str(why).endswith("terminated."):
+                return f"{known} is explained by {why}"
+            was = t.was.get(known)
+            if late and (known in finished or not is_check):
+                continue  # it ended where it would have gone on, whenever its total had passed
+            due = was.due_at if late and isinstance(was, LiveSequence) else None
+            place = was.place if was is not None else event.serial
+            order.append((min(why.deadline, due or why.deadline), place))
+        elif isinstance(event, e.StageUnfrozen) and event.cause is e.Cause.FREEZE_OVER:
+            freeze = t.before.freeze_of(event.subject.stage)
+            if freeze is None or freeze.until is None or freeze.until > t.at:
+                return f"the freeze of {event.subject.stage} ended before its end"
+            order.append((freeze.until, 0))
+    return "" if order == sorted(order) else "deadlines were taken out of order"
+
+
+def totals_that_passed_trigger_nothing(t: Transition) -> str:
+    """No task is triggered once the `total` of its sequence has passed (R10, R29)."""
+    for event in of(t, e.TaskTriggered):
+        record = just_before(t, event).live(event.subject.sequence_id)
+        if record is not None and record.deadline is not None and record.deadline <= t.at:
+            return f"task {event.task} was triggered after {record.deadline}"
+    return ""
 
 
 def checks_leave_nothing_due(t: Transition) -> str:
-    """After a check that is not cut short by its limit nothing is due (R29, R31)."""
-    if not isinstance(t.command, c.CheckDeadlines) or t.command.limit <= len(t.was) + 1:
+    """After a check that is not cut short by its limit nothing is due, no end of a freeze either
+    (R29, R31, R36).
+    """
+    most = len(t.was) + len(t.before.freezes) + 1
+    if not isinstance(t.command, c.CheckDeadlines) or t.command.limit <= most:
         return ""
-    due = (at for record in t.live if (at := next_limit(record)) is not None and at <= t.at)
-    first = min(due, default=None)
+    first = min((at for at in limits_of(t.after, t.live) if at <= t.at), default=None)
     return "" if first is None else f"due since {first}"
 
 
@@ -96,21 +127,12 @@ def nobody_expires_beside_a_free_place(t: Transition) -> str:
     """No sequence expires beside a free place: a check fills lanes first and after each deadline
     (R29).
     """
-    before = {record.sequence_id: record for record in live_ones(t.was)}
-    lanes = {known: record.lane for known, record in before.items()}
-    lanes |= {event.subject.sequence_id: event.lane for event in of(t, e.SequenceTriggered)}
-    held = {known: lanes[known] for known, record in before.items() if record.phase not in IN_LINE}
-    for event in t.events:
-        known, stage = event.subject.sequence_id, event.subject.stage
-        if isinstance(event, e.SequenceStarted):
-            held[known] = lanes[known]
-        elif isinstance(event, e.SequenceExpired):
-            lane = lanes[known]
-            number = sum(overlap(lane, other) for other in held.values())
-            if t.before.freeze_of(stage) is None and number < t.limit(stage):
-                return f"{known} expired although lane {lane} has a free place"
-        elif isinstance(event, e.Ending):
-            held.pop(known, None)
+    for event in of(t, e.SequenceExpired):
+        state = just_before(t, event)
+        live = live_ones(state.sequences)
+        found = [record.sequence_id for record in beside_a_free_place(t.plane, state, live)]
+        if event.subject.sequence_id in found:
+            return f"{event.subject.sequence_id} expired although its lane has a free place"
     return ""
 
 
@@ -158,6 +180,15 @@ def _later(now: datetime, limit: timedelta | None) -> datetime | None:
     return None if limit is None else now + limit
 
 
+def _own_reaction(plane: ControlPlane, task: TaskDefinition) -> timedelta | None:
+    """Return the limit of a reaction of the task's own, else the one for its name (R34)."""
+    named = dict(plane.timeouts.tasks).get(task.name)
+    for limits in (task.timeouts, named):
+        if limits is not None and limits.reaction is not INHERIT:
+            return limits.reaction
+    return None
+
+
 def _left(record: LiveSequence, now: datetime) -> timedelta | None:
     """Return how much of its limit a sequence has left, whether the limit stands still or not."""
     if record.deadline is None:
@@ -171,6 +202,7 @@ OF_LIMITS: Final[tuple[Check, ...]] = (
     tasks_have_their_limits,
     the_next_deadline_is_the_first_limit,
     limits_end_at_their_deadline,
+    totals_that_passed_trigger_nothing,
     checks_leave_nothing_due,
     nobody_expires_beside_a_free_place,
     clocks_stand_while_paused,

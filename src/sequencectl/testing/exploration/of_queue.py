@@ -1,4 +1,4 @@
-"""What must hold for lanes and lines after each transition: rules R1 to R8."""
+"""What must hold for lanes and lines after each transition: rules R1 to R6, and R8."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Final
 
 import sequencectl.commands as c
 import sequencectl.events as e
-from sequencectl.policies import QueueMode
 from sequencectl.sequence import LiveSequence, Phase
 from sequencectl.testing.exploration.transition import (
     IN_LINE,
@@ -14,9 +13,11 @@ from sequencectl.testing.exploration.transition import (
     Transition,
     beside_a_free_place,
     holding,
+    is_kept_back,
     live_ones,
     of,
     overlap,
+    superseded_by,
 )
 
 
@@ -25,8 +26,9 @@ def lanes_keep_their_limit(t: Transition) -> str:
     paused and aborting sequences hold a lane (R1, R5).
     """
     for event in of(t, e.SequenceStarted):
-        started = t.records[event.subject.sequence_id]
-        assert isinstance(started, LiveSequence), "nothing ends in the decision it starts in"
+        started = t.records.get(event.subject.sequence_id)
+        if not isinstance(started, LiveSequence):
+            continue  # a newer delivery made its first task void (R35)
         for other in t.live:
             if other.phase in IN_LINE or not overlap(other.lane, started.lane):
                 continue
@@ -37,15 +39,19 @@ def lanes_keep_their_limit(t: Transition) -> str:
 
 
 def the_best_starts_first(t: Transition) -> str:
-    """No sequence starts while one before it waits in its lane, by priority, then place (R2)."""
+    """No sequence starts while one before it waits in its lane, by priority, then place; in a
+    frozen stage the exempted ones keep this order among themselves (R2, R38).
+    """
     last = {event.subject.sequence_id: event.serial for event in t.events}
     for event in of(t, e.SequenceStarted):
-        started = t.records[event.subject.sequence_id]
-        assert isinstance(started, LiveSequence), "nothing ends in the decision it starts in"
+        started = t.records.get(event.subject.sequence_id)
+        if not isinstance(started, LiveSequence):
+            continue  # a newer delivery made its first task void (R35)
         for other in t.live:
             waited = other.phase is Phase.WAITING and other.lane == started.lane
             waited = waited and last.get(other.sequence_id, 0) < event.serial
-            if waited and (-other.priority, other.place) < (-started.priority, started.place):
+            is_better = (-other.priority, other.place) < (-started.priority, started.place)
+            if waited and is_better and not is_kept_back(t, event, other):
                 return f"{started.sequence_id} started before {other.sequence_id}"
     return ""
 
@@ -55,11 +61,13 @@ def nobody_overtakes_across_lanes(t: Transition) -> str:
     overlaps (R1, R2).
     """
     for event in of(t, e.SequenceStarted):
-        started = t.records[event.subject.sequence_id]
-        assert isinstance(started, LiveSequence), "nothing ends in the decision it starts in"
+        started = t.records.get(event.subject.sequence_id)
+        if not isinstance(started, LiveSequence):
+            continue  # a newer delivery made its first task void (R35)
         without = [record for record in t.live if record is not started]
         for other in beside_a_free_place(t.plane, t.after, without):
             is_better = (-other.priority, other.place) < (-started.priority, started.place)
+            is_better = is_better and not is_kept_back(t, event, other)
             if is_better and overlap(other.lane, started.lane):
                 return f"{started.sequence_id} started before {other.sequence_id}"
     return ""
@@ -84,7 +92,7 @@ def priority_is_that_of_the_command(t: Transition) -> str:
 
 def no_lane_idles(t: Transition) -> str:
     """No sequence waits beside a free place in a lane that was touched, after a check in no lane at
-    all; frozen stages are left out (R3, R7).
+    all; in a frozen stage this is said of the exempted ones (R3, R7, R38).
     """
     for record in beside_a_free_place(t.plane, t.after, t.live):
         if isinstance(t.command, c.CheckDeadlines) or not _was_let_wait(t, record):
@@ -92,33 +100,21 @@ def no_lane_idles(t: Transition) -> str:
     return ""
 
 
-def frozen_stages_admit_nobody(t: Transition) -> str:
-    """No sequence starts in a frozen stage (R7)."""
-    started = [event.subject.stage for event in of(t, e.SequenceStarted)]
-    frozen = [stage for stage in started if t.after.freeze_of(stage) is not None]
-    return f"a sequence started in {frozen[0]}, which is frozen" if frozen else ""
-
-
 def newcomers_supersede_as_they_may(t: Transition) -> str:
     """With `latest_only` a newcomer supersedes those in line for the same stage, service and
-    sequence whose priority is not higher, and takes their place (R6).
+    sequence whose priority is not higher and who are not exempted, and takes their place (R6, R38).
     """
-    superseded = [t.was.get(x.subject.sequence_id) for x in of(t, e.SequenceSuperseded)]
+    started = {event.subject.sequence_id for event in of(t, e.SequenceStarted)}
+    superseded = sorted(
+        known for event in of(t, e.SequenceSuperseded)
+        if (known := event.subject.sequence_id) not in started
+        and isinstance(was := t.was.get(known), LiveSequence) and was.phase in IN_LINE
+    )  # fmt: skip
     if not isinstance(t.command, c.TriggerSequence) or not t.events:
         return "a sequence was superseded without a newcomer" if superseded else ""
     accepted = next(event for event in t.events if isinstance(event, e.SequenceTriggered))
-    mode = t.plane.queueing.for_stage(t.command.stage).mode
-    pauses = t.before.context(t.command.context).pauses
-    born_held = any(pause.stage in {None, t.command.stage} for pause in pauses)
-    wanted = [
-        each for each in t.was.values()
-        if mode is QueueMode.LATEST_ONLY and isinstance(each, LiveSequence)
-        and each.phase in IN_LINE and each.priority <= accepted.priority
-        and (each.stage, each.service, each.name)
-        == (t.command.stage, t.command.service, t.command.sequence)
-        and (each.phase is Phase.HELD or not born_held)
-    ]  # fmt: skip
-    if sorted(map(id, wanted)) != sorted(map(id, superseded)):
+    wanted = superseded_by(t.plane, t.before, t.command)
+    if sorted(each.sequence_id for each in wanted) != superseded:
         return f"{len(superseded)} superseded, expected {len(wanted)}"
     place = min((each.place for each in wanted), default=accepted.serial)
     return "" if accepted.place == place else f"the place is {accepted.place}, not {place}"
@@ -137,7 +133,7 @@ def _was_let_wait(t: Transition, record: LiveSequence) -> bool:
         if isinstance(event, e.StageUnfrozen)
         else overlap(lanes.get(event.subject.sequence_id, ""), record.lane)
         for event in t.events
-        if isinstance(event, e.Ending | e.SequenceTriggered | e.StageUnfrozen)
+        if isinstance(event, e.Ending | e.SequenceTriggered | e.SequenceExempted | e.StageUnfrozen)
         or (isinstance(event, e.SequenceResumed) and _was_held(t, event))
     )
 
@@ -154,7 +150,6 @@ OF_THE_QUEUE: Final[tuple[Check, ...]] = (
     nobody_overtakes_across_lanes,
     priority_is_that_of_the_command,
     no_lane_idles,
-    frozen_stages_admit_nobody,
     newcomers_supersede_as_they_may,
 )
 """The predicates for lanes and lines."""

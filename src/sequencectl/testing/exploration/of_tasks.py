@@ -11,7 +11,13 @@ import sequencectl.events as e
 from sequencectl.control_plane import ControlPlane
 from sequencectl.outcomes import Result, Status, worst
 from sequencectl.sequence import LiveSequence, Phase, SequenceRecord, TaskRun
-from sequencectl.testing.exploration.transition import Check, Transition, definition_of, of
+from sequencectl.testing.exploration.transition import (
+    Check,
+    Transition,
+    approval_of,
+    definition_of,
+    of,
+)
 
 _ENDINGS: Final[Mapping[Phase, tuple[type, Status | None]]] = {
     Phase.FINISHED: (e.SequenceFinished, None),
@@ -54,12 +60,17 @@ def delays_are_kept(t: Transition) -> str:
 
 
 def tasks_are_over_when_they_should(t: Transition) -> str:
-    """A task is over when all sources it waits for have finished, and not before (R11, R12)."""
+    """A task is over when all sources it waits for have finished, and not before (R11, R12).
+
+    What is decided by votes is looked at elsewhere.
+    """
     for record in t.live:
-        if record.task is not None and _is_over(record.task):
+        if record.task is not None and not approval_of(record) and _is_over(record.task):
             return f"task {record.task.name} of {record.sequence_id} should be over"
     for event in of(t, e.TaskFinished):
         was, report = t.was.get(event.subject.sequence_id), t.command
+        if isinstance(was, LiveSequence) and approval_of(was):
+            continue
         task = was.task if isinstance(was, LiveSequence) else None
         if task is None or not isinstance(report, c.ReportTaskFinished):
             return f"task {event.task} is over without a report"
@@ -73,7 +84,7 @@ def tasks_are_over_when_they_should(t: Transition) -> str:
 
 def reports_count_once(t: Transition) -> str:
     """An applied report counts once, for its source and its task; the task remembers the report id
-    as long as it is in flight (R11, R13).
+    as long as it is in flight (R11, R13). A vote counts for no source (R34).
     """
     command = t.command
     if not isinstance(command, c.ReportTaskStarted | c.ReportTaskFinished):
@@ -90,7 +101,8 @@ def reports_count_once(t: Transition) -> str:
             is_kept = len(ids) < bounds.reports
             ids += (command.report_id,) if is_kept and command.report_id is not None else ()
             is_heard = command.source in sources or len(sources) < bounds.sources
-            counts[type(command), command.source] += is_heard
+            is_vote = bool(approval_of(record)) and isinstance(command, c.ReportTaskFinished)
+            counts[type(command), command.source] += is_heard and not is_vote
         if record.task.report_ids != ids:
             return f"task {record.task.name} remembers {record.task.report_ids}, expected {ids}"
         if _counts(record.task) != counts:
@@ -155,6 +167,18 @@ def ends_trigger_their_follow_ups(t: Transition) -> str:
     return ""
 
 
+def nothing_is_given_out_in_vain(t: Transition) -> str:
+    """No task is triggered in the decision in which it is over, abandoned or void (R10, R35)."""
+    given = {event.task_id for event in of(t, e.TaskTriggered)}
+    for event in t.events:
+        taken = getattr(event, "abandoned_task", None)
+        if isinstance(event, e.TaskFinished | e.TaskTimedOut):
+            taken = event.task_id
+        if taken in given:
+            return f"{type(event).__name__} takes back what was given out in the same decision"
+    return ""
+
+
 def _is_over(task: TaskRun, finishing: str | None = None) -> bool:
     """Return whether a task is over, or would be after one more source has finished (R11)."""
     starts = {each.source: each.starts for each in task.executors}
@@ -201,5 +225,6 @@ OF_TASKS: Final[tuple[Check, ...]] = (
     results_end_what_they_should,
     inputs_belong_to_their_stage,
     ends_trigger_their_follow_ups,
+    nothing_is_given_out_in_vain,
 )
 """The predicates for tasks, results and follow-ups."""

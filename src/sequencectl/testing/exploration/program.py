@@ -18,7 +18,7 @@ from sequencectl.shipyard import Shipyard
 from sequencectl.shipyard.definitions import SequenceDefinition, TaskDefinition
 from sequencectl.testing.exploration.alphabet import PROJECT, START, Alphabet, Move
 from sequencectl.testing.exploration.ends import Ends
-from sequencectl.testing.exploration.transition import Invariant, Transition
+from sequencectl.testing.exploration.transition import Invariant, Transition, name_of
 
 _INDENT: Final = "    "
 
@@ -31,7 +31,7 @@ class Program:
         self._planes = planes
         self._moves = moves
         self._imports = {("datetime", "datetime"), ("datetime", "timedelta")}
-        self._missing: list[str] = []
+        self._missing: dict[str, str] = {}
 
     def breaking(self, invariant: Invariant) -> str:
         """Return the program that calls an invariant with the last decision."""
@@ -103,7 +103,7 @@ class Program:
             f"from {module} import {', '.join(sorted(n for m, n in self._imports if m == module))}"
             for module in modules
         ]
-        missing = [f"# Put {name} here: it is the invariant that breaks." for name in self._missing]
+        missing = [f"# Put {name} here: it is {what}." for name, what in self._missing.items()]
         return "\n".join([*imports, "", *missing, *made, *rows])
 
     # ------------------------------------------------------------------ values
@@ -116,7 +116,16 @@ class Program:
             if getattr(sys.modules.get(package), name, None) is named:
                 self._imports.add((package, name))
                 return name
-        self._missing.append(name)
+        self._missing[name] = "the invariant that breaks"
+        return name
+
+    def _calendar(self, calendar: Callable[..., Any]) -> str:
+        """Return the name of a calendar; one that cannot be imported is asked for."""
+        name = name_of(calendar)
+        if name.isidentifier() and self._named(calendar) not in self._missing:
+            return name
+        name = name if name.isidentifier() else "calendar"
+        self._missing[name] = "the calendar of the plane"
         return name
 
     def _value(self, value: Any) -> str:
@@ -126,6 +135,8 @@ class Program:
                 return repr(value.value)
             case timedelta():
                 return repr(value).removeprefix("datetime.")
+            case datetime():
+                return f"datetime.fromisoformat({str(value)!r})"
             case FrozenMap():
                 return repr(thaw(value))
             case frozenset():
@@ -136,6 +147,8 @@ class Program:
                 return self._shipyard(value)
             case _ if attrs.has(type(value)):
                 return self._call(value)
+            case _ if callable(value):
+                return self._calendar(value)
             case _:
                 return repr(value)
 

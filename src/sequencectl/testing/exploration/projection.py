@@ -12,6 +12,9 @@ A projection keeps what decisions read and drops what only people and adapters r
   order alone would not do for those ahead: a limit that begins later falls between them or behind
   them, and that depends on the distance.)
 * *actors, reasons, messages, payloads* are dropped: only bounds on their size decide anything.
+* *votes* keep voter and result, each once: their order decides nothing but a message.
+* *freezes* keep who froze the stage (a person or the calendar), the window, and how far away their
+  end is. Where there is a calendar, the clock counts by where it is in the calendar's period.
 * *ended sequences* keep phase, result, stage and how many tasks they ran, by context. The order in
   which contexts ended is kept only where some may be forgotten (R33).
 
@@ -23,7 +26,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final, final
 
@@ -33,6 +36,7 @@ from sequencectl.sequence import EndedSequence, LiveSequence
 from sequencectl.state import ProjectState
 
 _AN_INSTANT: Final = timedelta(microseconds=1)
+_ORIGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _BY_ACCEPTANCE: Final = attrgetter("accepted_serial")
 EndedKey = tuple[str, str, str, int]
 
@@ -59,7 +63,7 @@ class Projector:
 
     `named` are the contexts that keep their names, `ids` the sequence ids that newcomers may have.
     With `forgets` the order of ends is kept, with `is_slow` whether the last event was just now,
-    with `changes` the lanes.
+    with `changes` the lanes, and with a `period` where in it the clock is.
     """
 
     named: frozenset[str] = frozenset()
@@ -67,6 +71,7 @@ class Projector:
     forgets: bool = False
     is_slow: bool = False
     changes: bool = False
+    period: timedelta | None = None
 
     def arrange(self, state: ProjectState) -> Arranged:
         """Return the sequences of `state`, live ones by acceptance, ended ones by `ended_key`."""
@@ -98,7 +103,7 @@ class Projector:
         known = self.arrange(state) if arranged is None else arranged
         called = {context: name for context, name, _ in known.contexts}
         places = sorted([each.place for each in known.live])
-        distance = _distances(known.live, now)
+        distance = _distances(state, known.live, now)
         live = tuple([
             (
                 called[each.subject.context], places.index(each.place),
@@ -111,7 +116,8 @@ class Projector:
             for context, name, group in known.contexts
         ])  # fmt: skip
         just_now = self.is_slow and state.ledger.at == now
-        return (live, contexts, just_now, *self._rest(state))
+        in_period = None if self.period is None else (now - _ORIGIN) % self.period
+        return (live, contexts, just_now, in_period, _freezes(state, distance), *self._rest(state))
 
     def _order_of_ends(self, group: tuple[str, Hashable, tuple[EndedSequence, ...]]) -> Any:
         _, called, ended = group
@@ -120,15 +126,22 @@ class Projector:
         return (called, [ended_key(record) for record in ended])
 
     def _rest(self, state: ProjectState) -> tuple[Hashable, ...]:
-        freezes = frozenset(state.freezes)
         if not self.forgets:
-            return (freezes, state.ledger.request_ids)
+            return (state.ledger.request_ids,)
         remembered = state.oldest_remembered(state.remembered_count)
         used = [known for known in self.ids if state.sequence(known) is not None]
-        return (
-            freezes, state.ledger.request_ids, len(used),
-            tuple([known in self.ids for known in remembered]),
-        )  # fmt: skip
+        remembers = tuple([known in self.ids for known in remembered])
+        return (state.ledger.request_ids, len(used), remembers)
+
+
+def _freezes(
+    state: ProjectState, distance: Callable[[datetime | None], Hashable]
+) -> tuple[Hashable, ...]:
+    """Return what a projection keeps of the frozen stages."""
+    return tuple([
+        (stage, freeze.cause, freeze.window, distance(freeze.until))
+        for stage, freeze in state.freezes.items()
+    ])  # fmt: skip
 
 
 def _pauses(state: ProjectState, context: str) -> frozenset[str | None]:
@@ -145,19 +158,23 @@ def _live(record: LiveSequence, distance: Callable[[datetime | None], Hashable])
         run = (
             tuple(sorted(heard)), tuple(sorted(task.report_ids)), task.result,
             reaction, distance(task.triggered.completion_deadline),
+            frozenset([(vote.voter, vote.result) for vote in task.votes]),
         )  # fmt: skip
     return (
         subject.stage, subject.sequence, subject.service, record.priority, record.depth,
         record.phase, tuple([over.result for over in record.runs]), run,
         distance(record.due_at), distance(record.deadline), record.time_left,
+        record.exempted is not None, record.initiators,
     )  # fmt: skip
 
 
 def _distances(
-    live: tuple[LiveSequence, ...], now: datetime
+    state: ProjectState, live: tuple[LiveSequence, ...], now: datetime
 ) -> Callable[[datetime | None], Hashable]:
     """Return a function that maps an instant to its distance, or to its rank if it has passed."""
-    passed = sorted({at for record in live for at in _instants(record) if at < now})
+    instants = {at for record in live for at in _instants(record)}
+    instants |= {freeze.until for freeze in state.freezes.values() if freeze.until is not None}
+    passed = sorted(at for at in instants if at < now)
 
     def distance(at: datetime | None) -> Hashable:
         if at is None:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import reduce
 from typing import Any, Final, TypeAlias, TypeVar, final
 
 import attrs
 
 import sequencectl.commands as c
 import sequencectl.events as e
+from sequencectl._project.fold import evolve
 from sequencectl.control_plane import ControlPlane, Decision
 from sequencectl.errors import InvalidValue, required
 from sequencectl.outcomes import Outcome
+from sequencectl.policies import Opening, QueueMode
 from sequencectl.sequence import LiveSequence, Phase, SequenceRecord, TaskRun
-from sequencectl.shipyard.definitions import SequenceDefinition
+from sequencectl.shipyard import Shipyard
+from sequencectl.shipyard.definitions import Approval, SequenceDefinition
 from sequencectl.state import ProjectState
 
 IN_LINE: Final = (Phase.WAITING, Phase.HELD)
@@ -166,6 +170,21 @@ def of(t: Transition, kinds: type[_EventT]) -> list[_EventT]:
     return [event for event in t.events if isinstance(event, kinds)]
 
 
+def just_before(t: Transition, event: e.Event) -> ProjectState:
+    """Return the state just before an event of the decision, by the events that came before it."""
+    return reduce(evolve, t.events[: event.serial - t.before.serial - 1], t.before)
+
+
+def is_kept_back(t: Transition, event: e.Event, record: LiveSequence) -> bool:
+    """Return whether a freeze keeps a sequence back when an event of the decision happens (R7)."""
+    is_frozen = t.before.freeze_of(record.stage) is not None
+    for each in t.events:
+        if each.serial < event.serial and each.subject.stage == record.stage:
+            is_frozen |= isinstance(each, e.StageFrozen)
+            is_frozen &= not isinstance(each, e.StageUnfrozen)
+    return is_frozen and record.exempted is None
+
+
 def definition_of(t: Transition, known: str) -> SequenceDefinition:
     """Return the definition with which a sequence was accepted."""
     record = t.was.get(known, t.records.get(known))
@@ -187,15 +206,99 @@ def beside_a_free_place(
     plane: ControlPlane, state: ProjectState, live: Sequence[LiveSequence]
 ) -> Iterator[LiveSequence]:
     """Yield the waiting sequences that could start: their lane has a free place, and no overlapping
-    lane would have more holders than its limit (R1, R3, R7).
+    lane would have more holders than its limit (R1, R3). In a frozen stage, only those who are
+    exempted could (R7, R38).
     """
     for record in live:
-        if record.phase is not Phase.WAITING or state.freeze_of(record.stage) is not None:
+        if record.phase is not Phase.WAITING:
             continue
-        limit = plane.queueing.for_stage(record.stage).limit
-        lanes = {x.lane for x in live if x.phase not in IN_LINE and overlap(x.lane, record.lane)}
-        if all(holding(live, lane) < limit for lane in {record.lane, *lanes}):
+        if record.exempted is None and state.freeze_of(record.stage) is not None:
+            continue
+        if has_a_free_place(plane, live, record.stage, record.lane):
             yield record
+
+
+def has_a_free_place(
+    plane: ControlPlane, live: Sequence[LiveSequence], stage: str, lane: str
+) -> bool:
+    """Return whether one more may hold a lane, and then no overlapping lane has too many (R1)."""
+    limit = plane.queueing.for_stage(stage).limit
+    lanes = {x.lane for x in live if x.phase not in IN_LINE and overlap(x.lane, lane)}
+    return all(holding(live, each) < limit for each in {lane, *lanes})
+
+
+def opening_of(plane: ControlPlane, stage: str, at: datetime) -> Opening | None:
+    """Return what the calendar of a plane says of a stage; None if it fails (R37)."""
+    if plane.calendar is None:
+        return Opening(True)
+    try:
+        found: object = plane.calendar(stage, at)
+    except Exception:  # noqa: BLE001 - whatever a calendar raises, it counts as closed
+        return None
+    if not isinstance(found, Opening):
+        return None
+    return found if found.is_open or found.until is None or found.until > at else None
+
+
+def approval_of(record: LiveSequence) -> Approval | None:
+    """Return how the task in flight is decided by votes; None if it is not, or if there is none."""
+    return None if record.task is None else record.task.triggered.approval
+
+
+def names_of(record: LiveSequence) -> tuple[str, str, str]:
+    """Return stage, service and name: what namesakes have in common (R6, R35)."""
+    return (record.stage, record.service, record.name)
+
+
+def superseded_by(
+    plane: ControlPlane, state: ProjectState, command: c.TriggerSequence
+) -> list[LiveSequence]:
+    """Return those in line that a newcomer supersedes with `latest_only` (R6, R38)."""
+    if plane.queueing.for_stage(command.stage).mode is not QueueMode.LATEST_ONLY:
+        return []
+    priority = priority_of(plane, command)
+    is_born_held = any(
+        pause.stage in {None, command.stage} for pause in state.context(command.context).pauses
+    )
+    return [
+        each for each in live_ones(state.sequences)
+        if names_of(each) == (command.stage, command.service, command.sequence)
+        and each.phase in IN_LINE and each.priority <= priority and each.exempted is None
+        and (each.phase is Phase.HELD or not is_born_held)
+    ]  # fmt: skip
+
+
+def priority_of(plane: ControlPlane, command: c.TriggerSequence) -> int:
+    """Return the priority of a newcomer: the command's, else that of its definition, else 0."""
+    if command.priority is not None:
+        return command.priority
+    definition = plane.shipyard.sequence(command.stage, command.sequence)
+    return 0 if definition is None else definition.priority or 0
+
+
+def bars_its_actor(shipyard: Shipyard, stage: str, sequence: str) -> bool:
+    """Return whether a sequence, or one that follows it, has an approval which bars whoever
+    triggered it: looked for along `triggeredOn`, whatever the selectors say (R34).
+    """
+    defined = {(x.name, y.name): y for x in shipyard.stages for y in x.sequences}
+    reached, found = [(stage, sequence)], {(stage, sequence)}
+    while reached:
+        name = reached.pop()
+        tasks = defined[name].tasks if name in defined else ()
+        if any(task.approval is not None and not task.approval.initiator for task in tasks):
+            return True
+        for key, each in defined.items():
+            if key not in found and any((x.stage, x.sequence) == name for x in each.triggered_on):
+                found.add(key)
+                reached.append(key)
+    return False
+
+
+def limits_of(state: ProjectState, live: Sequence[LiveSequence]) -> Iterator[datetime]:
+    """Yield every instant at which a sequence or a stage next changes by itself (R29, R36)."""
+    instants = [next_limit(record) for record in live]
+    instants += [freeze.until for freeze in state.freezes.values()]
+    return (at for at in instants if at is not None)
 
 
 def next_limit(record: LiveSequence) -> datetime | None:
@@ -214,6 +317,8 @@ def next_limit(record: LiveSequence) -> datetime | None:
 
 def _is_reacted_to(task: TaskRun) -> bool:
     """Return whether all expected sources have reported, or any source if none is named (R27)."""
+    if task.votes:
+        return True
     heard, expects = {each.source for each in task.executors}, task.triggered.expects
     if isinstance(expects, frozenset):
         return expects <= heard
