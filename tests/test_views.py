@@ -523,9 +523,9 @@ def test_an_open_approval_says_who_has_voted_and_who_may_not() -> None:
     host.vote("a", "carol", "fail", message="not today")
     explanation = host.plane.explain(host.state, "a")
 
-    assert " Approval sign has 0 of 2 approving votes; alice may not vote." in nobody
+    assert " Task sign has 0 of 2 approving votes; alice may not vote." in nobody
     said = "1 of 2 approving votes (by bob) and 1 of 2 rejecting votes (by carol)"
-    assert explanation.approval_line == f"Approval sign has {said}; alice may not vote."
+    assert explanation.approval_line == f"Task sign has {said}; alice may not vote."
     assert explanation.approval_line in str(explanation)
     assert (approval, ("alice",)) == (explanation.approval, explanation.barred)
     assert [("bob", "looks good"), ("carol", "not today")] == [
@@ -534,7 +534,7 @@ def test_an_open_approval_says_who_has_voted_and_who_may_not() -> None:
     (open_task,) = host.plane.open_tasks(host.state)
     assert explanation.votes == open_task.votes
     since = "since 2026-01-01T09:00:00+00:00"
-    assert f"Approval sign of delivery of carts in stage dev is open {since}; {said}." == str(
+    assert f"Task sign of delivery of carts in stage dev is open {since}; {said}." == str(
         open_task
     )
 

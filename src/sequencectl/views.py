@@ -75,7 +75,7 @@ class OpenTask:
         if task.approval is not None:
             since = f"is open since {task.at.isoformat()}"
             counted = _counted(task.approval, self.votes)
-            return f"Approval {task.task} of {_named(task.subject)} {since}; {counted}."
+            return f"Task {task.task} of {_named(task.subject)} {since}; {counted}."
         heard = f"heard of: {', '.join(self.reacted)}" if self.reacted else "nobody has reacted"
         return (
             f"Task {task.task} of {_named(task.subject)} was triggered at "
@@ -151,7 +151,7 @@ class Explanation:
             return ""
         barred = f"; {_listed(self.barred)} may not vote" if self.barred else ""
         counted = _counted(self.approval, self.votes)
-        return f"Approval {self.task} has {counted}{barred}."
+        return f"Task {self.task} has {counted}{barred}."
 
     def _how_long(self) -> str:
         last = None if self.waits_until is None else f"until {self.waits_until.isoformat()} at most"

@@ -194,7 +194,7 @@ _APPROVAL: Final = {
     "newcomer": "wait",
     "votes": [{"voter": "bob", "result": "pass", "message": "tested on staging"}],
     "barred": ["ada"],
-    "line": "Approval approval has 1 of 2 approving votes (by bob); ada may not vote.",
+    "line": "Task approval has 1 of 2 approving votes (by bob); ada may not vote.",
     "vote": _APPLIED,
 }
 _NOTE: Final = {**_BY, "kind": "pause", "stage": None, "sequence": None, "at": _LATER}

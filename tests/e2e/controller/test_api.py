@@ -294,7 +294,7 @@ CONTRACT = [
     Row("POST", VOTE, 400, {**ERROR, "reason": "own_approval"}, {"result": "pass", "actor": "ada"}),
     Row("POST", VOTE, 200,
         {"outcome": "applied", "taskId": str,
-         "message": "Approval approval has 1 of 2 approving votes (by bob); ada may not vote."},
+         "message": "Task approval has 1 of 2 approving votes (by bob); ada may not vote."},
         {"result": "pass", "actor": "bob", "reason": "tested", "requestId": "v1"}),
     Row("POST", VOTE, 200, {"outcome": "duplicate"},
         {"result": "pass", "actor": "bob", "requestId": "v1"}),

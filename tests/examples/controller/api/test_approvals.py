@@ -123,7 +123,7 @@ def test_an_open_approval_is_listed_with_all_that_decides_it(gated: Served) -> N
         "deadline": until, "deadlineKind": "completion", "approve": 2, "reject": 1,
         "initiator": False, "onExpiry": "approve", "newcomer": "supersede",
         "votes": [{"voter": "bob", "result": "pass", "message": "tested"}], "barred": ["ada"],
-        "line": "Approval sign-off has 1 of 2 approving votes (by bob); ada may not vote.",
+        "line": "Task sign-off has 1 of 2 approving votes (by bob); ada may not vote.",
         "vote": {
             "outcome": "rejected", "code": "no_actor",
             "message": "Who triggers this may not approve it: a vote must name its actor.",
@@ -213,7 +213,7 @@ def test_enough_votes_decide(gated: Served) -> None:
 
     assert [
         (200, "applied",
-         "Approval sign-off has 1 of 2 approving votes (by bob); ada may not vote."),
+         "Task sign-off has 1 of 2 approving votes (by bob); ada may not vote."),
         (200, "applied", "Approval sign-off is over with result pass."),
     ] == [*map(said, answers)]  # fmt: skip
     assert {task} == {answer.json()["taskId"] for answer in answers}

@@ -187,7 +187,7 @@ def test_a_vote_whose_answer_is_lost_counts_once(run: CommandLine, line: Line) -
     assert 0 == ran.status
     assert [
         "You approve sign-off of carts in stage prod (c1).",
-        "Approval sign-off has 1 of 2 approving votes (by bob); ada may not vote.",
+        "Task sign-off has 1 of 2 approving votes (by bob); ada may not vote.",
     ] == ran.lines
     assert (2, 1) == (len(line.bodies), len(set(line.bodies)))
 
