@@ -534,9 +534,7 @@ def test_an_open_approval_says_who_has_voted_and_who_may_not() -> None:
     (open_task,) = host.plane.open_tasks(host.state)
     assert explanation.votes == open_task.votes
     since = "since 2026-01-01T09:00:00+00:00"
-    assert f"Task sign of delivery of carts in stage dev is open {since}; {said}." == str(
-        open_task
-    )
+    assert f"Task sign of delivery of carts in stage dev is open {since}; {said}." == str(open_task)
 
 
 def test_where_who_triggered_it_may_vote_nobody_is_barred() -> None:
