@@ -211,4 +211,4 @@ def _sentence(record: SequenceRecord, task: str, plane: ControlPlane, state: Pro
         return plane.explain(state, record.sequence_id).approval_line
     if isinstance(record, EndedSequence) and record.abandoned_task == task:
         return record.message
-    return f"Approval {run.name} is over with result {run.result.value}."
+    return f"Task {run.name} is over with result {run.result.value}."

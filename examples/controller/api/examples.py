@@ -273,7 +273,7 @@ EXAMPLES: Final[Mapping[str, Any]] = {
     "NewVote": {"result": "pass", "taskId": "a77e", "actor": "eve", "requestId": "r2"},
     "Voted": {
         "outcome": "applied", "taskId": "a77e",
-        "message": "Approval approval is over with result pass.",
+        "message": "Task approval is over with result pass.",
     },
     "Exemption": {"stage": "prod", "actor": "eve", "reason": "a hotfix"},
     "NewService": {"serviceName": "orders"},

@@ -21,7 +21,7 @@ from sequencectl import (
 def stages_of(now: datetime, plane: ControlPlane, state: ProjectState) -> list[Document]:
     """Return how the stages of a project stand at this instant, in the order of its shipyard.
 
-    A calendar freezes a stage when somebody could start there, and not before (R37): so what it
+    A calendar freezes a stage when a sequence could start there, and not before (R37): so what it
     says of the stage now stands beside the freeze.
     """
     return [_stage(each.name, now, plane, state) for each in plane.shipyard.stages]

@@ -311,7 +311,7 @@ CONTRACT = [
     Row("POST", EXEMPT, 200, {"outcome": "already_exempt"}, {"sequenceId": "g2", "stage": "dev"}),
     Row("POST", EXEMPT, 404, ERROR, {"sequenceId": "g1"}),
     Row("POST", "/v1/sequence/gated/nobody/exempt", 404, ERROR, {}),
-    Row("POST", VOTE, 200, {"message": "Approval approval is over with result fail."},
+    Row("POST", VOTE, 200, {"message": "Task approval is over with result fail."},
         {"result": "fail", "actor": "eve"}),
     Row("POST", VOTE, 400, ERROR, {"result": "fail", "actor": "eve"}),
     Row("POST", EXEMPT, 200, {"outcome": "already_started"}, {}),

@@ -109,7 +109,7 @@ def test_a_delivery_is_let_through_and_approved_by_another(
     assert (1, "sequencectl-cli: ada triggered this sequence and may not decide approval.\n") == (
         status, refused,
     )  # fmt: skip
-    assert "Approval approval is over with result pass." in approved
+    assert "Task approval is over with result pass." in approved
     assert client.get("/v1/project/gated/approval").json()["approvals"] == []
 
 

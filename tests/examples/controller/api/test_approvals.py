@@ -214,7 +214,7 @@ def test_enough_votes_decide(gated: Served) -> None:
     assert [
         (200, "applied",
          "Task sign-off has 1 of 2 approving votes (by bob); ada may not vote."),
-        (200, "applied", "Approval sign-off is over with result pass."),
+        (200, "applied", "Task sign-off is over with result pass."),
     ] == [*map(said, answers)]  # fmt: skip
     assert {task} == {answer.json()["taskId"] for answer in answers}
     assert 1 == len(gated.open_tasks())
@@ -230,7 +230,7 @@ def test_the_result_of_a_vote_is_that_of_the_approval(
     state = gated.get("/v1/sequence/shop/c1")
     (task, *rest) = state["sequences"][0]["tasks"]
 
-    assert f"Approval approval is over with result {verdict}." == answer.json()["message"]
+    assert f"Task approval is over with result {verdict}." == answer.json()["message"]
     assert (verdict, "because") == (task["result"], task["message"])
     assert (result == "warning") == bool(rest)
 
@@ -262,7 +262,7 @@ def test_a_vote_on_what_is_decided_is_late(gated: Served) -> None:
     vote(gated, result="pass", actor="bob")
     answer = vote(gated, result="fail", actor="eve", taskId=task)
 
-    assert (200, "late", "Approval approval is over with result pass.") == said(answer)
+    assert (200, "late", "Task approval is over with result pass.") == said(answer)
 
 
 def test_a_vote_on_what_is_void_says_so(gated: Served) -> None:

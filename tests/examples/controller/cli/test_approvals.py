@@ -168,7 +168,7 @@ def test_a_vote_that_comes_too_late_is_not_one_on_the_next_approval(
     none = run("reject service carts -p sockshop")
 
     assert ["It is over already; nothing has changed.",
-            "Approval approval is over with result pass."] == late.lines  # fmt: skip
+            "Task approval is over with result pass."] == late.lines  # fmt: skip
     assert 1 == gone.status
     assert gone.err.endswith(f"in project sockshop that is open has the ID {task['taskId']}.\n")
     assert (1, "sequencectl-cli: No approval of the service carts in project sockshop is open.\n",
@@ -201,7 +201,7 @@ def test_a_vote_whose_answer_is_lost_may_have_decided(run: CommandLine, line: Li
     assert 0 == ran.status
     assert [
         "It is over, perhaps by this vote, whose first answer was lost.",
-        "Approval approval is over with result pass.",
+        "Task approval is over with result pass.",
     ] == ran.lines
 
 
