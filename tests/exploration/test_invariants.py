@@ -83,7 +83,7 @@ def real_ones() -> tuple[Transition, ...]:
     """Transitions of all slices that changed something."""
     found: list[Transition] = []
     for name in SLICES:
-        for seed in range(WALKS.get(name, 15)):
+        for seed in range(WALKS.get(name, 10)):
             stops = list(walk(name, seed))
             for stop, then in pairwise(stops):
                 if then.state is not stop.state:
