@@ -107,11 +107,9 @@ class Index:
             self._change_part(new, before, after)
         new.tasks = self._tasks(before, after)
         new.deadlines = self.deadlines.exchange(deadline_of(before), deadline_of(after))
-        yielding, exempted = yielding_of(after), exempted_of(after)
-        if yielding is not None or self.yielding:  # rarely
-            new.yielding = _exchanged(self.yielding, yielding_of(before), yielding)
-        if exempted is not None or self.exempted:
-            new.exempted = _exchanged(self.exempted, exempted_of(before), exempted)
+        if self.yielding or self.exempted or _is_special(after):
+            new.yielding = _exchanged(self.yielding, yielding_of(before), yielding_of(after))
+            new.exempted = _exchanged(self.exempted, exempted_of(before), exempted_of(after))
         new.__class__ = Index
         made: Index = new
         return made
@@ -310,6 +308,14 @@ def deadline_of(record: SequenceRecord | None) -> Deadline | None:
 def freeze_deadline(stage: str, until: datetime | None) -> Deadline | None:
     """Return when a freeze ends by itself: before what sequences do at that instant (R29)."""
     return None if until is None else (until, 0, stage)
+
+
+def _is_special(record: SequenceRecord | None) -> bool:
+    """Return True if a record may have a part in what only few have: an approval, an exemption."""
+    if type(record) is not LiveSequence:
+        return False
+    run = record.task
+    return record.exempted is not None or (run is not None and run.triggered.approval is not None)
 
 
 def yielding_of(record: SequenceRecord | None) -> tuple[Names, Number] | None:

@@ -129,10 +129,12 @@ def checked(error: type[InvalidValue]) -> Callable[[type, _Fields], _Fields]:
         if rule is None:
             return field
 
-        kind, fits = rule.kind, rule.fits
+        kind, fits, default = rule.kind, rule.fits, field.default
 
         def validate(_instance: object, of: attrs.Attribute[Any], value: object) -> None:
-            if (value is None and may_be_none) or (type(value) is kind and fits(value)):
+            if value is default or (value is None and may_be_none):
+                return
+            if type(value) is kind and fits(value):
                 return  # as nearly always
             if not rule.permits(value):
                 raise error(of.name, value, rule.problem)

@@ -111,6 +111,8 @@ def _remembered(request_ids: tuple[str, ...], control: e.Control) -> tuple[str, 
 
 def _control_of(event: e.Event) -> e.Control:
     """Return the control that an event applies; an abort that only waited was noted before."""
+    if isinstance(event, e.TaskFinished):  # by far the most
+        return _NOBODY
     match event:
         case e.SequenceAborted(cause=e.Cause.REQUESTED | e.Cause.FORCED):
             return event.control
