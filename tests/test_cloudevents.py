@@ -761,24 +761,23 @@ def a_walk(name: str, seed: int) -> Twin:
 @pytest.mark.parametrize("name", WORLDS)
 def test_every_event_of_a_walk_is_written_well(name: str) -> None:
     """Each is valid, has an id of its own, is the same at each emission, and ends what it ends."""
-    for seed in range(2):
-        twin = a_walk(name, seed)
-        pairs = [(event, to_cloudevent(event, source="here")) for event in twin.events]
-        out = [(event, cloud) for event, cloud in pairs if cloud is not None]
+    twin = a_walk(name, 0)
+    pairs = [(event, to_cloudevent(event, source="here")) for event in twin.events]
+    out = [(event, cloud) for event, cloud in pairs if cloud is not None]
 
-        assert all(is_valid(cloud) for _, cloud in out)
-        assert len(out) == len({cloud["id"] for _, cloud in out})
-        assert pairs == [(event, to_cloudevent(event, source="here")) for event in twin.events]
-        for event, cloud in pairs:
-            is_hosts = isinstance(event, e.SequenceTriggered) and event.parent is None
-            is_reported = isinstance(event, e.TaskFinished) and event.explanation is None
-            is_silent = type(event).__name__ in SILENT or is_hosts or is_reported
-            assert is_silent is (cloud is None)
-        ends = [pair for pair in out if isinstance(pair[0], e.Ending | e.TaskTimedOut)]
-        closed = [getattr(end, "task_id", end.subject.sequence_id) for end, _ in ends]
-        abandoned = [getattr(end, "abandoned_task", None) for end, _ in ends]
-        assert closed == [cloud["triggeredid"] for _, cloud in ends]
-        assert abandoned == [cloud.get("abandonedtask") for _, cloud in ends]
+    assert all(is_valid(cloud) for _, cloud in out)
+    assert len(out) == len({cloud["id"] for _, cloud in out})
+    assert pairs == [(event, to_cloudevent(event, source="here")) for event in twin.events]
+    for event, cloud in pairs:
+        is_hosts = isinstance(event, e.SequenceTriggered) and event.parent is None
+        is_reported = isinstance(event, e.TaskFinished) and event.explanation is None
+        is_silent = type(event).__name__ in SILENT or is_hosts or is_reported
+        assert is_silent is (cloud is None)
+    ends = [pair for pair in out if isinstance(pair[0], e.Ending | e.TaskTimedOut)]
+    closed = [getattr(end, "task_id", end.subject.sequence_id) for end, _ in ends]
+    abandoned = [getattr(end, "abandoned_task", None) for end, _ in ends]
+    assert closed == [cloud["triggeredid"] for _, cloud in ends]
+    assert abandoned == [cloud.get("abandonedtask") for _, cloud in ends]
 
 
 def test_an_echo_of_our_own_stream_changes_nothing() -> None:

@@ -12,17 +12,30 @@ from sequencectl.testing.exploration import Exploration
 from tests.exploration.__main__ import FIGURES, entry, main
 from tests.exploration.slices import SLICES
 
-STATES, BY_A_CALENDAR = 90, 150  # it takes some moves until a calendar has opened and closed
+STATES, BY_A_CALENDAR = 90, 150
 
 
 @pytest.mark.parametrize("name", SLICES)
 def test_no_rule_is_broken_in_a_small_world(name: str) -> None:
-    """The states that are reached first, of the slice and of one with one sequence less."""
-    most = STATES if SLICES[name].alphabet.period is None else BY_A_CALENDAR
-    fewer = SLICES[name].fewer.explore(limit=most)
-    found = SLICES[name].explore(limit=most)
+    """The states that are reached first; `dev.py explore` goes on to all of them."""
+    found = SLICES[name].explore(limit=STATES)
 
-    assert fewer.states <= found.states
+    assert found.is_complete or found.states == STATES
+
+
+WITH_A_CALENDAR = [name for name, each in SLICES.items() if each.alphabet.period is not None]
+
+
+@pytest.mark.parametrize("name", [*[*SLICES][:4], *WITH_A_CALENDAR])
+def test_one_sequence_less_is_a_smaller_world(name: str) -> None:
+    """It has no more states than the slice, as far as both are explored.
+
+    Of a calendar more is seen: it takes some moves until it has opened and closed.
+    """
+    most = BY_A_CALENDAR if name in WITH_A_CALENDAR else STATES
+    fewer = SLICES[name].fewer.explore(limit=most)
+
+    assert fewer.states <= SLICES[name].explore(limit=most).states
     assert fewer.is_complete or fewer.states == most
 
 

@@ -55,7 +55,7 @@ class Stored(Twin):
 @pytest.mark.parametrize("name", WORLDS)
 def test_every_state_of_a_walk_is_restored_from_rows_and_as_a_whole(name: str) -> None:
     """Rows, snapshots, events and commands say again what they were written from."""
-    for seed in range(3):
+    for seed in range(2):
         stored = Stored(WORLDS[name])
         walk(stored, random.Random(f"wire {name} {seed}"))
         for state in stored.folds:  # also in the middle of decisions

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 from dateutil.rrule import rrulestr
-from hypothesis import assume, given, reject
+from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
 from examples.controller.calendars import FileCalendar
@@ -141,6 +141,7 @@ PARTS = st.fixed_dictionaries(
 )  # fmt: skip
 
 
+@settings(max_examples=40)
 @given(parts=PARTS, day=st.dates(date(1900, 1, 1), date(1904, 12, 31)), years=st.integers(0, 850))
 def test_a_rule_that_was_moved_on_gives_the_same(
     parts: dict[str, str], day: date, years: int
