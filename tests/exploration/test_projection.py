@@ -101,7 +101,7 @@ def test_no_part_of_the_projection_can_be_left_out(
     """Without any of its parts, states that go on differently would pass for one."""
     monkeypatch.setattr(projection, "_live", forgetful(KEPT.index(part), projection._live))
 
-    assert compare(TELLING[part], 10_000, most=400, moves=10)[1]
+    assert compare(TELLING[part], 10_000, most=200, moves=8)[1]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.bridge.conftest import Pages
-from tests.e2e.bridge.test_stories import Press, card, each_way, finish
+from tests.e2e.bridge.test_stories import Press, by_mouse, card, each_way, finish
 from tests.e2e.controller.process import Client, Controller
 
 APPROVALS = """
@@ -85,19 +85,16 @@ def test_an_approval_is_voted_on(
     expect(voters).to_contain_text("Ann approves, bob approves with a warning")
 
 
-@each_way
-def test_a_vote_against_it_has_a_reason(
-    pages: Pages, controller: Controller, shop: Client, press: Press
-) -> None:
+def test_a_vote_against_it_has_a_reason(pages: Pages, controller: Controller, shop: Client) -> None:
     """The dialog asks for it, and says how many votes it takes; who voted may change their mind."""
     deliver(shop, "one")
     vote(shop, "one", "bob", "fail")
     page = pages.open(controller)
     act_as(page, "Ann")
     one = card(page, "one")
-    press(one.get_by_role("button", name="Approve"))
+    by_mouse(one.get_by_role("button", name="Approve"))
     expect(one.locator(".reasons")).to_contain_text("(by Ann)")
-    press(one.get_by_role("button", name="Reject"))
+    by_mouse(one.get_by_role("button", name="Reject"))
     expect(page.locator("#ask-text")).to_have_text(
         "It takes 2 votes against it to end it as failed."
     )
@@ -189,15 +186,14 @@ def test_an_approval_that_is_void_says_so(
     expect(card(page, "new").get_by_role("button", name="Approve")).to_have_count(1)
 
 
-@each_way
 def test_one_is_let_through_a_frozen_stage(
-    pages: Pages, controller: Controller, shop: Client, press: Press
+    pages: Pages, controller: Controller, shop: Client
 ) -> None:
     """With a reason, which stays with it; what waits beside it waits on."""
     page = pages.open(controller)
     act_as(page, "Ann")
     stage = page.locator("#stages > li").first
-    press(stage.get_by_role("button", name="Freeze… prod"))
+    by_mouse(stage.get_by_role("button", name="Freeze… prod"))
     page.keyboard.type("weekend")
     page.locator("#freeze-until").select_option("4")
     page.locator("#freeze-go").click()
@@ -206,7 +202,7 @@ def test_one_is_let_through_a_frozen_stage(
     one = card(page, "one")
     expect(one.locator(".reasons")).to_contain_text("the stage is frozen until")
     expect(one.locator(".reasons")).to_contain_text("by Ann: weekend")
-    press(one.get_by_role("button", name="Let through"))
+    by_mouse(one.get_by_role("button", name="Let through"))
     expect(page.locator("#ask-title")).to_have_text("Let delivery of carts through?")
     page.keyboard.type("payments are down")
     page.keyboard.press("Enter")
@@ -293,9 +289,8 @@ def calendar_of(begin: datetime, end: datetime) -> str:
     return b64encode("\r\n".join(lines).encode()).decode()
 
 
-@each_way
 def test_a_calendar_file_closes_a_stage_and_one_is_let_through(
-    pages: Pages, controller: Controller, shop: Client, press: Press
+    pages: Pages, controller: Controller, shop: Client
 ) -> None:
     """The window has its name, nobody unfreezes against it, and one starts all the same."""
     pages.permitted.append("status of 400")
@@ -310,13 +305,13 @@ def test_a_calendar_file_closes_a_stage_and_one_is_let_through(
     deliver(shop, "one")
     one = card(page, "one")
     expect(one.locator(".reasons")).to_contain_text("the calendar closes the stage until")
-    press(stage.get_by_role("button", name="Unfreeze… prod"))
+    by_mouse(stage.get_by_role("button", name="Unfreeze… prod"))
     expect(page.locator("#freeze-text")).to_contain_text("The calendar is asked again")
     page.keyboard.press("Enter")
 
     refused = "Unfreeze: refused. The calendar closes stage prod until"
     expect(stage.locator(".answer")).to_contain_text(refused)
-    press(one.get_by_role("button", name="Let through"))
+    by_mouse(one.get_by_role("button", name="Let through"))
     page.keyboard.press("Enter")
     expect(one.locator(".line")).to_have_text("delivery running")
     expect(one.locator(".reasons")).to_contain_text("Let through by ann")
