@@ -188,6 +188,12 @@ def test_every_field_is_in_one_of_the_tables() -> None:
     }  # fmt: skip
 
 
+def test_what_stands_for_no_default_is_no_value() -> None:
+    """A field without a default is checked, whatever it is given."""
+    with pytest.raises(InvalidValue, match="task_id: must be 1 to 200 printable ASCII"):
+        ReportTaskStarted(attrs.NOTHING, source="helm")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_command_is_frozen(name: str) -> None:
     """A command never changes, and has no room for anything else."""

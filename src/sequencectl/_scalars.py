@@ -129,7 +129,8 @@ def checked(error: type[InvalidValue]) -> Callable[[type, _Fields], _Fields]:
         if rule is None:
             return field
 
-        kind, fits, default = rule.kind, rule.fits, field.default
+        kind, fits = rule.kind, rule.fits
+        default = field.default if isinstance(field.default, kind) else object()
 
         def validate(_instance: object, of: attrs.Attribute[Any], value: object) -> None:
             if value is default or (value is None and may_be_none):
