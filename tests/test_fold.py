@@ -34,8 +34,8 @@ from sequencectl.events import (
     TaskTimedOut,
     TimeoutExplanation,
 )
-from sequencectl.sequence import TaskOutcome
 from sequencectl.shipyard.definitions import SequenceDefinition
+from sequencectl.task_run import TaskOutcome
 from tests.support import T0, Host, instant
 
 ONE_TASK: Final = {"dev": {"delivery": ["deploy"]}}

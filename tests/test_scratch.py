@@ -16,8 +16,9 @@ from sequencectl._index import Index
 from sequencectl._project import fold as project_fold
 from sequencectl._scratch import scratch_of
 from sequencectl._sequence import fold
-from sequencectl.sequence import LiveSequence, TaskRun
+from sequencectl.sequence import LiveSequence
 from sequencectl.state import ProjectState
+from sequencectl.task_run import TaskRun
 from tests.support import Host
 
 SCRATCHES: dict[type, Callable[[Any], Any]] = {
@@ -99,7 +100,7 @@ def test_an_assignment_to_a_scratch_copy_takes_the_fast_path() -> None:
     program = (
         "import dis\n"
         "from sequencectl._sequence.fold import _scratch_run as copy\n"
-        "from sequencectl.sequence import TaskRun\n"
+        "from sequencectl.task_run import TaskRun\n"
         "run = TaskRun(None)\n"
         "for _ in range(100): copy(run)\n"
         "stores = [each.opname for each in dis.get_instructions(copy, adaptive=True)\n"

@@ -39,7 +39,7 @@ from sequencectl.events import (
     TaskTimedOut,
     TaskTriggered,
 )
-from sequencectl.sequence import Vote
+from sequencectl.task_run import Vote
 from tests.support import T0, Host, instant, word
 
 

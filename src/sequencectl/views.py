@@ -23,17 +23,10 @@ from sequencectl.events import (
     TimeoutExplanation,
 )
 from sequencectl.outcomes import Applied, Outcome, Result
-from sequencectl.sequence import (
-    EndedSequence,
-    Executor,
-    LiveSequence,
-    Phase,
-    SequenceRecord,
-    TaskRun,
-    Vote,
-)
+from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
 from sequencectl.shipyard.definitions import Approval
 from sequencectl.state import Freeze, Pause, ProjectState
+from sequencectl.task_run import Executor, TaskRun, Vote
 
 _SHOWN_AHEAD: Final = 10
 _STATUS_WORDS: Final = {

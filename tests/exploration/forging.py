@@ -22,7 +22,8 @@ from sequencectl import (
 )
 from sequencectl import events as e
 from sequencectl.commands import Command
-from sequencectl.sequence import EndedSequence, Executor, LiveSequence, Phase, Vote
+from sequencectl.sequence import EndedSequence, LiveSequence, Phase
+from sequencectl.task_run import Executor, Vote
 from sequencectl.testing.exploration.transition import Transition, just_before, live_ones, of
 
 Forger = Callable[[Transition], dict[str, Any]]

@@ -26,7 +26,8 @@ from sequencectl import (
     UnfreezeStage,
 )
 from sequencectl import events as e
-from sequencectl.sequence import EndedSequence, Executor, LiveSequence
+from sequencectl.sequence import EndedSequence, LiveSequence
+from sequencectl.task_run import Executor
 from sequencectl.testing.exploration import invariants as i
 from sequencectl.testing.exploration import of_approvals as approval
 from sequencectl.testing.exploration import of_controls as control

@@ -9,7 +9,7 @@ import pytest
 
 from sequencectl import ControlPlane, LiveSequence, ProjectState
 from sequencectl import commands as c
-from sequencectl.sequence import TaskRun
+from sequencectl.task_run import TaskRun
 from tests.properties.test_naive_model import walk
 from tests.properties.twin import Twin
 from tests.properties.worlds import WORLDS, at

@@ -23,8 +23,8 @@ from sequencectl import (
     UnknownSequence,
 )
 from sequencectl.cloudevents import state_word
-from sequencectl.sequence import Vote
 from sequencectl.state import Freeze, Pause
+from sequencectl.task_run import Vote
 
 _STATUS_WORDS: Final = {Phase.TIMED_OUT: "timed out"}
 _DRAINING: Final = frozenset({Phase.PAUSING.value, Phase.ABORTING.value})

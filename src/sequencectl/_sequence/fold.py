@@ -14,16 +14,8 @@ from sequencectl._sequence import rulebook
 from sequencectl.errors import ReplayError
 from sequencectl.outcomes import Result, Status, worst
 from sequencectl.payload import merge
-from sequencectl.sequence import (
-    EndedSequence,
-    Executor,
-    LiveSequence,
-    Phase,
-    SequenceRecord,
-    TaskOutcome,
-    TaskRun,
-    Vote,
-)
+from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
+from sequencectl.task_run import Executor, TaskOutcome, TaskRun, Vote
 
 _scratch: Final = scratch_of(LiveSequence)
 _scratch_run: Final = scratch_of(TaskRun)

@@ -14,7 +14,8 @@ from sequencectl._sequence.endings import end_aborted, end_expired, end_timed_ou
 from sequencectl._sequence.tasks import drain, finish_task, go_on, time_left, trigger_task
 from sequencectl._sequence.votes import consent
 from sequencectl.durations import format_duration
-from sequencectl.sequence import Phase, TaskRun
+from sequencectl.sequence import Phase
+from sequencectl.task_run import TaskRun
 
 
 def start(sequence: SequenceDraft) -> None:

@@ -28,8 +28,9 @@ from sequencectl.outcomes import (
 )
 from sequencectl.payload import EMPTY, FrozenMap, freeze, merge, with_scalars
 from sequencectl.policies import Bounds, ResolvedTimeouts, TaskTimeouts, TimeoutPolicy
-from sequencectl.sequence import LiveSequence, Phase, TaskRun
+from sequencectl.sequence import LiveSequence, Phase
 from sequencectl.shipyard.definitions import Newcomer, SequenceDefinition, TaskDefinition
+from sequencectl.task_run import TaskRun
 
 _NO_TIME: Final = timedelta(0)
 

@@ -18,8 +18,8 @@ from sequencectl.outcomes import (
     UnchangedCode,
     worst,
 )
-from sequencectl.sequence import TaskRun, Vote
 from sequencectl.shipyard.definitions import Approval, OnExpiry
+from sequencectl.task_run import TaskRun, Vote
 
 Verdict = tuple[Result, Status, str]
 """The result, status and message of a task that votes have decided."""

@@ -24,8 +24,9 @@ from sequencectl._scalars import Id, Name, alternatives, rule_of
 from sequencectl.commands import Command
 from sequencectl.events import Cause, Event, Subject
 from sequencectl.payload import FrozenMap
-from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord, TaskRun
+from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
 from sequencectl.state import ContextRecord, Freeze, Ledger, Remembered
+from sequencectl.task_run import TaskRun
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 """A plain JSON tree."""

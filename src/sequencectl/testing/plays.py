@@ -42,9 +42,9 @@ from sequencectl.errors import InvalidValue
 from sequencectl.events import Event
 from sequencectl.outcomes import Result, Status
 from sequencectl.policies import Calendar
-from sequencectl.sequence import TaskRun
 from sequencectl.shipyard.definitions import Approval
 from sequencectl.state import ProjectState
+from sequencectl.task_run import TaskRun
 from sequencectl.testing._transcript import Transcript
 from sequencectl.testing.fakes import START, duration_of
 from sequencectl.views import Explanation, OpenTask

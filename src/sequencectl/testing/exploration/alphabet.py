@@ -14,8 +14,9 @@ from sequencectl.control_plane import ControlPlane
 from sequencectl.errors import InvalidValue, required
 from sequencectl.outcomes import Result
 from sequencectl.policies import QueuePolicy
-from sequencectl.sequence import LiveSequence, SequenceRecord, TaskRun
+from sequencectl.sequence import LiveSequence, SequenceRecord
 from sequencectl.state import ProjectState
+from sequencectl.task_run import TaskRun
 from sequencectl.testing.exploration.projection import Arranged, Projector
 from sequencectl.testing.exploration.transition import limits_of
 

@@ -10,9 +10,10 @@ from sequencectl.control_plane import ControlPlane
 from sequencectl.events import Cause
 from sequencectl.outcomes import Applied, Outcome, Rejected, Result, Status
 from sequencectl.policies import Bounds, QueueMode
-from sequencectl.sequence import LiveSequence, Phase, SequenceRecord, TaskRun
+from sequencectl.sequence import LiveSequence, Phase, SequenceRecord
 from sequencectl.shipyard.definitions import Approval
 from sequencectl.state import ProjectState
+from sequencectl.task_run import TaskRun
 from sequencectl.testing.exploration.transition import (
     IN_LINE,
     bars_its_actor,

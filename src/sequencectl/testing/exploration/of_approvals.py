@@ -9,9 +9,10 @@ import sequencectl.commands as c
 import sequencectl.events as e
 from sequencectl.outcomes import Result, Status, worst
 from sequencectl.payload import EMPTY
-from sequencectl.sequence import LiveSequence, Phase, TaskRun
+from sequencectl.sequence import LiveSequence, Phase
 from sequencectl.shipyard.definitions import Approval, Newcomer, OnExpiry
 from sequencectl.state import ProjectState
+from sequencectl.task_run import TaskRun
 from sequencectl.testing.exploration.transition import (
     Check,
     Transition,

@@ -10,7 +10,8 @@ import sequencectl.commands as c
 import sequencectl.events as e
 from sequencectl.control_plane import ControlPlane
 from sequencectl.outcomes import Result, Status, worst
-from sequencectl.sequence import LiveSequence, Phase, SequenceRecord, TaskRun
+from sequencectl.sequence import LiveSequence, Phase, SequenceRecord
+from sequencectl.task_run import TaskRun
 from sequencectl.testing.exploration.transition import (
     Check,
     Transition,

@@ -20,10 +20,11 @@ from sequencectl.control_plane import ControlPlane, Decision
 from sequencectl.errors import InvalidValue, required
 from sequencectl.outcomes import Outcome
 from sequencectl.policies import Opening, QueueMode
-from sequencectl.sequence import LiveSequence, Phase, SequenceRecord, TaskRun
+from sequencectl.sequence import LiveSequence, Phase, SequenceRecord
 from sequencectl.shipyard import Shipyard
 from sequencectl.shipyard.definitions import Approval, SequenceDefinition
 from sequencectl.state import ProjectState
+from sequencectl.task_run import TaskRun
 
 IN_LINE: Final = (Phase.WAITING, Phase.HELD)
 PAUSED: Final = (Phase.HELD, Phase.PAUSING, Phase.PAUSED)
