@@ -85,12 +85,19 @@ Lane: TypeAlias = Annotated[str, _printable(264)]
 """A stage, or a stage, a slash and a service."""
 Count: TypeAlias = Annotated[int, Rule(int, range(2**63).__contains__, _COUNT)]
 """A serial, a place, an index, or how many there are of something."""
-Limit: TypeAlias = Annotated[int, Rule(int, (0).__lt__, "must be an int of at least 1")]
+LIMIT: Final = Rule(int, (0).__lt__, "must be an int of at least 1")
+Limit: TypeAlias = Annotated[int, LIMIT]
 """How many of something are taken at once."""
 Priority: TypeAlias = Annotated[
     int, Rule(int, _PRIORITIES.__contains__, "must be an int from -1000000 to 1000000")
 ]
 """The priority of a sequence; higher goes first."""
+
+
+Percent: TypeAlias = Annotated[
+    int, Rule(int, range(101).__contains__, "must be an int from 0 to 100")
+]
+"""How far something is."""
 
 
 def checked_instant(value: object, where: str = "now") -> datetime:

@@ -22,6 +22,7 @@ from sequencectl._scalars import (
     Limit,
     Message,
     Name,
+    Percent,
     Priority,
     Reason,
     Text,
@@ -83,7 +84,8 @@ class TriggerSequence:
     `context` names the delivery this belongs to and defaults to the sequence id. `data` is the
     payload the first task receives. `priority` overrides the definition's; higher goes first.
     `revision` names the version of the configuration (Keptn's ``gitcommitid``). `actor` is the
-    person behind it, who may be barred from approving it.
+    person behind it, who may be barred from approving it. `redrives` is the id of an ended one that
+    failed: this one goes on where that one stopped, or at the task `start_at` (R41).
     """
 
     sequence_id: Id
@@ -95,6 +97,13 @@ class TriggerSequence:
     priority: Priority | None = attrs.field(default=None, kw_only=True)
     revision: Text | None = attrs.field(default=None, kw_only=True)
     actor: Text = attrs.field(default="", kw_only=True)
+    redrives: Id | None = attrs.field(default=None, kw_only=True)
+    start_at: Name | None = attrs.field(default=None, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if self.start_at is not None and self.redrives is None:
+            problem = "says where a redrive begins and must not be given without 'redrives'"
+            raise InvalidValue("start_at", self.start_at, problem)
 
 
 @final
@@ -130,6 +139,21 @@ class ReportTaskFinished:
     actor: Text = attrs.field(default="", kw_only=True)
 
 
+@final
+@attrs.frozen(field_transformer=_checked)
+class ReportTaskProgress:
+    """An executor is still at work on a task, and may say how far it is (R13, R42).
+
+    `percent` is a whole number from 0 to 100. It is a sign of life: it says neither that the
+    executor has started, nor that it has finished.
+    """
+
+    task_id: Id
+    source: Id = attrs.field(kw_only=True)
+    message: Message = attrs.field(default="", kw_only=True)
+    percent: Percent | None = attrs.field(default=None, kw_only=True)
+
+
 @attrs.frozen(field_transformer=_checked)
 class _Control:
     """A person's command: who gives it, why, and an id that makes it safe to send again (R25)."""
@@ -160,19 +184,13 @@ class ResumeSequence(_Control):
     stage: Name | None = attrs.field(default=None, kw_only=True)
 
 
-@final
 @attrs.frozen(field_transformer=_checked)
-class AbortSequence(_Control):
-    """End what is live in a context, in one stage of it, or one sequence (R22, R23).
-
-    Give either `context` (and perhaps `stage`) or `sequence_id`. A task in flight finishes first
-    unless `force` is true, which abandons it and frees the lane at once.
-    """
+class _Addressed(_Control):
+    """A control of what is live in a context, in one stage of it, or of one sequence."""
 
     context: Id | None = None
     sequence_id: Id | None = attrs.field(default=None, kw_only=True)
     stage: Name | None = attrs.field(default=None, kw_only=True)
-    force: bool = attrs.field(default=False, kw_only=True, validator=required(bool))
 
     def __attrs_post_init__(self) -> None:
         if (self.context is None) == (self.sequence_id is None):
@@ -182,6 +200,38 @@ class AbortSequence(_Control):
             )
         if self.context is None and self.stage is not None:
             raise InvalidValue("stage", self.stage, "narrows a context and must not be given here")
+
+
+@final
+@attrs.frozen(field_transformer=_checked)
+class AbortSequence(_Addressed):
+    """End what is live in a context, in one stage of it, or one sequence (R22, R23).
+
+    Give either `context` (and perhaps `stage`) or `sequence_id`. A task in flight finishes first
+    unless `force` is true, which abandons it and frees the lane at once.
+    """
+
+    force: bool = attrs.field(default=False, kw_only=True, validator=required(bool))
+
+
+@final
+@attrs.frozen(field_transformer=_checked)
+class RetryTask(_Addressed):
+    """Run the failed task of what is parked again, once (R40).
+
+    Give either `context` (and perhaps `stage`) or `sequence_id`.
+    """
+
+
+@final
+@attrs.frozen(field_transformer=_checked)
+class SkipTask(_Addressed):
+    """Let what is parked go on as if its failed task had come to `result` (R40).
+
+    Give either `context` (and perhaps `stage`) or `sequence_id`. With ``fail`` the sequence ends.
+    """
+
+    result: Result = attrs.field(kw_only=True, converter=_result)
 
 
 @final
@@ -220,10 +270,10 @@ class CheckDeadlines:
     limit: Limit = 500
 
 
-Report = ReportTaskStarted | ReportTaskFinished
+Report = ReportTaskStarted | ReportTaskProgress | ReportTaskFinished
 """A command that carries an executor's word."""
 
-ContextControl = PauseSequence | ResumeSequence | AbortSequence
+ContextControl = PauseSequence | ResumeSequence | AbortSequence | RetryTask | SkipTask
 """A person's control of a delivery."""
 
 StageControl = FreezeStage | UnfreezeStage

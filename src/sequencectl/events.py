@@ -26,11 +26,12 @@ from sequencectl._scalars import (
     Message,
     Name,
     NameOrEmpty,
+    Percent,
     Priority,
     Reason,
     Text,
 )
-from sequencectl.commands import ReportTaskFinished, ReportTaskStarted
+from sequencectl.commands import ReportTaskFinished, ReportTaskProgress, ReportTaskStarted
 from sequencectl.durations import format_duration
 from sequencectl.errors import InvalidValue
 from sequencectl.outcomes import Result, Status
@@ -43,16 +44,33 @@ class DeadlineKind(Enum):
 
     REACTION = "reaction"
     """No executor, or fewer than expected, reacted to the task in flight (R27)."""
+    SILENCE = "silence"
+    """An executor at work on the task in flight was not heard of for too long (R42)."""
     COMPLETION = "completion"
     """The task in flight is not over (R27)."""
     TOTAL = "total"
     """The sequence has run for too long, pauses not counted (R30)."""
+    PARKED = "parked"
+    """The sequence was parked, and it was neither retried nor skipped (R40)."""
     WAITING = "waiting"
     """The sequence has waited for too long (R30)."""
     ABORT_GRACE = "abort_grace"
     """An abort has waited long enough for the task in flight (R22)."""
     DELAY = "delay"
-    """Not a limit: the next task is due (R10)."""
+    """Not a limit: the next task, or the next attempt of one, is due (R10, R39)."""
+
+
+class TaskEnd(Enum):
+    """What comes of a task run that has finished or has run out of time."""
+
+    OVER = "over"
+    """The task is over: its result and data count (R12, R14)."""
+    RETRIED = "retried"
+    """It failed and another attempt follows: nothing of it counts (R39)."""
+    PARKED = "parked"
+    """It failed and the sequence is parked: it counts when parking ends without a retry or a skip
+    (R40).
+    """
 
 
 @final
@@ -91,6 +109,7 @@ class TimeoutExplanation:
 
     `since` is the instant the limit counts from; `reacted` are the sources that were heard of and
     `awaited` names the sources that were missing; it is empty if none in particular was expected.
+    Of the kind ``silence``, `awaited` names the executors that fell silent (R42).
     """
 
     kind: DeadlineKind
@@ -113,6 +132,9 @@ class TimeoutExplanation:
                 said = f"Nobody reacted to task {self.task} {where} within {limit}"
             case DeadlineKind.REACTION:
                 said = f"Too few reacted to task {self.task} {where} within {limit}{heard}{awaited}"
+            case DeadlineKind.SILENCE:
+                said = f"Nothing was heard of {self.awaited} within {limit}, at work on task "
+                return f"{said}{self.task} {where}; it was terminated."
             case DeadlineKind.COMPLETION:
                 said = f"Task {self.task} {where} was not over within {limit}{heard}{awaited}"
             case DeadlineKind.WAITING:
@@ -120,6 +142,32 @@ class TimeoutExplanation:
             case _:
                 said = f"Sequence {self.sequence} {where} was not over within {limit}"
         return f"{said}; it was terminated."
+
+
+@final
+@attrs.frozen(weakref_slot=False)
+class Carried:
+    """A task that a redrive does not run: the result that the sequence it redrives had for it.
+
+    None says that it had none: a start in the middle may pass tasks that were never run (R41).
+    """
+
+    name: Name
+    result: Result | None
+
+
+@final
+@attrs.frozen(weakref_slot=False)
+class Redrive:
+    """What a sequence redrives: an ended one that failed (R41).
+
+    `family` is the id of the first one, which that one redrives directly or through others, or
+    which it is. `carried` are the tasks before the one it begins with.
+    """
+
+    sequence_id: Id
+    family: Id
+    carried: tuple[Carried, ...] = ()
 
 
 class Cause(Enum):
@@ -157,8 +205,9 @@ class SequenceTriggered(_Event):
 
     `parent` is the id of the sequence it follows up on, and `depth` counts how many follow-ups
     stand before it in that chain (R15, R17). `deadline` ends its waiting, `timeout` is that limit.
-    `initiators` may not decide an approval that bars them: the actor of its trigger, and as a
-    follow-up those of what it follows (R34).
+    `initiators` may not decide an approval that bars them: the actor of its trigger, those of all
+    that it redrives, and as a follow-up those of what it follows (R34). `redrive` says what it
+    redrives, and which tasks it does not run again (R41).
     """
 
     lane: Lane
@@ -171,6 +220,7 @@ class SequenceTriggered(_Event):
     parent: Id | None = None
     depth: Count = 0
     initiators: tuple[Text, ...] = ()
+    redrive: Redrive | None = None
 
 
 @final
@@ -185,11 +235,14 @@ class SequenceStarted(_Event):
 @final
 @attrs.frozen(weakref_slot=False)
 class TaskScheduled(_Event):
-    """The next task waits for its `triggeredAfter` and is due at `due_at` (R10)."""
+    """The next task waits for its `triggeredAfter`, or another `attempt` of a task for its backoff,
+    and is due at `due_at` (R10, R39).
+    """
 
     task: Name
     index: Count
     due_at: datetime
+    attempt: Count = 1
 
 
 @final
@@ -198,8 +251,10 @@ class TaskTriggered(_Event):
     """The request to run a task: publish it, executors answer with reports (R9, R14, R26).
 
     `input` is the payload; the limits and the deadlines they give count from `at`; `expects` says
-    whose finishes end the task (R11). With an `approval` people decide it: show it to them, and
-    answer with `approve` or `reject` (R34).
+    whose finishes end the task (R11). `silence_timeout` is how long an executor at work may say
+    nothing (R42). With an `approval` people decide it: show it to them, and answer with `approve`
+    or `reject` (R34). It is attempt number `attempt` at this task, and no failure of an attempt
+    before number `attempts` has to be the last word (R39).
     """
 
     task_id: Id
@@ -212,10 +267,22 @@ class TaskTriggered(_Event):
     completion_timeout: timedelta | None = None
     completion_deadline: datetime | None = None
     approval: Approval | None = None
+    silence_timeout: timedelta | None = None
+    attempt: Count = 1
+    attempts: Count = 1
 
     def started(self, *, source: str, report_id: str | None = None) -> ReportTaskStarted:
         """Return the report that `source` has begun to work on this task."""
         return ReportTaskStarted(self.task_id, source=source, report_id=report_id)
+
+    def progress(
+        self, *, source: str, message: str = "", percent: int | None = None
+    ) -> ReportTaskProgress:
+        """Return the report that `source` is still at work on this task, and how far it is (R42).
+
+        `percent` is a whole number from 0 to 100.
+        """
+        return ReportTaskProgress(self.task_id, source=source, message=message, percent=percent)
 
     def finished(
         self,
@@ -282,6 +349,18 @@ class TaskStartReported(_Event):
 
 @final
 @attrs.frozen(weakref_slot=False)
+class TaskProgressReported(_Event):
+    """An executor is still at work on the task in flight, and says how far it is (R42)."""
+
+    task_id: Id
+    task: Name
+    source: Id
+    message: Message = ""
+    percent: Percent | None = None
+
+
+@final
+@attrs.frozen(weakref_slot=False)
 class TaskFinishReported(_Event):
     """An executor is done with the task in flight, or a person has voted (R11, R12, R34).
 
@@ -311,10 +390,11 @@ class TaskFinishReported(_Event):
 @final
 @attrs.frozen(weakref_slot=False)
 class TaskFinished(_Event):
-    """The task in flight is over, with the worst result of its reports (R11, R12, R34).
+    """A task run has finished, with the worst result of its reports (R11, R12, R34).
 
     An approval is over with the votes of the side that decided it; `explanation` is set if nobody
-    did, and the limit in it approved it: `message` says so.
+    did, and the limit in it approved it: `message` says so. `end` says what comes of the run: a
+    failed attempt may be retried, or the sequence parked (R39, R40).
     """
 
     task_id: Id
@@ -323,16 +403,73 @@ class TaskFinished(_Event):
     status: Status
     message: Message = ""
     explanation: TimeoutExplanation | None = None
+    end: TaskEnd = TaskEnd.OVER
 
 
 @final
 @attrs.frozen(weakref_slot=False)
 class TaskTimedOut(_Event):
-    """The task in flight ran out of time and was terminated (R27, R28)."""
+    """A task run ran out of time and was terminated (R27, R28, R42).
+
+    `end` says what comes of it: another attempt may follow, or the sequence is parked (R39, R40).
+    """
 
     task_id: Id
     task: Name
     explanation: TimeoutExplanation
+    end: TaskEnd = TaskEnd.OVER
+
+
+@final
+@attrs.frozen(weakref_slot=False)
+class SequenceParked(_Event):
+    """A task failed, and the sequence keeps its lane until a person decides (R40).
+
+    It ends at `deadline` unless it is retried or skipped before; `timeout` is that limit, and
+    `time_left` of its total is kept. Ending it means what it would have meant at once: timed out
+    with this `explanation` if there is one, else finished with result fail. `message` says why.
+    """
+
+    task_id: Id
+    task: Name
+    message: Message = ""
+    explanation: TimeoutExplanation | None = None
+    timeout: timedelta | None = None
+    deadline: datetime | None = None
+    time_left: timedelta | None = None
+
+
+@final
+@attrs.frozen(weakref_slot=False)
+class TaskRetried(_Event):
+    """A person had a parked task run again; nothing of the run that failed counts (R40).
+
+    The total of the sequence, `timeout`, ends at `deadline` again.
+    """
+
+    task_id: Id
+    task: Name
+    control: Control
+    timeout: timedelta | None = None
+    deadline: datetime | None = None
+
+
+@final
+@attrs.frozen(weakref_slot=False)
+class TaskSkipped(_Event):
+    """A person had a parked task count as run, with this result and status succeeded (R40).
+
+    Nothing else of the run that failed counts. The total of the sequence, `timeout`, ends at
+    `deadline` again. `message` says who skipped it, and why.
+    """
+
+    task_id: Id
+    task: Name
+    result: Result
+    control: Control
+    message: Message = ""
+    timeout: timedelta | None = None
+    deadline: datetime | None = None
 
 
 @final
@@ -355,7 +492,10 @@ class ContextResumed(_Event):
 @final
 @attrs.frozen(weakref_slot=False)
 class SequencePaused(_Event):
-    """A pause reached a sequence; `time_left` of its waiting limit is kept (R18, R30)."""
+    """A pause reached a sequence; `time_left` of its waiting limit is kept (R18, R30).
+
+    One that is parked stays so (R40).
+    """
 
     time_left: timedelta | None = None
 
@@ -371,7 +511,10 @@ class SequenceDrained(_Event):
 @final
 @attrs.frozen(weakref_slot=False)
 class SequenceResumed(_Event):
-    """No pause covers the sequence any more; its limit ends at `deadline` again (R20, R30)."""
+    """No pause covers the sequence any more; its limit ends at `deadline` again (R20, R30).
+
+    One that is parked stays so, and so does its limit (R40).
+    """
 
     deadline: datetime | None = None
 
@@ -519,9 +662,13 @@ SequenceMove = (
     | TaskScheduled
     | TaskTriggered
     | TaskStartReported
+    | TaskProgressReported
     | TaskFinishReported
     | TaskFinished
     | TaskTimedOut
+    | SequenceParked
+    | TaskRetried
+    | TaskSkipped
     | SequencePaused
     | SequenceDrained
     | SequenceResumed

@@ -54,7 +54,9 @@ class UnchangedCode(Enum):
     UNKNOWN_TASK = "unknown_task"
     """No sequence that is known has a task with this id (R13)."""
     TOO_MANY_SOURCES = "too_many_sources"
-    """A start from one source, or a vote of one voter, more than a task may have (R33, R34)."""
+    """A start or progress from one source, or a vote of one voter, more than a task may have (R33,
+    R34, R42).
+    """
     TOO_MANY_REPORTS = "too_many_reports"
     """A start or a vote beyond the number of reports a task may have (R33, R34)."""
     ALREADY_PAUSED = "already_paused"
@@ -73,6 +75,10 @@ class UnchangedCode(Enum):
     """The sequence may start in spite of freeze and calendar already (R38)."""
     ALREADY_STARTED = "already_started"
     """The sequence has started: nothing can keep it back any more (R38)."""
+    NOT_PARKED = "not_parked"
+    """Nothing that the control addresses is parked (R40)."""
+    TOO_SOON = "too_soon"
+    """This source has reported its progress just before (R42)."""
     NOTHING_DUE = "nothing_due"
     """No deadline has passed and no sequence could start (R29)."""
 
@@ -83,18 +89,20 @@ class RejectedCode(Enum):
     UNKNOWN_STAGE = "unknown_stage"
     """The shipyard has no such stage (R7, R8)."""
     UNKNOWN_SEQUENCE = "unknown_sequence"
-    """The stage defines no such sequence, or the project knows no such sequence id (R8)."""
+    """The stage defines no such sequence, or the project knows no such sequence id (R8, R41)."""
     UNKNOWN_CONTEXT = "unknown_context"
     """No sequence of this context was ever seen, or all are forgotten (R19)."""
     ID_CONFLICT = "id_conflict"
-    """The sequence id belongs to another sequence (R8)."""
+    """The sequence id belongs to another sequence (R8), or the one to redrive is of another stage,
+    name, service or context (R41).
+    """
     QUEUE_FULL = "queue_full"
     """As many sequences wait for the lane as may (R6)."""
     STAGE_BUSY = "stage_busy"
     """The lane takes a newcomer only when it can start at once (R6)."""
     PAYLOAD_TOO_LARGE = "payload_too_large"
-    """The data has more bytes or more levels than a payload may have, or the reason of a vote has
-    (R33, R34).
+    """The data has more bytes or more levels than a payload may have, or the reason of a vote or
+    the message of a progress report has (R33, R34, R42).
     """
     ALREADY_ENDED = "already_ended"
     """Everything the control addresses has ended (R19)."""
@@ -112,6 +120,18 @@ class RejectedCode(Enum):
     """The freeze would have ended already (R36)."""
     CLOSED_BY_CALENDAR = "closed_by_calendar"
     """The calendar says that the stage is closed, as it did before (R37)."""
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    """The parked task was run as often as a task may be (R33, R40)."""
+    NOT_ENDED = "not_ended"
+    """The sequence to redrive is live (R41)."""
+    NOT_FAILED = "not_failed"
+    """The sequence to redrive ended with pass or warning (R41)."""
+    ALREADY_REDRIVEN = "already_redriven"
+    """A sequence that redrives the same failed one is live (R41)."""
+    UNKNOWN_TASK = "unknown_task"
+    """The sequence has no task to begin with, today (R41)."""
+    NOT_APPROVED = "not_approved"
+    """An approval that a redrive would pass was not approved (R41)."""
 
 
 @final

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias, TypeVar, final
 import attrs
 
 from sequencectl._scalars import TEXT, checked_instant
-from sequencectl.durations import parse_duration
+from sequencectl.durations import format_duration, parse_duration
 from sequencectl.errors import DurationError, InvalidValue, PolicyError, check_type, required
 
 LONGEST_TIMEOUT: Final = timedelta(days=36_500)
@@ -79,14 +79,22 @@ def _check_own(policy: object, field: attrs.Attribute[Any], value: object) -> No
         _check(policy, field, value)
 
 
-def _read_skew(value: timedelta | str) -> timedelta:
+def _duration(value: timedelta | str, where: str) -> timedelta:
     try:
-        skew: object = parse_duration(value) if isinstance(value, str) else value
+        duration: object = parse_duration(value) if isinstance(value, str) else value
     except DurationError as error:
-        raise PolicyError("clock_skew", value, error.problem) from None
-    if not isinstance(skew, timedelta) or not timedelta(0) <= skew <= LONGEST_TIMEOUT:
-        raise PolicyError("clock_skew", value, "must be a duration of zero or more")
-    return skew
+        raise PolicyError(where, value, error.problem) from None
+    if not isinstance(duration, timedelta) or not timedelta(0) <= duration <= LONGEST_TIMEOUT:
+        raise PolicyError(where, value, "must be a duration of zero or more")
+    return duration
+
+
+def _read_skew(value: timedelta | str) -> timedelta:
+    return _duration(value, "clock_skew")
+
+
+def _read_progress_every(value: timedelta | str) -> timedelta:
+    return _duration(value, "progress_every")
 
 
 def _check_flag(_policy: object, field: attrs.Attribute[Any], value: object) -> None:
@@ -122,15 +130,20 @@ def _word(value: object, where: str, kind: type[_EnumT]) -> _EnumT:
 @final
 @attrs.frozen
 class TaskTimeouts:
-    """The limits of one task, both counted from its `TaskTriggered` (R26, R27).
+    """The limits of one task (R26, R27, R42).
 
     `reaction`: how long until an executor reports. `completion`: how long until the task is over.
+    Both are counted from its `TaskTriggered`. `silence`: how long an executor that has started may
+    say nothing before it has finished.
     """
 
     reaction: Timeout | Inherit = attrs.field(
         default=INHERIT, converter=_read_own, validator=_check_own
     )
     completion: Timeout | Inherit = attrs.field(
+        default=INHERIT, converter=_read_own, validator=_check_own
+    )
+    silence: Timeout | Inherit = attrs.field(
         default=INHERIT, converter=_read_own, validator=_check_own
     )
 
@@ -140,6 +153,7 @@ class TaskTimeouts:
         return TaskTimeouts(
             outer.reaction if self.reaction is INHERIT else self.reaction,
             outer.completion if self.completion is INHERIT else self.completion,
+            outer.silence if self.silence is INHERIT else self.silence,
         )
 
 
@@ -167,6 +181,7 @@ class ResolvedTimeouts:
 
     reaction: Timeout
     completion: Timeout
+    silence: Timeout
 
 
 _GivenTasks: TypeAlias = Mapping[str, TaskTimeouts] | tuple[tuple[str, TaskTimeouts], ...]
@@ -182,15 +197,16 @@ def _read_tasks(value: _GivenTasks) -> tuple[tuple[str, TaskTimeouts], ...]:
 class TimeoutPolicy:
     """How long things may take in a project (R26).
 
-    `reaction` and `completion` hold for every task that has none of its own; `tasks` has a
-    `TaskTimeouts` for each task name that differs. `total` and `waiting` hold for every sequence
-    that has none of its own. `abort_grace` is how long an abort waits for the task in flight (R22).
+    `reaction`, `completion` and `silence` hold for every task that has none of its own; `tasks` has
+    a `TaskTimeouts` for each task name that differs. `total` and `waiting` hold for every sequence
+    that has none of its own. `abort_grace` is how long an abort waits for the task in flight (R22),
+    and `parked` how long a parked sequence waits for a person (R40).
     `clock_skew` is how far the host's clock may lag behind the last event and still be corrected
     (R29); with zero it never is.
 
-    Every task must have a completion limit. The reaction limit ends with the first reaction, and
-    after that only the completion limit ends a task whose executor died (R27). Only `unbounded`
-    makes a policy without that guarantee.
+    Every task must have a completion limit, and what is parked a limit too. The reaction limit ends
+    with the first reaction, and after that only the completion limit, or one on silence, ends a
+    task whose executor died (R27, R42). Only `unbounded` makes a policy without that guarantee.
     """
 
     reaction: Timeout = attrs.field(default=timedelta(minutes=3), converter=_read, validator=_check)
@@ -200,6 +216,8 @@ class TimeoutPolicy:
     total: Timeout = attrs.field(default=None, converter=_read, validator=_check)
     waiting: Timeout = attrs.field(default=None, converter=_read, validator=_check)
     abort_grace: Timeout = attrs.field(default=None, converter=_read, validator=_check)
+    silence: Timeout = attrs.field(default=None, converter=_read, validator=_check)
+    parked: Timeout = attrs.field(default=timedelta(hours=24), converter=_read, validator=_check)
     clock_skew: timedelta = attrs.field(default=_CLOCK_SKEW, converter=_read_skew)
     tasks: tuple[tuple[str, TaskTimeouts], ...] = attrs.field(default=(), converter=_read_tasks)
     is_unbounded: bool = attrs.field(default=False, validator=_check_flag)
@@ -207,6 +225,8 @@ class TimeoutPolicy:
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "_by_name", dict(self.tasks))
+        if self.parked is None and not self.is_unbounded:
+            raise PolicyError("parked", None, _ONLY_UNBOUNDED)
         self.for_task("")
         for name, _ in self.tasks:
             self.for_task(name)
@@ -220,6 +240,8 @@ class TimeoutPolicy:
         total: _GivenTimeout = None,
         waiting: _GivenTimeout = None,
         abort_grace: _GivenTimeout = None,
+        silence: _GivenTimeout = None,
+        parked: _GivenTimeout = None,
         clock_skew: timedelta | str = _CLOCK_SKEW,
         tasks: _GivenTasks = (),
     ) -> TimeoutPolicy:
@@ -233,6 +255,8 @@ class TimeoutPolicy:
             total=total,
             waiting=waiting,
             abort_grace=abort_grace,
+            silence=silence,
+            parked=parked,
             clock_skew=clock_skew,
             tasks=tasks,
             is_unbounded=True,
@@ -243,7 +267,8 @@ class TimeoutPolicy:
     ) -> ResolvedTimeouts:
         """Return the limits of a task: its `own`, else those for its `name`, else the default.
 
-        The default limit of a reaction does not hold for an approval: people take their time (R34).
+        The default limit of a reaction does not hold for an approval, and none of silence does:
+        people take their time (R34).
         Raises `PolicyError` if that leaves the task without a completion limit and the policy is
         not `unbounded`.
         """
@@ -263,9 +288,10 @@ class TimeoutPolicy:
             raise PolicyError(
                 f"completion of task {name}" if name else "completion",
                 None,
-                "must be a limit; only TimeoutPolicy.unbounded() may do without",
+                _ONLY_UNBOUNDED,
             )
-        return ResolvedTimeouts(reaction, completion)
+        silence = self.silence if limits.silence is INHERIT else limits.silence
+        return ResolvedTimeouts(reaction, completion, None if is_approval else silence)
 
     def total_for(self, own: SequenceTimeouts) -> Timeout:
         """Return how long a sequence with these limits of its own may run."""
@@ -277,8 +303,19 @@ class TimeoutPolicy:
         check_type("own", own, SequenceTimeouts)
         return self.waiting if own.waiting is INHERIT else own.waiting
 
+    def check(self, bounds: Bounds) -> None:
+        """Raise `PolicyError` for a limit of silence that progress reports cannot keep (R42)."""
+        check_type("bounds", bounds, Bounds)
+        given = {"silence": self.silence}
+        given |= {f"tasks[{name!r}].silence": limits.silence for name, limits in self.tasks}
+        for where, silence in given.items():
+            problem = None if silence is INHERIT else bounds.too_short(silence)
+            if problem is not None:
+                raise PolicyError(where, silence, problem)
+
 
 _INHERITED: Final = TaskTimeouts()
+_ONLY_UNBOUNDED: Final = "must be a limit; only TimeoutPolicy.unbounded() may do without"
 
 
 class QueueMode(Enum):
@@ -374,9 +411,11 @@ class Bounds:
 
     What comes in: `payload_size` bytes of JSON text and `payload_depth` levels in the data of one
     command; `input_size` bytes of JSON text in what has been merged for the next task; `tasks` in a
-    sequence; `sources` that work on one task, and `reports` about it; `max_depth` follow-ups in a
-    chain, each triggered by the one before. What is kept: `retain` ended contexts, the ids of the
-    last `remember` ended sequences, and the last `request_ids` of controls.
+    sequence; `sources` that work on one task, and `reports` about it; `attempts` at one task (R39,
+    R40); `max_depth` follow-ups in a chain, each triggered by the one before. Of the progress of a
+    source what comes sooner than `progress_every` after the last is passed over (R42). What is
+    kept: `retain` ended contexts, the ids of the last `remember` ended sequences, and the last
+    `request_ids` of controls.
     """
 
     payload_size: int = attrs.field(default=65_536, validator=_at_least_1)
@@ -389,6 +428,20 @@ class Bounds:
     sources: int = attrs.field(default=32, validator=_at_least_1)
     reports: int = attrs.field(default=1_000, validator=_at_least_1)
     max_depth: int = attrs.field(default=100, validator=_at_least_1)
+    attempts: int = attrs.field(default=100, validator=_at_least_1)
+    progress_every: timedelta = attrs.field(
+        default=timedelta(seconds=10), converter=_read_progress_every
+    )
+
+    def too_short(self, silence: Timeout) -> str | None:
+        """Return why progress reports cannot keep this limit of silence; None if they can (R42).
+
+        An executor must be able to miss a few of them.
+        """
+        least = 4 * self.progress_every
+        if silence is None or silence >= least:
+            return None
+        return f"must be at least {format_duration(least)}, four times progress_every"
 
 
 def _until(value: datetime | None) -> datetime | None:

@@ -15,12 +15,12 @@ from typing import final
 import attrs
 
 from sequencectl._scalars import Count, Id, Lane, Message, Name, Priority, Text
-from sequencectl.events import Control, DeadlineKind, Subject, TimeoutExplanation
+from sequencectl.events import Control, DeadlineKind, Redrive, Subject, TimeoutExplanation
 from sequencectl.outcomes import Result, Status
 from sequencectl.payload import FrozenMap
 from sequencectl.shipyard.definitions import SequenceDefinition, TaskDefinition
 from sequencectl.stage_queue import Ticket
-from sequencectl.task_run import TaskOutcome, TaskRun
+from sequencectl.task_run import FailedAttempt, ParkedTask, TaskOutcome, TaskRun
 
 
 class Phase(Enum):
@@ -32,6 +32,8 @@ class Phase(Enum):
     """In line, paused: keeps its place and is passed."""
     RUNNING = "running"
     """Holds its lane; a task is in flight or scheduled."""
+    PARKED = "parked"
+    """A task failed; holds its lane with nothing in flight until a person decides."""
     PAUSING = "pausing"
     """Paused while a task is in flight; holds its lane."""
     PAUSED = "paused"
@@ -69,7 +71,7 @@ class Phase(Enum):
 
 
 _IN_LINE = frozenset({Phase.WAITING, Phase.HELD})
-_HOLDING = frozenset({Phase.RUNNING, Phase.PAUSING, Phase.PAUSED, Phase.ABORTING})
+_HOLDING = frozenset({Phase.RUNNING, Phase.PARKED, Phase.PAUSING, Phase.PAUSED, Phase.ABORTING})
 _PAUSED = frozenset({Phase.HELD, Phase.PAUSING, Phase.PAUSED})
 _ENDED = frozenset(Phase) - _IN_LINE - _HOLDING
 
@@ -114,10 +116,13 @@ class LiveSequence(_Record):
     `place` is its position in the line's order and `accepted_serial` the serial of its acceptance;
     they differ only for one that took over the place of those it superseded (R6). `initiators` may
     not decide an approval that bars them (R34), and `exempted` is the control that lets it start in
-    spite of freeze and calendar (R38). `timeout`,
+    spite of freeze and calendar (R38). `redrive` says which sequence it redrives (R41), `retried`
+    are the task runs that failed and that others followed (R39), `parked` is the one it is parked
+    with (R40). `timeout`,
     `deadline` and `time_left` belong to the limit of the sequence as a whole: `waiting` before it
-    starts, `total` after that, the grace of an abort while it is aborting. `deadline` is None while
-    that clock stands; `time_left` is what remains then. `serial` and `at` are
+    starts, `total` after that, `parked` while it is parked, the grace of an abort while it is
+    aborting. `deadline` is None while that clock stands; `time_left` is what remains then, and
+    while it is parked what remains of its total. `serial` and `at` are
     the serial and the instant of the last event about it.
     """
 
@@ -144,6 +149,9 @@ class LiveSequence(_Record):
     abort: Control | None = None
     initiators: tuple[Text, ...] = ()
     exempted: Control | None = None
+    redrive: Redrive | None = None
+    retried: tuple[FailedAttempt, ...] = ()
+    parked: ParkedTask | None = None
 
     @property
     def ticket(self) -> Ticket:
@@ -152,18 +160,40 @@ class LiveSequence(_Record):
 
     @property
     def task_ids(self) -> tuple[str, ...]:
-        """The ids of its task runs in order, the one in flight last."""
-        over = tuple([run.task_id for run in self.runs])
-        return over if self.task is None else (*over, self.task.task_id)
+        """The ids of its task runs: those that were retried, those that are over, and last the one
+        in flight or parked.
+        """
+        over = _ids_of(self.retried, self.runs)
+        last = self.task or self.parked
+        return over if last is None else (*over, last.task_id)
+
+    @property
+    def next_index(self) -> int:
+        """The position of the task after the last one that is over or carried; the number of tasks
+        when all are.
+        """
+        return (
+            len(self.runs) if self.redrive is None else len(self.redrive.carried) + len(self.runs)
+        )
 
     @property
     def next_task(self) -> TaskDefinition | None:
-        """The task after the last one that is over; None when all are."""
-        return self.definition.tasks[len(self.runs)] if self._has_more else None
+        """The task after the last one that is over or carried; None when all are."""
+        index, tasks = self.next_index, self.definition.tasks
+        return tasks[index] if index < len(tasks) else None
 
     @property
-    def _has_more(self) -> bool:
-        return len(self.runs) < len(self.definition.tasks)
+    def next_attempt(self) -> int:
+        """The number of the next attempt at the next task, 1 for the first."""
+        if not self.retried:
+            return 1
+        index = self.next_index
+        return 1 + sum(each.index == index for each in self.retried)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a pause covers it: in phase or, while it is parked, beside it (R18, R40)."""
+        return self.phase.is_paused or (self.parked is not None and self.parked.is_paused)
 
     @property
     def next_deadline(self) -> tuple[datetime, DeadlineKind] | None:
@@ -178,6 +208,10 @@ class LiveSequence(_Record):
             triggered = self.task.triggered
             if triggered.reaction_deadline is not None and not self.task.is_reacted_to:
                 at = triggered.reaction_deadline
+            if triggered.silence_timeout is not None:
+                silent = self.task.silence_deadline
+                if silent is not None and (at is None or silent < at):
+                    at, kind = silent, _SILENCE
             limit = triggered.completion_deadline
             if limit is not None and (at is None or limit < at):
                 at, kind = limit, _COMPLETION
@@ -190,10 +224,15 @@ class LiveSequence(_Record):
 
 
 # An attribute of an Enum takes 120 ns on Python 3.11, and this is asked twice for each command.
-_REACTION, _COMPLETION = DeadlineKind.REACTION, DeadlineKind.COMPLETION
+_REACTION, _SILENCE, _COMPLETION = (
+    DeadlineKind.REACTION,
+    DeadlineKind.SILENCE,
+    DeadlineKind.COMPLETION,
+)
 _OWN_LIMIT = {
     Phase.WAITING: DeadlineKind.WAITING,
     Phase.RUNNING: DeadlineKind.TOTAL,
+    Phase.PARKED: DeadlineKind.PARKED,
     Phase.PAUSING: DeadlineKind.TOTAL,
     Phase.ABORTING: DeadlineKind.ABORT_GRACE,
 }
@@ -206,8 +245,9 @@ class EndedSequence(_Record):
 
     `explanation` is set when a time limit ended it, `control` when a person did, `abort` keeps a
     graceful abort that came before; `superseded_by` is the id of the newcomer that took its place
-    and `abandoned_task` the id of a task that was in flight. `initiators` and `exempted` are those
-    of the live one.
+    and `abandoned_task` the id of a task that was in flight. `initiators`, `exempted`, `redrive`
+    and `retried` are those of the live one. `next_task` is the name of the first task that was not
+    run, None if all were: a redrive may begin there (R41).
     """
 
     accepted_at: datetime
@@ -226,11 +266,19 @@ class EndedSequence(_Record):
     abandoned_task: Id | None = None
     initiators: tuple[Text, ...] = ()
     exempted: Control | None = None
+    redrive: Redrive | None = None
+    retried: tuple[FailedAttempt, ...] = ()
+    next_task: Name | None = None
 
     @property
     def task_ids(self) -> tuple[str, ...]:
-        """The ids of its task runs in order."""
-        return tuple([run.task_id for run in self.runs])
+        """The ids of its task runs: those that were retried, then those that are over."""
+        return _ids_of(self.retried, self.runs)
+
+
+def _ids_of(retried: tuple[FailedAttempt, ...], runs: tuple[TaskOutcome, ...]) -> tuple[str, ...]:
+    over = tuple([run.task_id for run in runs])
+    return (*[attempt.task_id for attempt in retried], *over) if retried else over
 
 
 SequenceRecord = LiveSequence | EndedSequence

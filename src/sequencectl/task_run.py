@@ -1,27 +1,48 @@
 """One run of a task as a value: who was heard of, what they said, and when it is over.
 
-`TaskRun` is the task in flight, `TaskOutcome` what is left of one that is over.
+`TaskRun` is the task in flight, `ParkedTask` one that failed and waits for a person,
+`FailedAttempt` and `TaskOutcome` are what is left of a run: one that does not count, and one that
+does.
 """
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import final
 
 import attrs
 
-from sequencectl._scalars import Count, Id, Message, Name, Text
-from sequencectl.events import TaskTriggered
+from sequencectl._scalars import Count, Id, Message, Name, Percent, Text
+from sequencectl.events import TaskTriggered, TimeoutExplanation
 from sequencectl.outcomes import Result, Status
+from sequencectl.payload import FrozenMap
+from sequencectl.shipyard.definitions import Failure
+
+
+@final
+@attrs.frozen(weakref_slot=False)
+class Progress:
+    """How far an executor said that it was, and when (R42)."""
+
+    at: datetime
+    message: Message = ""
+    percent: Percent | None = None
 
 
 @final
 @attrs.frozen(weakref_slot=False)
 class Executor:
-    """What one source has said about the task in flight: how often it started and finished."""
+    """What one source has said about the task in flight: how often it started and finished, its
+    last progress, and when it was heard of last.
+
+    `heard_at` is None only in states of schema 1, which does not have it.
+    """
 
     source: Id
     starts: Count = 0
     finishes: Count = 0
+    heard_at: datetime | None = None
+    progress: Progress | None = None
 
     @property
     def has_finished(self) -> bool:
@@ -30,15 +51,64 @@ class Executor:
         """
         return self.finishes > 0 and self.starts <= self.finishes
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it has started more often than it has finished (R11)."""
+        return self.starts > self.finishes
+
 
 @final
 @attrs.frozen(weakref_slot=False)
 class TaskOutcome:
-    """A task run that is over."""
+    """A task run that is over, and its result.
+
+    Of one that `is_skipped` the result is what a person said, and `task_id` that of the run which
+    had failed (R40).
+    """
 
     task_id: Id
     name: Name
     result: Result
+    is_skipped: bool = False
+
+
+@final
+@attrs.frozen(weakref_slot=False)
+class FailedAttempt:
+    """A run of a task that failed and that another attempt follows: nothing of it counts (R39).
+
+    `index` is the position of the task in its sequence. `by_person` says that a person asked for
+    the next attempt, which is the last one then (R40).
+    """
+
+    task_id: Id
+    index: Count
+    failure: Failure | None
+    by_person: bool = False
+
+
+@final
+@attrs.frozen(weakref_slot=False)
+class ParkedTask:
+    """The run of a task whose failure parked its sequence: kept beside the data of that (R40).
+
+    Ending the sequence takes it in: it is timed out with the `explanation` then if there is one,
+    else finished, with result fail. `data` is what the data of the sequence becomes then, None if
+    the run brought none. `total` is the limit of the sequence as a whole, which stands meanwhile.
+    `is_paused` says that a pause covers the sequence: what follows a retry or a skip waits for its
+    end.
+    """
+
+    task_id: Id
+    name: Name
+    attempt: Count
+    failure: Failure | None
+    status: Status
+    message: Message = ""
+    explanation: TimeoutExplanation | None = None
+    data: FrozenMap | None = None
+    total: timedelta | None = None
+    is_paused: bool = False
 
 
 @final
@@ -66,8 +136,9 @@ class Vote:
 class TaskRun:
     """The task in flight: the event that triggered it, and what was heard of since.
 
-    Of an approval, `executors` have only started, and `votes` are those that stand, one a voter,
-    the newest last.
+    `data` is what the data of the sequence becomes when this run is over, None as long as no report
+    brought any. Of an approval, `executors` have only started, and `votes` are those that stand,
+    one a voter, the newest last.
     """
 
     triggered: TaskTriggered
@@ -77,6 +148,7 @@ class TaskRun:
     status: Status = Status.SUCCEEDED
     message: Message = ""
     votes: tuple[Vote, ...] = ()
+    data: FrozenMap | None = None
 
     @property
     def task_id(self) -> str:
@@ -116,7 +188,10 @@ class TaskRun:
             return bool(self.deciding)
         match self.triggered.expects:
             case None:
-                return bool(self.executors) and all(each.has_finished for each in self.executors)
+                found = self.executors
+                return any(each.finishes for each in found) and not any(
+                    each.is_at_work for each in found
+                )
             case int() as number:
                 return len(self._finished) >= number
             case sources:
@@ -162,7 +237,37 @@ class TaskRun:
         """The executors whose starts keep a task without `expects` from being over (R11)."""
         if self.triggered.expects is not None or self.triggered.approval is not None:
             return ()
-        return tuple([each for each in self.executors if not each.has_finished])
+        return tuple([each for each in self.executors if each.is_at_work])
+
+    @property
+    def at_work(self) -> tuple[Executor, ...]:
+        """The executors that have started and not finished, as far as the task waits for them: of
+        these nothing may be heard for only so long (R42).
+        """
+        match self.triggered.expects:
+            case None:
+                return self.unfinished
+            case int():
+                return tuple([each for each in self.executors if each.starts > 0 == each.finishes])
+            case sources:
+                return tuple(
+                    each
+                    for each in self.executors
+                    if each.starts > 0 == each.finishes and each.source in sources
+                )
+
+    def heard_at(self, executor: Executor) -> datetime:
+        """Return when an executor was heard of last; schema 1 does not say: the trigger then."""
+        return self.triggered.at if executor.heard_at is None else executor.heard_at
+
+    @property
+    def silence_deadline(self) -> datetime | None:
+        """The first instant at which an executor at work has been silent for too long (R42)."""
+        timeout = self.triggered.silence_timeout
+        if timeout is None:
+            return None
+        last = min(map(self.heard_at, self.at_work), default=None)
+        return None if last is None else last + timeout
 
     @property
     def _finished(self) -> list[str]:

@@ -21,7 +21,7 @@ from sequencectl._scalars import TEXT
 from sequencectl.errors import DefinitionError, PolicyError, check_type
 from sequencectl.outcomes import Result
 from sequencectl.payload import path_to
-from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
+from sequencectl.policies import INHERIT, Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.shipyard.definitions import (
     SequenceDefinition,
     StageDefinition,
@@ -135,9 +135,9 @@ class Shipyard:
         """Return a shipyard from plain Python: stages, in them sequences, in them tasks.
 
         A sequence is a list of tasks, a mapping with the keys of Keptn's shipyard (``tasks``,
-        ``triggeredOn``, ``priority``, ``timeouts``) or a `SequenceDefinition`. A task is its name,
-        a mapping with Keptn's keys or a `TaskDefinition`; a trigger is the name of its event, a
-        mapping or a `TriggeredOn`. Raises `DefinitionError`.
+        ``triggeredOn``, ``priority``, ``timeouts``, ``onFailure``) or a `SequenceDefinition`. A
+        task is its name, a mapping with Keptn's keys or a `TaskDefinition`; a trigger is the name
+        of its event, a mapping or a `TriggeredOn`. Raises `DefinitionError`.
         """
         return cls(read_plain(stages), name=name)
 
@@ -145,9 +145,10 @@ class Shipyard:
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Shipyard:
         """Return the shipyard that a mapping in the shape of Keptn's ``shipyard.yaml`` describes.
 
-        Besides Keptn's keys there are ours: ``priority`` and ``timeouts: {total, waiting}`` on a
-        sequence, ``timeouts: {reaction, completion}``, ``expects`` and ``approval`` on a task, and
-        ``x-…`` for anybody's own. A task named ``approval`` is decided by votes unless it says
+        Besides Keptn's keys there are ours: ``priority``, ``timeouts: {total, waiting}`` and
+        ``onFailure`` on a sequence, ``timeouts: {reaction, completion, silence}``, ``expects``,
+        ``approval``, ``retry`` and ``onFailure`` on a task, and ``x-…`` for anybody's own. A task
+        named ``approval`` is decided by votes unless it says
         ``approval: false`` (R34). Raises `DefinitionError` with path and value for every other key,
         wrong type, duplicate or invalid name, empty sequence or unreadable duration.
         """
@@ -209,8 +210,9 @@ class Shipyard:
     def check(self, timeouts: TimeoutPolicy, bounds: Bounds) -> None:
         """Raise `DefinitionError` for a sequence or task that these policies do not permit.
 
-        That is one with more tasks, expected sources or voters than the bounds allow, or a task
-        that would be left without a completion limit (R26, R33, R34).
+        That is one with more tasks, expected sources, voters or attempts than the bounds allow, a
+        task that would be left without a completion limit, or one with a limit of silence that
+        progress reports cannot keep (R26, R33, R34, R39, R42).
         """
         check_type("timeouts", timeouts, TimeoutPolicy)
         check_type("bounds", bounds, Bounds)
@@ -343,6 +345,13 @@ def _check_task(where: str, task: TaskDefinition, timeouts: TimeoutPolicy, bound
     except PolicyError as error:
         path = f"{where}.timeouts.completion"
         raise DefinitionError(path, error.value, error.problem) from error
+    own = None if task.timeouts is None else task.timeouts.silence
+    too_short = None if own is INHERIT else bounds.too_short(own)
+    if too_short is not None:
+        raise DefinitionError(f"{where}.timeouts.silence", own, too_short)
+    if task.retry is not None and task.retry.times >= bounds.attempts:
+        problem = f"must leave at most {bounds.attempts} attempts, the first included"
+        raise DefinitionError(f"{where}.retry.times", task.retry.times, problem)
     expects, most = task.expects, bounds.sources
     if task.approval is not None and task.approval.most_voters > most:
         number = task.approval.most_voters

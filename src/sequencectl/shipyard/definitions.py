@@ -15,9 +15,26 @@ from typing import Any, Final, TypeVar, final
 
 import attrs
 
-from sequencectl._scalars import ID, ID_WORDS, NAME_PATTERN, Id, Limit, Name, Priority, checked
+from sequencectl._scalars import (
+    ID,
+    ID_WORDS,
+    LIMIT,
+    NAME_PATTERN,
+    Id,
+    Limit,
+    Name,
+    Priority,
+    checked,
+)
 from sequencectl.durations import parse_duration
-from sequencectl.errors import DefinitionError, DurationError, PayloadError, check_type, required
+from sequencectl.errors import (
+    DefinitionError,
+    DurationError,
+    InvalidValue,
+    PayloadError,
+    check_type,
+    required,
+)
 from sequencectl.outcomes import Result
 from sequencectl.payload import EMPTY, FrozenMap, freeze, path_to
 from sequencectl.policies import LONGEST_TIMEOUT, SequenceTimeouts, TaskTimeouts
@@ -53,8 +70,7 @@ def check_each(
             names.add(entry.name)
 
 
-def _read_delay(value: timedelta | str) -> timedelta:
-    where = "triggeredAfter"
+def _read_delay(value: timedelta | str, where: str = "triggeredAfter") -> timedelta:
     try:
         delay = parse_duration(value) if isinstance(value, str) else value
     except DurationError as error:
@@ -114,7 +130,9 @@ def _read_match(
     return tuple(sorted(match.items()))
 
 
-_NO_EXPECTS: Final = "must not be given: votes decide an approval ('approval: false' makes it none)"
+_NOT_OF_AN_APPROVAL: Final = (
+    "must not be given: votes decide an approval ('approval: false' makes it none)"
+)
 
 
 class OnExpiry(Enum):
@@ -133,6 +151,26 @@ class Newcomer(Enum):
     """It waits in line."""
     SUPERSEDE = "supersede"
     """It supersedes the sequence, and the approval is void."""
+
+
+class Failure(Enum):
+    """How a task run failed: what an automatic retry is for (R39)."""
+
+    FAIL = "fail"
+    """Executors did their work, and its result is fail."""
+    ERRORED = "errored"
+    """Executors could not do their work: their status is neither succeeded nor aborted."""
+    TIMED_OUT = "timed_out"
+    """It ran out of time, silence included; its executor may still be at work."""
+
+
+class OnFailure(Enum):
+    """What comes of a sequence whose task has failed for good (R40)."""
+
+    END = "end"
+    """It ends."""
+    PARK = "park"
+    """It keeps its lane until a person retries or skips the task, or ends it."""
 
 
 def _word(kind: type[_EnumT], where: str, value: object) -> _EnumT:
@@ -174,15 +212,69 @@ class Approval:
         return self.approve + self.reject - 1
 
 
+def _read_backoff(value: timedelta | str) -> timedelta:
+    return _read_delay(value, "backoff")
+
+
+def _read_failures(value: Collection[Failure | str]) -> tuple[Failure, ...]:
+    if not isinstance(value, list | tuple | set | frozenset) or not value:
+        permitted = ", ".join(failure.value for failure in Failure)
+        raise DefinitionError("on", value, f"must be a list of some of {permitted}")
+    kinds = [_word(Failure, f"on[{index}]", each) for index, each in enumerate(value)]
+    if len(set(kinds)) < len(kinds):
+        raise DefinitionError("on", value, "must not name a kind of failure twice")
+    return tuple(failure for failure in Failure if failure in kinds)
+
+
+@final
+@attrs.frozen(field_transformer=_checked, kw_only=True)
+class Retry:
+    """How often a failed task is run again by itself, and after which delay (R39).
+
+    `times` counts further attempts. Before the first of them passes `backoff`, before each later
+    one `factor` times as much as before the one before; a text is read as a duration in Go's
+    notation. `on` has the kinds of failure that are retried.
+    """
+
+    times: Limit = 1
+    backoff: timedelta = attrs.field(default=timedelta(0), converter=_read_backoff)
+    factor: Limit = 1
+    on: tuple[Failure, ...] = attrs.field(
+        default=(Failure.FAIL, Failure.ERRORED), converter=_read_failures
+    )
+
+    def delay(self, number: int) -> timedelta:
+        """Return what passes before the further attempt of this number, counted from 1.
+
+        It is at most the longest timeout.
+        """
+        if not LIMIT.permits(number):
+            raise InvalidValue("number", number, LIMIT.problem)
+        delay = self.backoff
+        for _ in range(number - 1):
+            if not delay or self.factor == 1:
+                break
+            if self.factor > LONGEST_TIMEOUT // delay:
+                return LONGEST_TIMEOUT
+            delay *= self.factor
+        return delay
+
+
+def _read_on_failure(value: OnFailure | str | None) -> OnFailure | None:
+    return None if value is None else _word(OnFailure, "onFailure", value)
+
+
 @final
 @attrs.frozen(field_transformer=_checked)
 class TaskDefinition:
-    """One task of a sequence (R10, R11, R14, R34).
+    """One task of a sequence (R10, R11, R14, R34, R39, R40).
 
     `triggered_after` delays it, counted from the end of the task before; a text is read as a
     duration in Go's notation. `properties` go into its input under its name. `timeouts` win over
     the policy. `expects` says when it is over: when that many sources, or these, have finished.
-    With an `approval` it is decided by votes, and then `expects` has no place.
+    `retry` says when it is run again by itself. `on_failure` says what comes of the sequence if it
+    fails for good; None is what the sequence says. With an `approval` it is decided by votes, and
+    then `expects`, `retry` and `on_failure` have no place.
     """
 
     name: Name
@@ -203,10 +295,22 @@ class TaskDefinition:
         kw_only=True,
         validator=attrs.validators.optional(required(Approval, DefinitionError)),
     )
+    retry: Retry | None = attrs.field(
+        default=None,
+        kw_only=True,
+        validator=attrs.validators.optional(required(Retry, DefinitionError)),
+    )
+    on_failure: OnFailure | None = attrs.field(
+        default=None, kw_only=True, converter=_read_on_failure
+    )
 
     def __attrs_post_init__(self) -> None:
-        if self.approval is not None and self.expects is not None:
-            raise DefinitionError("expects", self.expects, _NO_EXPECTS)
+        if self.approval is None:
+            return
+        failing = {"expects": self.expects, "retry": self.retry, "onFailure": self.on_failure}
+        for where, value in failing.items():
+            if value is not None:
+                raise DefinitionError(where, value, _NOT_OF_AN_APPROVAL)
 
 
 @final
@@ -240,13 +344,18 @@ class TriggeredOn:
         return True
 
 
+def _read_own_failure(value: OnFailure | str) -> OnFailure:
+    return _word(OnFailure, "onFailure", value)
+
+
 @final
 @attrs.frozen(field_transformer=_checked)
 class SequenceDefinition:
     """One sequence of a stage: its tasks in their order, and what triggers it (R9, R15, R17).
 
     `priority`, higher first, is that of a run whose command names none; None is 0, or for a
-    follow-up the priority of what triggered it (R2).
+    follow-up the priority of what triggered it (R2). `on_failure` holds for each of its tasks that
+    is no approval and says nothing else (R40).
     """
 
     name: Name
@@ -264,6 +373,15 @@ class SequenceDefinition:
         kw_only=True,
         validator=required(SequenceTimeouts, DefinitionError),
     )
+    on_failure: OnFailure = attrs.field(
+        default=OnFailure.END, kw_only=True, converter=_read_own_failure
+    )
+
+    def parks(self, task: TaskDefinition) -> bool:
+        """Return True if the sequence is parked when this task of it fails for good (R40)."""
+        check_type("task", task, TaskDefinition)
+        own = self.on_failure if task.on_failure is None else task.on_failure
+        return own is OnFailure.PARK and task.approval is None
 
     @property
     def bars_initiators(self) -> bool:

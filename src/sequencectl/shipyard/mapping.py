@@ -18,6 +18,7 @@ from sequencectl.payload import path_to
 from sequencectl.policies import SequenceTimeouts, TaskTimeouts
 from sequencectl.shipyard.definitions import (
     Approval,
+    Retry,
     SequenceDefinition,
     StageDefinition,
     TaskDefinition,
@@ -26,6 +27,10 @@ from sequencectl.shipyard.definitions import (
 
 _VERSION: Final = re.compile(r"spec\.keptn\.sh/0\.2\.[0-9]{1,9}")
 _EVENT: Final = re.compile(rf"({NAME_PATTERN})\.({NAME_PATTERN})\.finished")
+_TASK_KEYS: Final = (
+    "triggeredAfter", "properties", "timeouts", "expects", "approval", "retry", "onFailure",
+)  # fmt: skip
+_TASK_LIMITS: Final = ("reaction", "completion", "silence")
 _TimeoutsT = TypeVar("_TimeoutsT", TaskTimeouts, SequenceTimeouts)
 
 
@@ -87,7 +92,8 @@ def _plain_sequence(value: object, path: str, name: str) -> SequenceDefinition:
 
 
 def _sequence(value: object, path: str, *, is_plain: bool = False) -> SequenceDefinition:
-    fields = _fields(value, path, ("name", "tasks"), ("triggeredOn", "priority", "timeouts"))
+    optional = ("triggeredOn", "priority", "timeouts", "onFailure")
+    fields = _fields(value, path, ("name", "tasks"), optional)
     tasks, triggers = f"{path}.tasks", f"{path}.triggeredOn"
     given = _given(
         tasks=tuple(
@@ -102,6 +108,7 @@ def _sequence(value: object, path: str, *, is_plain: bool = False) -> SequenceDe
         timeouts=_timeouts(
             fields.get("timeouts"), f"{path}.timeouts", SequenceTimeouts, ("total", "waiting")
         ),
+        on_failure=fields.get("onFailure"),
     )
     with _below(path):
         return SequenceDefinition(fields["name"], **given)
@@ -112,20 +119,18 @@ def _task(value: object, path: str, *, is_plain: bool) -> TaskDefinition:
         return value
     if is_plain and isinstance(value, str):
         value = {"name": value}
-    fields = _fields(
-        value, path, ("name",), ("triggeredAfter", "properties", "timeouts", "expects", "approval")
-    )
+    fields = _fields(value, path, ("name",), _TASK_KEYS)
     decided = fields.get("approval")
     if decided is None and not is_plain:  # Keptn knows an approval by its name
         decided = fields["name"] == "approval"
     given = _given(
         triggered_after=fields.get("triggeredAfter"),
         properties=fields.get("properties"),
-        timeouts=_timeouts(
-            fields.get("timeouts"), f"{path}.timeouts", TaskTimeouts, ("reaction", "completion")
-        ),
+        timeouts=_timeouts(fields.get("timeouts"), f"{path}.timeouts", TaskTimeouts, _TASK_LIMITS),
         expects=fields.get("expects"),
         approval=_approval(decided, f"{path}.approval", is_plain=is_plain),
+        retry=_retry(fields.get("retry"), f"{path}.retry", is_plain=is_plain),
+        on_failure=fields.get("onFailure"),
     )
     with _below(path):
         return TaskDefinition(fields["name"], **given)
@@ -149,6 +154,15 @@ def _approval(value: object, path: str, *, is_plain: bool) -> Approval | None:
     )
     with _below(path):
         return Approval(**given)
+
+
+def _retry(value: object, path: str, *, is_plain: bool) -> Retry | None:
+    if value is None or (is_plain and isinstance(value, Retry)):
+        return value
+    keys = ("times", "backoff", "factor", "on")
+    fields = _fields(value, path, (), keys)
+    with _below(path):
+        return Retry(**_given(**{key: fields.get(key) for key in keys}))
 
 
 def _trigger(value: object, path: str, *, is_plain: bool) -> TriggeredOn:
