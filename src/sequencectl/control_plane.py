@@ -16,7 +16,7 @@ from sequencectl._project.controls import control
 from sequencectl._project.draft import Draft
 from sequencectl._project.follow_ups import close_step
 from sequencectl._project.freezes import end_freeze
-from sequencectl._sequence import life, tasks
+from sequencectl._sequence import life, reports
 from sequencectl._sequence.draft import checked_project
 from sequencectl.errors import InvalidValue, UnknownSequence, check_type, required
 from sequencectl.events import Event, SequencesForgotten
@@ -279,7 +279,7 @@ def _report(draft: Draft, command: c.Report) -> Outcome:
     sequence = draft.sequence(sequence_id)
     if not isinstance(sequence.record, LiveSequence):
         return Unchanged(UnchangedCode.LATE)
-    return tasks.report(sequence, command)
+    return reports.report(sequence, command)
 
 
 def _check(draft: Draft, command: c.CheckDeadlines) -> Outcome:

@@ -23,8 +23,9 @@ from sequencectl._sequence.draft import (
     effective_instant,
 )
 from sequencectl._sequence.fold import fold
+from sequencectl._sequence.reports import payload_refusal, report
 from sequencectl._sequence.rulebook import next_phase
-from sequencectl._sequence.tasks import payload_refusal, priority_of, report, trigger_task
+from sequencectl._sequence.tasks import priority_of, trigger_task
 from sequencectl._sequence.votes import no_actor
 from sequencectl.errors import InvalidValue, required
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode

@@ -11,7 +11,8 @@ from sequencectl._project.openings import asked, closes
 from sequencectl._sequence import life
 from sequencectl._sequence.draft import after
 from sequencectl._sequence.endings import end_superseded
-from sequencectl._sequence.tasks import payload_refusal, priority_of
+from sequencectl._sequence.reports import payload_refusal
+from sequencectl._sequence.tasks import priority_of
 from sequencectl._sequence.votes import no_actor
 from sequencectl.commands import TriggerSequence
 from sequencectl.events import SequenceTriggered, Subject

@@ -1,7 +1,8 @@
 """What a sequence does next: start, pause, resume, abort, and act on a deadline.
 
-This module and ``tasks`` are the only code that decides the events of one sequence.
-`SequenceStateMachine` calls it for one sequence, `ControlPlane` for each sequence of a project.
+This module, ``reports`` and what is below them are the only code that decides the events of one
+sequence. `SequenceStateMachine` calls it for one sequence, `ControlPlane` for each sequence of a
+project.
 Each function reads the record as it is, applies events one by one, and goes on from the record
 that results.
 """

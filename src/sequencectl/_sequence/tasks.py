@@ -1,4 +1,4 @@
-"""The tasks of one sequence: trigger them, count reports, finish, and do what follows."""
+"""The tasks of one sequence: trigger them, finish them, and do what follows."""
 
 from __future__ import annotations
 
@@ -14,20 +14,11 @@ from sequencectl._sequence.endings import (
     explained,
     labels,
 )
-from sequencectl._sequence.votes import Verdict, verdict, vote
-from sequencectl.commands import Report, ReportTaskFinished, ReportTaskStarted, TriggerSequence
-from sequencectl.outcomes import (
-    APPLIED,
-    Outcome,
-    Rejected,
-    RejectedCode,
-    Result,
-    Status,
-    Unchanged,
-    UnchangedCode,
-)
-from sequencectl.payload import EMPTY, FrozenMap, freeze, merge, with_scalars
-from sequencectl.policies import Bounds, ResolvedTimeouts, TaskTimeouts, TimeoutPolicy
+from sequencectl._sequence.votes import Verdict
+from sequencectl.commands import TriggerSequence
+from sequencectl.outcomes import Result
+from sequencectl.payload import FrozenMap, freeze, merge, with_scalars
+from sequencectl.policies import ResolvedTimeouts, TaskTimeouts, TimeoutPolicy
 from sequencectl.sequence import LiveSequence, Phase
 from sequencectl.shipyard.definitions import Newcomer, SequenceDefinition, TaskDefinition
 from sequencectl.task_run import TaskRun
@@ -76,26 +67,6 @@ def trigger_task(sequence: SequenceDraft) -> None:
     )
 
 
-def report(sequence: SequenceDraft, command: Report) -> Outcome:
-    """Count an executor's report, or a vote, for the task in flight (R11–R13, R33, R34)."""
-    run = sequence.live.task
-    if run is None or run.task_id != command.task_id:
-        return Unchanged(UnchangedCode.LATE)
-    if command.report_id is not None and command.report_id in run.report_ids:
-        return Unchanged(UnchangedCode.DUPLICATE)
-    if isinstance(command, ReportTaskStarted):
-        return _report_start(sequence, run, command)
-    outcome: Outcome = APPLIED
-    if run.triggered.approval is not None:
-        outcome = vote(sequence, run, run.triggered.approval, command)
-    else:
-        _report_finish(sequence, run, command)
-    task = sequence.live.task
-    if task is not None and task.is_over:
-        finish_task(sequence, task, _verdict(task))
-    return outcome
-
-
 def next_input(record: LiveSequence, task: TaskDefinition | None) -> FrozenMap:
     """Return the input `task` gets, or with None what a task without a name would get (R14).
 
@@ -121,12 +92,6 @@ def next_input(record: LiveSequence, task: TaskDefinition | None) -> FrozenMap:
 def priority_of(command: TriggerSequence, definition: SequenceDefinition) -> int:
     """Return the priority of a newcomer: the command's, else the definition's, else 0 (R2)."""
     return (definition.priority or 0) if command.priority is None else command.priority
-
-
-def payload_refusal(data: FrozenMap, bounds: Bounds) -> Rejected | None:
-    """Return why the data of a trigger is too large; None if it is not (R33)."""
-    exceeded = _payload_exceeded(data, data.size, bounds)
-    return None if exceeded is None else Rejected(RejectedCode.PAYLOAD_TOO_LARGE, exceeded)
 
 
 def time_left(sequence: SequenceDraft) -> timedelta | None:
@@ -157,82 +122,6 @@ def _limits(timeouts: TimeoutPolicy, task: TaskDefinition) -> ResolvedTimeouts:
     if own is not None and own.completion is None and not timeouts.is_unbounded:
         own = TaskTimeouts(own.reaction)
     return timeouts.for_task(task.name, own, is_approval=task.approval is not None)
-
-
-def _report_start(sequence: SequenceDraft, run: TaskRun, command: ReportTaskStarted) -> Outcome:
-    bounds, known = sequence.bounds, [executor.source for executor in run.executors]
-    if command.source in known:
-        if run.triggered.approval is not None:  # votes need the room for reports
-            return Unchanged(UnchangedCode.DUPLICATE)
-    elif len(known) >= bounds.sources:
-        return Unchanged(UnchangedCode.TOO_MANY_SOURCES)
-    if command.report_id is not None and len(run.report_ids) >= bounds.reports:
-        return Unchanged(UnchangedCode.TOO_MANY_REPORTS)
-    sequence.apply(
-        e.TaskStartReported,
-        task_id=run.task_id,
-        task=run.name,
-        source=command.source,
-        report_id=command.report_id,
-    )
-    return APPLIED
-
-
-def _report_finish(sequence: SequenceDraft, run: TaskRun, command: ReportTaskFinished) -> None:
-    bounds = sequence.bounds
-    counted = command.source in run.sources or len(run.executors) < bounds.sources
-    remembered = len(run.report_ids) < bounds.reports or command.report_id is None
-    over = _bound_exceeded(sequence.live, run, command, bounds)
-    status = command.status if over is None else Status.ERRORED
-    sequence.apply(
-        e.TaskFinishReported,
-        task_id=run.task_id,
-        task=run.name,
-        source=command.source,
-        result=command.result if status is Status.SUCCEEDED else Result.FAIL,
-        status=status,
-        message=command.message if over is None else over,
-        data=command.data if over is None else EMPTY,
-        report_id=command.report_id if remembered else None,
-        counted=counted,
-    )
-
-
-def _bound_exceeded(
-    record: LiveSequence, run: TaskRun, command: ReportTaskFinished, bounds: Bounds
-) -> str | None:
-    """Return a sentence that names the bound a finish exceeds; None if it exceeds none (R33)."""
-    if command.source not in run.sources and len(run.executors) >= bounds.sources:
-        return f"More than {bounds.sources} sources reported on task {run.name}."
-    if command.report_id is not None and len(run.report_ids) >= bounds.reports:
-        return f"More than {bounds.reports} reports came for task {run.name}."
-    size = command.data.size + len(command.message.encode())
-    exceeded = _payload_exceeded(command.data, size, bounds)
-    if exceeded is not None:
-        return exceeded
-    if record.data.size + command.data.size > bounds.input_size:
-        merged = merge(record.data, command.data).size
-        if merged > bounds.input_size:
-            return (
-                f"All results together have {merged} bytes, at most {bounds.input_size} are kept."
-            )
-    return None
-
-
-def _payload_exceeded(data: FrozenMap, size: int, bounds: Bounds) -> str | None:
-    if size > bounds.payload_size:
-        return f"The payload has {size} bytes, at most {bounds.payload_size} are accepted."
-    if data.depth > bounds.payload_depth:
-        return f"The data has {data.depth} levels, at most {bounds.payload_depth} are accepted."
-    return None
-
-
-def _verdict(run: TaskRun) -> Verdict:
-    """Return what comes of a task that is over."""
-    if run.triggered.approval is not None:
-        return verdict(run.deciding)
-    assert run.result is not None
-    return run.result, run.status, run.message
 
 
 def finish_task(
