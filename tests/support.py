@@ -26,10 +26,13 @@ from sequencectl import (
     ProjectState,
     Rejected,
     ReportTaskFinished,
+    ReportTaskProgress,
     ReportTaskStarted,
     ResumeSequence,
+    RetryTask,
     SequenceRecord,
     Shipyard,
+    SkipTask,
     TriggerSequence,
     Unchanged,
     UnfreezeStage,
@@ -137,6 +140,26 @@ class Host:
         """Vote on the approval in flight of a sequence, else on its last task."""
         return self.finish(sequence_id, result, source="ui", actor=voter, **more)
 
+    def progress(self, sequence_id: str, source: str = "x", **more: Any) -> Decision:
+        """Report progress on the task in flight of a sequence, else on its last one."""
+        return self.tell(ReportTaskProgress(self.task_id(sequence_id), source=source, **more))
+
+    def retry(self, sequence_id: str, **more: Any) -> Decision:
+        """Retry the task that a sequence is parked with."""
+        return self.tell(RetryTask(sequence_id=sequence_id, **more))
+
+    def skip(self, sequence_id: str, result: str = "pass", **more: Any) -> Decision:
+        """Skip the task that a sequence is parked with."""
+        return self.tell(SkipTask(sequence_id=sequence_id, result=result, **more))
+
+    def redrive(self, old: str, sequence_id: str | None = None, **more: Any) -> Decision:
+        """Redrive a sequence, by default with the id that the state derives."""
+        record = self.record(old)
+        new = self.state.redrive_id(old) if sequence_id is None else sequence_id
+        about = {"stage": record.stage, "sequence": record.name, "service": record.service}
+        given = {**about, "context": record.context, "redrives": old, **more}
+        return self.tell(TriggerSequence(new, **given))
+
     def pause(self, context: str, **more: Any) -> Decision:
         """Pause a context, or with `stage` a part of it."""
         return self.tell(PauseSequence(context, **more))
@@ -196,8 +219,8 @@ class Host:
         record = self.record(sequence_id)
         if isinstance(record, LiveSequence) and record.task is not None:
             return record.task.task_id
-        assert record.runs, f"no task of {sequence_id!r} was triggered"
-        return record.runs[-1].task_id
+        assert record.task_ids, f"no task of {sequence_id!r} was triggered"
+        return record.task_ids[-1]
 
     @property
     def code(self) -> str:

@@ -32,14 +32,18 @@ from sequencectl import (
     PauseSequence,
     QueuePolicy,
     ReportTaskFinished,
+    ReportTaskProgress,
     ReportTaskStarted,
     Result,
     ResumeSequence,
+    Retry,
+    RetryTask,
     SequenceController,
     SequenceDefinition,
     SequenceStateMachine,
     SequenceTimeouts,
     Shipyard,
+    SkipTask,
     StageDefinition,
     StageQueue,
     TaskDefinition,
@@ -171,14 +175,22 @@ CALLS: Final = (
             "priority": 1,
             "revision": "",
             "actor": "alice",
+            "redrives": "c0",
+            "start_at": "deploy",
         },
-        optional=("context", "data", "priority", "revision"),
+        optional=("context", "data", "priority", "revision", "start_at"),
     ),
     Call(
         "ReportTaskStarted",
         ReportTaskStarted,
         {"task_id": "t1", "source": "helm", "report_id": "r1"},
         optional=("report_id",),
+    ),
+    Call(
+        "ReportTaskProgress",
+        ReportTaskProgress,
+        {"task_id": "t1", "source": "helm", "message": "", "percent": 1},
+        optional=("percent",),
     ),
     Call(
         "ReportTaskFinished",
@@ -206,6 +218,18 @@ CALLS: Final = (
     ),
     Call("AbortSequence", AbortSequence, {"sequence_id": "c1"}),
     Call(
+        "RetryTask",
+        RetryTask,
+        {"context": "c1", "stage": "dev", **CONTROL},
+        optional=("stage", "request_id"),
+    ),
+    Call(
+        "SkipTask",
+        SkipTask,
+        {"context": "c1", "stage": "dev", "result": "pass", **CONTROL},
+        optional=("stage", "request_id"),
+    ),
+    Call(
         "FreezeStage",
         FreezeStage,
         {"stage": "dev", "until": NOW, **CONTROL},
@@ -223,6 +247,12 @@ CALLS: Final = (
         optional=("report_id",),
     ),
     Call("TaskTriggered.finished", TASK.finished, FINISHED, optional=("data", "report_id")),
+    Call(
+        "TaskTriggered.progress",
+        TASK.progress,
+        {"source": "helm", "message": "", "percent": 1},
+        optional=("percent",),
+    ),
     Call("TaskTriggered.approve", OPEN.approve, {"voter": "alice", "reason": ""}),
     Call("TaskTriggered.reject", OPEN.reject, {"voter": "alice", "reason": ""}),
     # the shipyard
@@ -238,6 +268,8 @@ CALLS: Final = (
         },
         named={"on_expiry": "onExpiry"},
     ),
+    Call("Retry", Retry, {"times": 1, "backoff": "1s", "factor": 1, "on": ["fail"]}),
+    Call("Retry.delay", Retry().delay, {"number": 1}),
     Call(
         "TaskDefinition",
         TaskDefinition,
@@ -247,9 +279,11 @@ CALLS: Final = (
             "properties": {},
             "timeouts": TaskTimeouts(),
             "expects": 1,
+            "retry": Retry(),
+            "on_failure": "park",
         },
-        optional=("properties", "timeouts", "expects"),
-        named={"triggered_after": "triggeredAfter"},
+        optional=("properties", "timeouts", "expects", "retry", "on_failure"),
+        named={"triggered_after": "triggeredAfter", "on_failure": "onFailure"},
     ),
     Call(
         "TaskDefinition",
@@ -272,9 +306,10 @@ CALLS: Final = (
             "triggered_on": (),
             "priority": 1,
             "timeouts": SequenceTimeouts(),
+            "on_failure": "park",
         },
         optional=("priority",),
-        named={"triggered_on": "triggeredOn"},
+        named={"triggered_on": "triggeredOn", "on_failure": "onFailure"},
     ),
     Call("StageDefinition", StageDefinition, {"name": "dev", "sequences": ()}),
     Call(
@@ -316,8 +351,8 @@ CALLS: Final = (
     Call(
         "TaskTimeouts",
         TaskTimeouts,
-        {"reaction": "1m", "completion": "1m"},
-        optional=("reaction", "completion"),
+        {"reaction": "1m", "completion": "1m", "silence": "1m"},
+        optional=("reaction", "completion", "silence"),
     ),
     Call("TaskTimeouts.over", TaskTimeouts().over, {"outer": TaskTimeouts()}),
     Call(
@@ -354,7 +389,11 @@ CALLS: Final = (
     Call("QueuePolicy.for_stage", QueuePolicy().for_stage, {"name": "dev"}),
     Call("QueuePolicy.lane", QueuePolicy().lane, {"stage": "dev", "service": "carts"}),
     Call("Opening", Opening, {"is_open": True, "until": NOW, "name": "night"}, optional=("until",)),
-    Call("Bounds", Bounds, {field.name: 5 for field in attrs.fields(Bounds)}),
+    Call(
+        "Bounds",
+        Bounds,
+        {**{field.name: 5 for field in attrs.fields(Bounds)}, "progress_every": "5s"},
+    ),
     # a project
     Call(
         "ControlPlane",
@@ -373,6 +412,9 @@ CALLS: Final = (
         PLANE.permitted,
         {"state": STATE, "sequence_id": "c1", "actor": "alice"},
     ),
+    Call("ProjectState.family", STATE.family, {"sequence_id": "c1"}),
+    Call("ProjectState.redrive_id", STATE.redrive_id, {"sequence_id": "c1"}),
+    Call("TimeoutPolicy.check", TimeoutPolicy().check, {"bounds": Bounds()}),
     Call("ControlPlane.explain", PLANE.explain, {"state": STATE, "sequence_id": "c1"}),
     Call("ControlPlane.delivery", PLANE.delivery, {"state": STATE, "context": "c1"}),
     Call("ControlPlane.open_tasks", PLANE.open_tasks, {"state": STATE}),
@@ -514,6 +556,9 @@ OTHERWISE: Final = (
     ("Shipyard.from_yaml", "text", b"bytes"),  # which are read as UTF-8
     ("AbortSequence", "context", None),  # one of the two must be given: the error names both
     ("AbortSequence", "sequence_id", None),
+    ("RetryTask", "context", None),
+    ("SkipTask", "context", None),
+    ("TriggerSequence", "redrives", None),  # the error names what is given without it
     ("restore", "records", b"bytes"),  # the error shows the first of them, which is a number
 )
 

@@ -713,7 +713,7 @@ def test_the_words_of_states() -> None:
     expected = {
         "waiting": {"WAITING"},
         "paused": {"HELD", "PAUSING", "PAUSED"},
-        "started": {"RUNNING"},
+        "started": {"RUNNING", "PARKED"},
         "finished": {"FINISHED"},
         "timedOut": {"TIMED_OUT", "EXPIRED"},
         "aborted": {"ABORTING", "ABORTED", "SUPERSEDED"},

@@ -19,8 +19,11 @@ from sequencectl import (
     Phase,
     QueuePolicy,
     ReportTaskFinished,
+    ReportTaskProgress,
     ReportTaskStarted,
     ResumeSequence,
+    RetryTask,
+    SkipTask,
     TimeoutPolicy,
     TriggerSequence,
     UnfreezeStage,
@@ -52,7 +55,9 @@ def stood_in(column: str) -> Host:
     Nothing else is live but, for one that stands or stood in line, the holder of the lane: it is
     paused with nothing in flight, so that it has no deadline.
     """
-    first = {"name": "build", "approval": column == "APPROVAL"}
+    first: dict[str, object] = {"name": "build", "approval": column == "APPROVAL"}
+    if column == "PARKED":
+        first["onFailure"] = "park"
     host = Host(
         {"dev": {"delivery": [first, "test", {"name": "release", "triggeredAfter": "10s"}]}},
         timeouts=TimeoutPolicy(
@@ -71,6 +76,8 @@ def stood_in(column: str) -> Host:
         case "SCHEDULED":
             host.finish("c")
             host.finish("c")
+        case "PARKED":
+            host.finish("c", "fail")
         case "PAUSING":
             host.pause("ctx")
         case "PAUSED":
@@ -112,8 +119,7 @@ def the_trigger(service: str) -> Command:
 def task_id(host: Host) -> str:
     """The task in flight, else the one that was last over, else one that nobody knows."""
     record = host.record("c")
-    has_any = record.runs or (isinstance(record, LiveSequence) and record.task is not None)
-    return host.task_id("c") if has_any else "none"
+    return host.task_id("c") if record.task_ids else "none"
 
 
 def due(host: Host) -> Command:
@@ -125,7 +131,11 @@ def due(host: Host) -> Command:
 COMMANDS: Final[dict[str, Callable[[Host], Command]]] = {
     "trigger, same again": lambda _: the_trigger("carts"),
     "trigger, other service": lambda _: the_trigger("orders"),
+    "redrive": lambda _: TriggerSequence(
+        "again", stage="dev", sequence="delivery", service="carts", context="ctx", redrives="c"
+    ),
     "start": lambda host: ReportTaskStarted(task_id(host), source="x"),
+    "progress": lambda host: ReportTaskProgress(task_id(host), source="x", percent=50),
     "finish with pass": lambda host: ReportTaskFinished(task_id(host), source="x", result="pass"),
     "finish with fail": lambda host: ReportTaskFinished(task_id(host), source="x", result="fail"),
     "pause": lambda _: PauseSequence("ctx"),
@@ -134,6 +144,9 @@ COMMANDS: Final[dict[str, Callable[[Host], Command]]] = {
     "resume the stage": lambda _: ResumeSequence("ctx", stage="dev"),
     "abort": lambda _: AbortSequence("ctx"),
     "abort with force": lambda _: AbortSequence("ctx", force=True),
+    "retry": lambda _: RetryTask("ctx"),
+    "skip with pass": lambda _: SkipTask("ctx", result="pass"),
+    "skip with fail": lambda _: SkipTask("ctx", result="fail"),
     "exempt": lambda _: ExemptSequence("c"),
     "freeze": lambda _: FreezeStage("dev"),
     "unfreeze": lambda _: UnfreezeStage("dev"),
@@ -144,11 +157,11 @@ COMMANDS: Final[dict[str, Callable[[Host], Command]]] = {
 
 def test_the_table_has_every_command_and_every_phase() -> None:
     """The table is complete: each command once, each phase once, and three kinds of RUNNING."""
-    commands, columns = [name for name, _, _ in CELLS[::13]], [name for _, name, _ in CELLS[:13]]
+    commands, columns = [name for name, _, _ in CELLS[::14]], [name for _, name, _ in CELLS[:14]]
 
     assert commands == list(COMMANDS)
     assert sorted(columns) == sorted([*(phase.name for phase in Phase), "SCHEDULED", "APPROVAL"])
-    assert len(CELLS) == 16 * 13
+    assert len(CELLS) == 21 * 14
 
 
 @pytest.mark.parametrize(("command", "column", "cell"), CELLS)
@@ -167,11 +180,11 @@ def test_a_cell_of_the_table(command: str, column: str, cell: str) -> None:
 
 CONTROLS: Final = {
     "pause": "pause", "resume": "resume", "abort": "abort", "force": "abort with force",
-    "exempt": "exempt",
+    "exempt": "exempt", "retry": "retry", "skip": "skip with pass", "redrive": "redrive",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("column", [column for _, column, _ in CELLS[:13]])
+@pytest.mark.parametrize("column", [column for _, column, _ in CELLS[:14]])
 def test_permitted_is_a_column_of_the_table(column: str) -> None:
     """What each control of a sequence would get in a phase is what its cell says (R25, R32).
 

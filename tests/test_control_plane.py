@@ -369,6 +369,9 @@ def test_controls_are_permitted_to_a_whole_context() -> None:
         "abort": "already_aborting",
         "force": "applied",
         "exempt": "rejected already_ended",
+        "retry": "rejected already_ended",
+        "skip": "rejected already_ended",
+        "redrive": "rejected not_failed",
     } == {name: word(outcome) for name, outcome in permitted.items()}
 
 

@@ -30,9 +30,11 @@ from sequencectl import (
     PauseSequence,
     ProjectState,
     ReportTaskFinished,
+    ReportTaskProgress,
     ReportTaskStarted,
     ResumeSequence,
     TimeoutPolicy,
+    TriggerSequence,
     UnfreezeStage,
 )
 from sequencectl._persistent import Map
@@ -98,6 +100,10 @@ class World:
         """The report that the holder's task has begun."""
         return ReportTaskStarted(self.task_id(self.holder), source="x")
 
+    def fail(self) -> Command:
+        """The report that the holder's task has failed."""
+        return ReportTaskFinished(self.task_id(self.holder), source="x", result="fail")
+
     def finish(self) -> Command:
         """The report that the holder's task is over."""
         return ReportTaskFinished(self.task_id(self.holder), source="x", result="pass")
@@ -110,6 +116,20 @@ def world(size: int, spread: str) -> World:
     return World(crowd(size, lanes=lanes, plane=PLANE), size, lanes)
 
 
+def redrive(world: World, old: str | None = None, new: str = "again") -> TriggerSequence:
+    """The command that redrives a sequence, by default the holder."""
+    record = world.state.sequence(old or world.holder)
+    assert record is not None
+    return TriggerSequence(
+        new,
+        stage=record.stage,
+        sequence=record.name,
+        service=record.service,
+        context=record.context,
+        redrives=record.sequence_id,
+    )
+
+
 Prepare = Callable[[World], tuple[World, Command]]
 COMMANDS: Final[dict[str, Prepare]] = {
     "trigger, into a line": lambda w: (w, arrival(w.size + w.lanes + w.lanes // 2, w.lanes)),
@@ -117,6 +137,14 @@ COMMANDS: Final[dict[str, Prepare]] = {
     "start report": lambda w: (w, w.start()),
     "finish report": lambda w: (w.after(w.start()), w.finish()),
     "finish report, the last": lambda w: (w.at_the_last_task(), w.at_the_last_task().finish()),
+    "progress report": lambda w: (
+        w.after(w.start()),
+        ReportTaskProgress(w.task_id(w.holder), source="x", percent=5),
+    ),
+    "redrive": lambda w: (
+        w.after(w.fail()),
+        redrive(w),
+    ),
     "pause one that waits": lambda w: (w, PauseSequence(w.last)),
     "pause a holder": lambda w: (w, PauseSequence(w.holder)),
     "resume one that waits": lambda w: (w.after(PauseSequence(w.last)), ResumeSequence(w.last)),
@@ -267,6 +295,24 @@ def test_a_deadline_concerns_nobody_else(spread: str) -> None:
         assert first is not None
         assert PLANE.decide(asked.state, CheckDeadlines(limit=1), first).events
         return lambda: PLANE.decide(asked.state, CheckDeadlines(limit=1), first)
+
+    assert "" == growth(make)
+
+
+def test_a_redrive_costs_the_same_however_large_its_family_is() -> None:
+    """Neither those that redrive it, nor those they redrive, are gone through (R41)."""
+
+    def make(size: int) -> Callable[[], object]:
+        state = decided(1, lanes=1, plane=PLANE)
+        known = World(state, 1, 1).after(AbortSequence("w1"))
+        for number in range(size // 100):
+            task = known.task_id(f"r{number - 1}" if number else "w0")
+            known = known.after(ReportTaskFinished(task, source="x", result="fail"))
+            known = known.after(redrive(known, "w0", f"r{number}"))
+        known = known.after(AbortSequence("w0", force=True))
+        command = redrive(known, "w0")
+        assert PLANE.decide(known.state, command, NOW).events
+        return lambda: (PLANE.decide(known.state, command, NOW), known.state.redrive_id("w0"))
 
     assert "" == growth(make)
 

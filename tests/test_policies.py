@@ -33,15 +33,18 @@ THREE = timedelta(minutes=3)
 
 
 def test_the_defaults_are_those_of_the_rules() -> None:
-    """R26, R29: three minutes to react, a day to complete, five minutes of skew, no more limits."""
+    """R26, R29: three minutes to react, a day to complete and to be parked, five minutes of skew,
+    no more limits.
+    """
     policy = TimeoutPolicy()
 
-    assert (THREE, DAY, None, None, None, timedelta(minutes=5), (), False) == attrs.astuple(
-        policy, filter=lambda field, _: field.init
-    )
+    expected = (THREE, DAY, None, None, None, None, DAY, timedelta(minutes=5), (), False)
+    assert expected == attrs.astuple(policy, filter=lambda field, _: field.init)
 
 
-@pytest.mark.parametrize("name", ["completion", "total", "waiting", "abort_grace"])
+@pytest.mark.parametrize(
+    "name", ["completion", "total", "waiting", "abort_grace", "silence", "parked"]
+)
 def test_every_limit_is_checked(name: str) -> None:
     """Each is refused by its own name; `reaction` stands for all in the test below."""
     with pytest.raises(PolicyError, match=f"^{name}: must be more than zero"):
@@ -338,10 +341,14 @@ def test_the_bounds_defaults_are_those_of_the_rules() -> None:
         "sources": 32,
         "reports": 1_000,
         "max_depth": 100,
+        "attempts": 100,
+        "progress_every": timedelta(seconds=10),
     }
 
 
-@pytest.mark.parametrize("name", [field.name for field in attrs.fields(Bounds)])
+@pytest.mark.parametrize(
+    "name", [field.name for field in attrs.fields(Bounds) if field.name != "progress_every"]
+)
 def test_a_bound_is_a_whole_number(name: str) -> None:
     """What is kept may be nothing; what is accepted may not, or nothing would ever be."""
     least = 0 if name in {"retain", "remember", "request_ids"} else 1

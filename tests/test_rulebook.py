@@ -9,35 +9,39 @@ import pytest
 from sequencectl import IllegalTransition, Phase, QueuePolicy, TimeoutPolicy, events
 from sequencectl._sequence.rulebook import MACHINE, TRANSITIONS, next_phase
 from sequencectl.events import SequenceEvent, SequenceTriggered
-from tests.support import Host
+from tests.support import T0, Host
 
 # By hand, from the theory of operation and docs/rules.md: where an event leads, "." for nowhere.
 # The ended phases have no column: nothing leaves them (R24).
 MATRIX = """
-                        WAITING    HELD       RUNNING    PAUSING    PAUSED     ABORTING
-SequenceStarted         RUNNING    .          .          .          .          .
-SequencePaused          HELD       .          PAUSING    .          .          .
-SequenceDrained         .          .          .          PAUSED     .          .
-SequenceResumed         .          WAITING    .          RUNNING    RUNNING    .
-SequenceExempted        WAITING    HELD       .          .          .          .
-SequenceAbortRequested  .          .          ABORTING   ABORTING   .          .
-TaskScheduled           .          .          RUNNING    PAUSING    .          .
-TaskTriggered           .          .          RUNNING    .          .          .
-TaskStartReported       .          .          RUNNING    PAUSING    .          ABORTING
-TaskFinishReported      .          .          RUNNING    PAUSING    .          ABORTING
-TaskFinished            .          .          RUNNING    PAUSING    .          ABORTING
-TaskTimedOut            .          .          RUNNING    PAUSING    .          ABORTING
-SequenceFinished        .          .          FINISHED   FINISHED   .          .
-SequenceTimedOut        .          .          TIMED_OUT  TIMED_OUT  .          .
-SequenceAborted         ABORTED    ABORTED    ABORTED    ABORTED    ABORTED    ABORTED
-SequenceSuperseded      SUPERSEDED SUPERSEDED SUPERSEDED .          .          .
-SequenceExpired         EXPIRED    .          .          .          .          .
+                        WAITING    HELD       RUNNING    PARKED     PAUSING    PAUSED     ABORTING
+SequenceStarted         RUNNING    .          .          .          .          .          .
+SequencePaused          HELD       .          PAUSING    PARKED     .          .          .
+SequenceDrained         .          .          .          .          PAUSED     .          .
+SequenceResumed         .          WAITING    .          PARKED     RUNNING    RUNNING    .
+SequenceExempted        WAITING    HELD       .          .          .          .          .
+SequenceAbortRequested  .          .          ABORTING   .          ABORTING   .          .
+TaskScheduled           .          .          RUNNING    .          PAUSING    .          .
+TaskTriggered           .          .          RUNNING    .          .          .          .
+TaskStartReported       .          .          RUNNING    .          PAUSING    .          ABORTING
+TaskProgressReported    .          .          RUNNING    .          PAUSING    .          ABORTING
+TaskFinishReported      .          .          RUNNING    .          PAUSING    .          ABORTING
+TaskFinished            .          .          RUNNING    .          PAUSING    .          ABORTING
+TaskTimedOut            .          .          RUNNING    .          PAUSING    .          ABORTING
+SequenceParked          .          .          PARKED     .          PARKED     .          .
+TaskRetried             .          .          .          RUNNING    .          .          .
+TaskSkipped             .          .          .          RUNNING    .          .          .
+SequenceFinished        .          .          FINISHED   FINISHED   FINISHED   .          .
+SequenceTimedOut        .          .          TIMED_OUT  TIMED_OUT  TIMED_OUT  .          .
+SequenceAborted         ABORTED    ABORTED    ABORTED    ABORTED    ABORTED    ABORTED    ABORTED
+SequenceSuperseded      SUPERSEDED SUPERSEDED SUPERSEDED .          .          .          .
+SequenceExpired         EXPIRED    .          .          .          .          .          .
 """
-LIVE = {Phase[name] for name in MATRIX.split()[:6]}
+LIVE = {Phase[name] for name in MATRIX.split()[:7]}
 LEADS_TO = {
     (Phase[phase], event): Phase[after]
     for event, *row in (line.split() for line in MATRIX.strip().splitlines()[1:])
-    for phase, after in zip(MATRIX.split()[:6], row, strict=True)
+    for phase, after in zip(MATRIX.split()[:7], row, strict=True)
     if after != "."
 }
 EVENTS: list[type] = [event for event in SequenceEvent.__args__ if event is not SequenceTriggered]
@@ -53,7 +57,7 @@ def test_the_matrix_is_complete() -> None:
     names = {line.split()[0] for line in MATRIX.strip().splitlines()[1:]}
 
     assert names == {event.__name__ for event in EVENTS}
-    assert len(EVENTS) == 17
+    assert len(EVENTS) == 21
     assert len(TRANSITIONS) == len(LEADS_TO)
 
 
@@ -131,6 +135,7 @@ def play_every_row() -> None:
             "dev": {"delivery": ["deploy", "test"], "slow": SLOW},
             "qa": {"delivery": ["deploy"]},
             "prod": {"delivery": [{"name": "sign", "approval": {"newcomer": "supersede"}}]},
+            "park": {"delivery": [{"name": "deploy", "onFailure": "park"}]},
         },
         timeouts=TimeoutPolicy(reaction="100s", waiting="50s"),
         queueing=QueuePolicy(stages={"qa": QueuePolicy(mode="latest_only")}),
@@ -139,6 +144,7 @@ def play_every_row() -> None:
     play_pauses(host)
     play_ends(host)
     play_exceptions(host)
+    play_failures(host)
 
 
 def play_in_line(host: Host) -> None:
@@ -214,6 +220,33 @@ def play_exceptions(host: Host) -> None:
     host.trigger("x", "prod", service="orders")
     host.pause("x")
     host.exempt("x")
+
+
+def play_failures(host: Host) -> None:
+    """Report progress in every phase; park, pause, resume, retry, skip; end while parked."""
+    host.trigger("y", "park")
+    host.progress("y")
+    host.pause("y")
+    host.progress("y", "other")
+    host.finish("y", "fail")
+    host.resume("y")
+    host.pause("y")
+    host.resume("y")
+    host.retry("y")
+    host.finish("y", "fail")
+    host.skip("y")
+    host.trigger("z", "park")
+    host.abort("z")
+    host.progress("z")
+    host.finish("z")
+    for name in ("aborted", "finished", "timed out"):
+        host.trigger(name, "park")
+        if name != "timed out":
+            host.finish(name, "fail")
+        if name == "aborted":
+            host.abort(name)
+        else:
+            host.until((host.now - T0).total_seconds() + 2 * 86_400)
 
 
 @pytest.fixture

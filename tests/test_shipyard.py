@@ -23,6 +23,7 @@ from sequencectl.policies import INHERIT, LONGEST_TIMEOUT, SequenceTimeouts, Tas
 from sequencectl.shipyard import Finding, FindingCode, FollowUp, Shipyard
 from sequencectl.shipyard.definitions import (
     Approval,
+    OnFailure,
     SequenceDefinition,
     StageDefinition,
     TaskDefinition,
@@ -208,6 +209,7 @@ def test_everything_that_may_be_left_out_has_its_default() -> None:
                             "priority": None,
                             "timeouts": None,
                             "triggeredOn": None,
+                            "onFailure": None,
                             "x-team": "shop",
                             "tasks": [
                                 {
@@ -217,6 +219,8 @@ def test_everything_that_may_be_left_out_has_its_default() -> None:
                                     "timeouts": None,
                                     "expects": None,
                                     "approval": None,
+                                    "retry": None,
+                                    "onFailure": None,
                                 }
                             ],
                         },
@@ -239,10 +243,12 @@ def test_everything_that_may_be_left_out_has_its_default() -> None:
 
     assert sequence == SequenceDefinition("s", (TaskDefinition("t"),))
     assert sequence is not None
-    assert (timedelta(0), EMPTY, None, None, None) == attrs.astuple(
+    assert (timedelta(0), EMPTY, None, None, None, None, None) == attrs.astuple(
         sequence.tasks[0], recurse=False
     )[1:]
-    assert ((), None, SequenceTimeouts()) == attrs.astuple(sequence, recurse=False)[2:]
+    assert ((), None, SequenceTimeouts(), OnFailure.END) == attrs.astuple(sequence, recurse=False)[
+        2:
+    ]
     assert 3 * (TriggeredOn("c", "s"),) == shipyard.stages[2].sequences[1].triggered_on
     assert shipyard.name == ""
     assert Shipyard.of({"dev": None}).name == ""

@@ -238,7 +238,7 @@ MISTAKES: list[tuple[str, str, int, str, Any, str]] = [
         f"{TASK}.title",
         "test",
         "is an unknown key; permitted are name, triggeredAfter, properties, timeouts, expects, "
-        "approval",
+        "approval, retry, onFailure",
     ),
     ("name: test", "x-name: test", 11, TASK, ..., "must have the key 'name'"),
     (

@@ -1,19 +1,25 @@
 """Tasks: inputs, reports, several executors, results and bounds (R9–R14, R33)."""
 
+from typing import Any, Final
+
 import pytest
 
 from sequencectl import (
     Bounds,
+    LiveSequence,
     Phase,
     Rejected,
     RejectedCode,
     Result,
     Status,
     TaskTriggered,
+    TimeoutPolicy,
     thaw,
 )
 from sequencectl.events import (
+    SequenceAborted,
     SequenceFinished,
+    SequenceTimedOut,
     TaskFinished,
     TaskFinishReported,
     TaskStartReported,
@@ -365,6 +371,72 @@ def test_what_merges_within_the_bound_is_kept() -> None:
     host.finish("a", source="y", data={"k": "w" * 100})
 
     assert "test" == host.task("a")
+
+
+def test_what_two_executors_make_together_is_bounded() -> None:
+    """What a report brought before the task is over counts as well (R33)."""
+    host = bounded(input_size=100)
+    host.start("a", "y")
+    host.finish("a", source="x", data={"k": "v" * 60})
+
+    host.finish("a", source="y", data={"l": "w" * 60})
+
+    event = host.of(TaskFinishReported)[-1]
+    assert (Status.ERRORED, 0) == (event.status, len(event.data))
+
+
+PARTIAL: Final[dict[str, Any]] = {"k": "v", "labels": {"a": "1"}}
+ON_FAIL: Final[dict[str, Any]] = {
+    "tasks": ["undo"],
+    "triggeredOn": [{"event": "dev.delivery.finished", "selector": {"match": {"result": "fail"}}}],
+}
+
+
+def partly_finished(**limits: Any) -> Host:
+    """A host in which one of two executors has finished the task in flight of `a`."""
+    host = Host(
+        {"dev": {"delivery": ["deploy"], "rollback": ON_FAIL}}, timeouts=TimeoutPolicy(**limits)
+    )
+    host.trigger("a", data={"image": "carts:2"})
+    host.start("a", "y")
+    host.finish("a", data=PARTIAL)
+    return host
+
+
+def test_what_a_report_brings_stays_with_its_task_until_that_is_over() -> None:
+    """The data of the sequence is what tasks that are over have left (R14)."""
+    host = partly_finished()
+    before = host.record("a")
+    host.trigger("b", service="orders")
+    host.finish("a", source="y", data={"k": "w"})
+
+    assert isinstance(before, LiveSequence)
+    assert before.task is not None
+    assert {"image": "carts:2"} == thaw(before.data)
+    assert before.task.data == before.data_if_over
+    assert {"image": "carts:2", **PARTIAL} == thaw(before.data_if_over)
+    assert {"a": "1"} == thaw(host.of(SequenceFinished)[0].labels)
+
+
+@pytest.mark.parametrize("limits", [{"completion": "10s"}, {"total": "10s"}])
+def test_a_task_that_ran_out_of_time_leaves_what_its_reports_brought(
+    limits: dict[str, str],
+) -> None:
+    """Labels and follow-ups have it, be it the time of the task or that of the sequence."""
+    host = partly_finished(**limits)
+    host.until(10)
+
+    undo = host.of(TaskTriggered)[-1]
+    assert ("undo", "v") == (undo.task, undo.input["k"])
+    assert {"a": "1"} == thaw(host.of(SequenceTimedOut)[0].labels)
+
+
+def test_a_task_that_is_abandoned_by_force_leaves_nothing() -> None:
+    """Nobody knows what came of it."""
+    host = partly_finished()
+    host.abort("a", force=True)
+
+    assert {} == thaw(host.of(SequenceAborted)[0].labels)
 
 
 def test_echoing_executors_cannot_grow_a_list_without_end() -> None:

@@ -80,7 +80,8 @@ class Index:
     stage whose freeze ends by itself. `namesakes` are the tickets in line by (stage, service,
     sequence), for `latest_only` and for approvals that yield; `yielding` are the sequences with
     such an open approval, by the same names (R35). `exempted`, by lane, are the tickets of those
-    that wait and may start in spite of freeze and calendar (R38).
+    that wait and may start in spite of freeze and calendar (R38). `families` are the sequences that
+    redrive others, by the first one of their family, the newest first (R41).
 
     Many may wait, so memory per sequence counts: its ticket is one object in `queues` and
     `namesakes`, and all sequences of a lane share one name of it.
@@ -96,6 +97,7 @@ class Index:
     namesakes: Map[Names, OrderedSet[Ticket]] = attrs.field(factory=Map)
     yielding: Map[Names, Numbered] = attrs.field(factory=Map)
     exempted: Map[str, OrderedSet[Ticket]] = attrs.field(factory=Map)
+    families: Map[str, Numbered] = attrs.field(factory=Map)
 
     def replaced(self, before: SequenceRecord | None, after: SequenceRecord | None) -> Index:
         """Return the index after a record became `after`; None stands for no record.
@@ -150,6 +152,10 @@ class Index:
         found = self.exempted.get(lane)
         return None if found is None else found.first
 
+    def family(self, first: str) -> Numbered:
+        """Return those that redrive a sequence, directly or through others, the newest first."""
+        return self.families.get(first, NOTHING)
+
     def _change_part(
         self, new: Any, before: SequenceRecord | None, after: SequenceRecord | None
     ) -> None:
@@ -162,6 +168,9 @@ class Index:
             new.queues, new.stages, new.lines = self._moved(record, ticket, was, now)
             new.namesakes = self._namesakes(record, ticket, was, now)
         if type(before) is not type(after):
+            if after is None or after.redrive is not None:
+                relation = relative_of(before), relative_of(after)
+                new.families = _exchanged(self.families, *relation)
             new.contexts, new.ended_contexts = self._contexts(before, after)
 
     def _moved(
@@ -335,6 +344,13 @@ def exempted_of(record: SequenceRecord | None) -> tuple[str, Ticket] | None:
     return (record.lane, record.ticket) if record.phase is Phase.WAITING else None
 
 
+def relative_of(record: SequenceRecord | None) -> tuple[str, Number] | None:
+    """Return the entry of a record that redrives another one (R41)."""
+    if record is None or record.redrive is None:
+        return None
+    return record.redrive.family, (-record.accepted_serial, record.sequence_id)
+
+
 # ---------------------------------------------------------------- many records at once
 
 
@@ -370,6 +386,7 @@ def index_of(
         namesakes=namesakes,
         yielding=_by_key(map(yielding_of, live)),
         exempted=_by_key(map(exempted_of, live)),
+        families=_by_key(map(relative_of, kept)),
     )
 
 

@@ -53,6 +53,7 @@ _STATE_WORDS: Final[Mapping[Phase, str]] = {
     Phase.WAITING: "waiting",
     Phase.HELD: "paused",
     Phase.RUNNING: "started",
+    Phase.PARKED: "started",
     Phase.PAUSING: "paused",
     Phase.PAUSED: "paused",
     Phase.ABORTING: "aborted",
@@ -278,6 +279,7 @@ def _form(event: e.Event) -> _Form | None:
         case (
             # triggers and reports are on the bus already; the rest has no form in Keptn
             e.SequenceTriggered() | e.TaskStartReported() | e.TaskFinishReported()
+            | e.TaskProgressReported() | e.SequenceParked() | e.TaskRetried() | e.TaskSkipped()
             | e.TaskScheduled() | e.TaskFinished() | e.SequenceDrained() | e.SequenceExempted()
             | e.SequenceAbortRequested() | e.ContextPaused() | e.ContextResumed()
             | e.StageFrozen() | e.StageUnfrozen() | e.FollowUpRefused() | e.SequencesForgotten()

@@ -16,6 +16,7 @@ from sequencectl._project.controls import control
 from sequencectl._project.draft import Draft
 from sequencectl._project.follow_ups import close_step
 from sequencectl._project.freezes import end_freeze
+from sequencectl._questions import controls_of, delivery, explain, open_tasks
 from sequencectl._sequence import life, reports
 from sequencectl._sequence.draft import checked_project
 from sequencectl.errors import InvalidValue, UnknownSequence, check_type, required
@@ -25,7 +26,6 @@ from sequencectl.outcomes import (
     Applied,
     Outcome,
     Rejected,
-    Result,
     Unchanged,
     UnchangedCode,
 )
@@ -34,7 +34,7 @@ from sequencectl.sequence import LiveSequence, SequenceRecord
 from sequencectl.shipyard import Finding, Shipyard
 from sequencectl.state import ProjectState
 from sequencectl.state import initial as _initial
-from sequencectl.views import DeliveryView, Explanation, OpenTask, delivery, explain, open_tasks
+from sequencectl.views import DeliveryView, Explanation, OpenTask
 
 
 @final
@@ -140,8 +140,9 @@ class ControlPlane:
 
     A `calendar` says when sequences may start in a stage; without one they always may (R37).
 
-    Raises `DefinitionError` if a sequence or task has more than the bounds allow, or if a task
-    would be left without a limit (R26, R33).
+    Raises `DefinitionError` if a sequence or task has more than the bounds allow, if a task would
+    be left without a limit (R26, R33), or if its limit of silence is too short for the bounds, and
+    `PolicyError` if one in the policy is (R42).
     """
 
     shipyard: Shipyard = attrs.field(validator=required(Shipyard))
@@ -155,6 +156,7 @@ class ControlPlane:
     calendar: Calendar | None = attrs.field(default=None, kw_only=True, validator=_check_calendar)
 
     def __attrs_post_init__(self) -> None:
+        self.timeouts.check(self.bounds)
         self.shipyard.check(self.timeouts, self.bounds)
 
     def findings(self) -> tuple[Finding, ...]:
@@ -189,19 +191,21 @@ class ControlPlane:
         """Return what each control of a sequence would get now, by the name of the control (R32).
 
         ``pause``, ``resume``, ``abort`` and ``force`` (an abort with force) address the whole
-        context of the sequence, ``exempt`` the sequence alone. ``vote`` is there only while an
-        approval of it is open: it is what a vote would get that says something else than the vote
-        of `actor` that stands. Each outcome is the one that `decide` gives to `actor` at the
-        instant of the project's last event. Offer what is `Applied`; of the others the code or the
-        message says why not. Later versions may add names. It costs what these decisions cost, so
-        ask for what you show. Raises `UnknownSequence` for an id that was never seen or
-        is forgotten: nothing is permitted there.
+        context of the sequence; ``exempt``, ``retry``, ``skip`` and ``redrive`` (one that begins
+        where the sequence failed, without data) address the sequence alone. ``vote`` is there only
+        while an approval of it is open: it is what a vote would get that says something else than
+        the vote of `actor` that stands.
+
+        Each outcome is the one that `decide` gives to `actor` at the instant of the project's last
+        event. Offer what is `Applied`; of the others the code or the message says why not. Later
+        versions may add names. It costs what these decisions cost, so ask for what you show. Raises
+        `UnknownSequence` for an id that was never seen or is forgotten: nothing is permitted there.
         """
         record, now = _known(state, sequence_id), state.ledger.at
         assert now is not None  # a sequence with a record was accepted by an event
         return {
             name: self.decide(state, command, now).outcome
-            for name, command in _controls_of(record, actor).items()
+            for name, command in controls_of(state, record, actor).items()
         }
 
     def explain(self, state: ProjectState, sequence_id: str) -> Explanation:
@@ -230,37 +234,17 @@ def _known(state: ProjectState, sequence_id: str) -> SequenceRecord:
     return record
 
 
-def _controls_of(record: SequenceRecord, actor: str) -> Mapping[str, c.Command]:
-    context = record.context
-    controls: dict[str, c.Command] = {
-        "pause": c.PauseSequence(context, actor=actor),
-        "resume": c.ResumeSequence(context, actor=actor),
-        "abort": c.AbortSequence(context, actor=actor),
-        "force": c.AbortSequence(context, force=True, actor=actor),
-        "exempt": c.ExemptSequence(record.sequence_id, actor=actor),
-    }
-    run = record.task if isinstance(record, LiveSequence) else None
-    if run is not None and run.triggered.approval is not None:
-        standing = any(vote.voter == actor for vote in run.approving)
-        result = Result.FAIL if standing else Result.PASS
-        vote = c.ReportTaskFinished(run.task_id, source=_A_VOTER, result=result, actor=actor)
-        controls["vote"] = vote
-    return controls
-
-
-_A_VOTER: Final = "a voter"
-"""The source of the vote that `permitted` tries: a vote without an actor needs one."""
-
-
 def _decide(draft: Draft, command: c.Command) -> Outcome:
     match command:
         case c.TriggerSequence():
             outcome = trigger(draft, command)
-        case c.ReportTaskStarted() | c.ReportTaskFinished():
+        case c.ReportTaskStarted() | c.ReportTaskFinished() | c.ReportTaskProgress():
             outcome = _report(draft, command)
         case c.PauseSequence() | c.ResumeSequence() | c.AbortSequence():
             outcome = control(draft, command)
-        case c.FreezeStage() | c.UnfreezeStage() | c.ExemptSequence():
+        case c.RetryTask() | c.SkipTask() | c.ExemptSequence():
+            outcome = control(draft, command)
+        case c.FreezeStage() | c.UnfreezeStage():
             outcome = control(draft, command)
         case c.CheckDeadlines():
             return _check(draft, command)

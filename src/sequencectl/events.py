@@ -419,6 +419,21 @@ class TaskTimedOut(_Event):
     explanation: TimeoutExplanation
     end: TaskEnd = TaskEnd.OVER
 
+    @property
+    def result(self) -> Result:
+        """The result of the run: one that was terminated has failed (R15)."""
+        return Result.FAIL
+
+    @property
+    def status(self) -> Status:
+        """The status of the run: it could not be done."""
+        return Status.ERRORED
+
+    @property
+    def message(self) -> str:
+        """The explanation as a sentence."""
+        return str(self.explanation)
+
 
 @final
 @attrs.frozen(weakref_slot=False)

@@ -22,6 +22,7 @@ from sequencectl._sequence.draft import (
     checked_project,
     effective_instant,
 )
+from sequencectl._sequence.failures import too_many_attempts
 from sequencectl._sequence.fold import fold
 from sequencectl._sequence.reports import payload_refusal, report
 from sequencectl._sequence.rulebook import next_phase
@@ -78,6 +79,7 @@ class SequenceStateMachine:
     bounds: Bounds = attrs.field(factory=Bounds, kw_only=True, validator=required(Bounds))
 
     def __attrs_post_init__(self) -> None:
+        self.timeouts.check(self.bounds)
         for task in self.definition.tasks:
             is_approval = task.approval is not None
             self.timeouts.for_task(task.name, task.timeouts, is_approval=is_approval)
@@ -95,9 +97,13 @@ class SequenceStateMachine:
             message = f"This machine runs {self.definition.name!r}, not {command.sequence!r}."
             refusal = Rejected(RejectedCode.UNKNOWN_SEQUENCE, message)
             return SequenceDecision(None, None, (), refusal, command)
-        too_large = payload_refusal(command.data, self.bounds)
+        too_large = payload_refusal(command, self.bounds)
         if too_large is not None:
             return SequenceDecision(None, None, (), too_large, command)
+        if command.redrives is not None:
+            message = f"This machine knows no other sequence, and not {command.redrives!r}."
+            refusal = Rejected(RejectedCode.UNKNOWN_SEQUENCE, message)
+            return SequenceDecision(None, None, (), refusal, command)
         if not command.actor and self.definition.bars_initiators:
             return SequenceDecision(None, None, (), no_actor("a trigger"), command)
         waiting = self.timeouts.waiting_for(self.definition.timeouts)
@@ -209,13 +215,16 @@ def _decide(
 ) -> Outcome:
     """Apply a command; a sequence that is over absorbs everything (R24)."""
     match command:
-        case c.ReportTaskStarted() | c.ReportTaskFinished():
+        case c.ReportTaskStarted() | c.ReportTaskProgress() | c.ReportTaskFinished():
             if command.task_id not in record.task_ids:
                 return Unchanged(UnchangedCode.UNKNOWN_TASK)
             if isinstance(record, EndedSequence):
                 return Unchanged(UnchangedCode.LATE)
             return report(sequence, command)
-        case c.PauseSequence() | c.ResumeSequence() | c.AbortSequence():
+        case (
+            c.PauseSequence() | c.ResumeSequence()
+            | c.AbortSequence() | c.RetryTask() | c.SkipTask()
+        ):  # fmt: skip
             if isinstance(record, EndedSequence):
                 message = f"Sequence {record.sequence_id!r} has ended."
                 return Rejected(RejectedCode.ALREADY_ENDED, message)
@@ -226,24 +235,27 @@ def _decide(
             assert_never(command)
 
 
-def _control(
-    sequence: _SequenceDraft,
-    record: LiveSequence,
-    command: c.PauseSequence | c.ResumeSequence | c.AbortSequence,
-) -> Outcome:
+def _control(sequence: _SequenceDraft, record: LiveSequence, command: c.ContextControl) -> Outcome:
     sequence_id, phase = record.sequence_id, record.phase
+    by = e.Control(command.actor, command.reason, command.request_id)
     if isinstance(command, c.AbortSequence):
-        by = e.Control(command.actor, command.reason, command.request_id)
         is_changed = life.abort(sequence, by, force=command.force)
         return APPLIED if is_changed else Unchanged(UnchangedCode.ALREADY_ABORTING)
+    if isinstance(command, c.RetryTask | c.SkipTask) and phase is not Phase.PARKED:
+        return Unchanged(UnchangedCode.NOT_PARKED)
+    if isinstance(command, c.SkipTask):
+        life.skip(sequence, by, command.result)
+        return APPLIED
+    if isinstance(command, c.RetryTask):
+        return APPLIED if life.retry(sequence, by) else too_many_attempts(sequence.bounds)
     if phase is Phase.ABORTING:
         return Rejected(RejectedCode.ABORTING, f"Sequence {sequence_id!r} is being aborted.")
     if isinstance(command, c.PauseSequence):
         life.pause(sequence)
-        return Unchanged(UnchangedCode.ALREADY_PAUSED) if phase.is_paused else APPLIED
+        return Unchanged(UnchangedCode.ALREADY_PAUSED) if record.is_paused else APPLIED
     if life.resume(sequence):
         trigger_task(sequence)
-    return APPLIED if phase.is_paused else Unchanged(UnchangedCode.NOT_PAUSED)
+    return APPLIED if record.is_paused else Unchanged(UnchangedCode.NOT_PAUSED)
 
 
 def _check(sequence: _SequenceDraft) -> Outcome:
@@ -256,14 +268,15 @@ def _check(sequence: _SequenceDraft) -> Outcome:
     return APPLIED
 
 
-def _not_addressed(
-    record: LiveSequence, command: c.PauseSequence | c.ResumeSequence | c.AbortSequence
-) -> Rejected | None:
+def _not_addressed(record: LiveSequence, command: c.ContextControl) -> Rejected | None:
     """Return the refusal of a control that is for another sequence."""
-    if isinstance(command, c.AbortSequence) and command.sequence_id is not None:
-        if command.sequence_id == record.sequence_id:
+    sequence_id = None
+    if isinstance(command, c.AbortSequence | c.RetryTask | c.SkipTask):
+        sequence_id = command.sequence_id
+    if sequence_id is not None:
+        if sequence_id == record.sequence_id:
             return None
-        message = f"This is sequence {record.sequence_id!r}, not {command.sequence_id!r}."
+        message = f"This is sequence {record.sequence_id!r}, not {sequence_id!r}."
         return Rejected(RejectedCode.UNKNOWN_SEQUENCE, message)
     if command.context != record.context:
         message = f"This is a sequence of context {record.context!r}, not {command.context!r}."

@@ -181,7 +181,7 @@ class ResolvedTimeouts:
 
     reaction: Timeout
     completion: Timeout
-    silence: Timeout
+    silence: Timeout = None
 
 
 _GivenTasks: TypeAlias = Mapping[str, TaskTimeouts] | tuple[tuple[str, TaskTimeouts], ...]
@@ -306,10 +306,9 @@ class TimeoutPolicy:
     def check(self, bounds: Bounds) -> None:
         """Raise `PolicyError` for a limit of silence that progress reports cannot keep (R42)."""
         check_type("bounds", bounds, Bounds)
-        given = {"silence": self.silence}
-        given |= {f"tasks[{name!r}].silence": limits.silence for name, limits in self.tasks}
-        for where, silence in given.items():
-            problem = None if silence is INHERIT else bounds.too_short(silence)
+        own = [(f"tasks[{name!r}].silence", limits.silence) for name, limits in self.tasks]
+        for where, silence in [("silence", self.silence), *own]:
+            problem = bounds._too_short(silence)
             if problem is not None:
                 raise PolicyError(where, silence, problem)
 
@@ -433,13 +432,13 @@ class Bounds:
         default=timedelta(seconds=10), converter=_read_progress_every
     )
 
-    def too_short(self, silence: Timeout) -> str | None:
+    def _too_short(self, silence: Timeout | Inherit) -> str | None:
         """Return why progress reports cannot keep this limit of silence; None if they can (R42).
 
         An executor must be able to miss a few of them.
         """
         least = 4 * self.progress_every
-        if silence is None or silence >= least:
+        if silence is None or silence is INHERIT or silence >= least:
             return None
         return f"must be at least {format_duration(least)}, four times progress_every"
 

@@ -107,6 +107,12 @@ class _Record:
         """What is delivered."""
         return self.subject.service
 
+    @property
+    def family(self) -> str:
+        """The id of the first one of its family: its own, unless it redrives another one (R41)."""
+        redrive: Redrive | None = self.redrive  # type: ignore[attr-defined] # records have it
+        return self.subject.sequence_id if redrive is None else redrive.family
+
 
 @final
 @attrs.frozen(weakref_slot=False)
@@ -163,9 +169,12 @@ class LiveSequence(_Record):
         """The ids of its task runs: those that were retried, those that are over, and last the one
         in flight or parked.
         """
-        over = _ids_of(self.retried, self.runs)
+        over: tuple[FailedAttempt | TaskOutcome, ...] = self.runs
+        if self.retried:
+            over = (*self.retried, *over)
+        ids = tuple([run.task_id for run in over])
         last = self.task or self.parked
-        return over if last is None else (*over, last.task_id)
+        return ids if last is None else (*ids, last.task_id)
 
     @property
     def next_index(self) -> int:
@@ -179,7 +188,9 @@ class LiveSequence(_Record):
     @property
     def next_task(self) -> TaskDefinition | None:
         """The task after the last one that is over or carried; None when all are."""
-        index, tasks = self.next_index, self.definition.tasks
+        index, tasks = len(self.runs), self.definition.tasks
+        if self.redrive is not None:
+            index = self.next_index
         return tasks[index] if index < len(tasks) else None
 
     @property
@@ -189,6 +200,14 @@ class LiveSequence(_Record):
             return 1
         index = self.next_index
         return 1 + sum(each.index == index for each in self.retried)
+
+    @property
+    def data_if_over(self) -> FrozenMap:
+        """Its data with what the task in flight, or the one it is parked with, has brought: that is
+        what an end leaves which takes it in (R14, R40).
+        """
+        run = self.task or self.parked
+        return self.data if run is None or run.data is None else run.data
 
     @property
     def is_paused(self) -> bool:
@@ -273,12 +292,17 @@ class EndedSequence(_Record):
     @property
     def task_ids(self) -> tuple[str, ...]:
         """The ids of its task runs: those that were retried, then those that are over."""
-        return _ids_of(self.retried, self.runs)
+        over: tuple[FailedAttempt | TaskOutcome, ...] = (*self.retried, *self.runs)
+        return tuple([run.task_id for run in over])
 
-
-def _ids_of(retried: tuple[FailedAttempt, ...], runs: tuple[TaskOutcome, ...]) -> tuple[str, ...]:
-    over = tuple([run.task_id for run in runs])
-    return (*[attempt.task_id for attempt in retried], *over) if retried else over
+    @property
+    def outcomes(self) -> tuple[tuple[str, Result | None], ...]:
+        """The tasks that it carried and those that it ran, in order: their names with the results
+        that it had for them, None for none (R15, R41).
+        """
+        carried = () if self.redrive is None else self.redrive.carried
+        before = [(task.name, task.result) for task in carried]
+        return (*before, *[(run.name, run.result) for run in self.runs])
 
 
 SequenceRecord = LiveSequence | EndedSequence

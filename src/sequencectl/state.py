@@ -16,8 +16,8 @@ import attrs
 from sequencectl._index import Index, index_of
 from sequencectl._persistent import Map, OrderedSet
 from sequencectl._scalars import Count, Id, Name, Text
-from sequencectl.errors import InvalidValue, check_type
-from sequencectl.events import Cause, Control
+from sequencectl.errors import InvalidValue, UnknownSequence, check_type
+from sequencectl.events import Cause, Control, derived_id
 from sequencectl.sequence import LiveSequence, SequenceRecord
 
 
@@ -165,6 +165,31 @@ class ProjectState:
         check_type("context", context, str)
         found = (self.live(sequence_id) for _, sequence_id in self.index.members(context).live)
         return tuple(record for record in found if record is not None)
+
+    def family(self, sequence_id: str) -> tuple[str, ...]:
+        """Return the ids of a sequence's family in the order of acceptance (R41).
+
+        That is the first one, which redrives none, and all that redrive it directly or through
+        others; just its own id if there are none. It is empty for an unknown one.
+        """
+        record = self.sequence(sequence_id)
+        if record is None:
+            return ()
+        first = record.family
+        return (first, *[known for _, known in reversed(tuple(self.index.family(first)))])
+
+    def redrive_id(self, sequence_id: str) -> str:
+        """Return the id to give to a sequence that redrives this one (R41).
+
+        It is derived from this id and the size of its family: two hosts that redrive it at once get
+        the same id, and the second trigger is a duplicate (R8). Raises `UnknownSequence` for an id
+        that was never seen or is forgotten.
+        """
+        record = self.sequence(sequence_id)
+        if record is None:
+            raise UnknownSequence(self.project, sequence_id)
+        size = 1 + len(self.index.family(record.family))
+        return derived_id(self.project, size, f"redrive of {sequence_id}")
 
     def context(self, context: str) -> ContextRecord:
         """Return the pauses of a context; an empty record for an unknown one."""

@@ -8,7 +8,7 @@ does.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import final
+from typing import assert_never, final
 
 import attrs
 
@@ -70,6 +70,19 @@ class TaskOutcome:
     name: Name
     result: Result
     is_skipped: bool = False
+
+
+def failure_of(status: Status) -> Failure | None:
+    """Return how a run with result fail and this status failed; None if it was aborted (R39)."""
+    match status:
+        case Status.SUCCEEDED:
+            return Failure.FAIL
+        case Status.ABORTED:
+            return None
+        case Status.ERRORED | Status.UNKNOWN:
+            return Failure.ERRORED
+        case _:
+            assert_never(status)
 
 
 @final
@@ -188,10 +201,12 @@ class TaskRun:
             return bool(self.deciding)
         match self.triggered.expects:
             case None:
-                found = self.executors
-                return any(each.finishes for each in found) and not any(
-                    each.is_at_work for each in found
-                )
+                has_finished = False
+                for each in self.executors:
+                    if each.starts > each.finishes:
+                        return False
+                    has_finished = has_finished or each.finishes > 0
+                return has_finished
             case int() as number:
                 return len(self._finished) >= number
             case sources:

@@ -1,19 +1,17 @@
 """Answers to "how does it stand, and why", for people (R32).
 
 `Explanation` and `OpenTask` print as plain sentences, `DeliveryView` as its status line. Each is
-computed from a state on request, and never stored.
+computed from a state when it is asked for, and never stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import islice
-from typing import Any, Final, final
+from typing import Final, final
 
 import attrs
 
-from sequencectl.errors import UnknownContext
 from sequencectl.events import (
     Cause,
     Control,
@@ -22,17 +20,17 @@ from sequencectl.events import (
     TaskTriggered,
     TimeoutExplanation,
 )
-from sequencectl.outcomes import Applied, Outcome, Result
-from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
-from sequencectl.shipyard.definitions import Approval
-from sequencectl.state import Freeze, Pause, ProjectState
-from sequencectl.task_run import Executor, TaskRun, Vote
+from sequencectl.outcomes import Result
+from sequencectl.sequence import Phase
+from sequencectl.shipyard.definitions import Approval, Failure
+from sequencectl.state import Freeze, Pause
+from sequencectl.task_run import Executor, ParkedTask, Progress, Vote
 
-_SHOWN_AHEAD: Final = 10
-_STATUS_WORDS: Final = {
+STATUS_WORDS: Final = {
     Phase.WAITING: "waiting",
     Phase.HELD: "paused",
     Phase.RUNNING: "running",
+    Phase.PARKED: "parked",
     Phase.PAUSING: "paused",
     Phase.PAUSED: "paused",
     Phase.ABORTING: "aborted",
@@ -42,12 +40,18 @@ _STATUS_WORDS: Final = {
     Phase.SUPERSEDED: "superseded",
     Phase.EXPIRED: "expired",
 }
+"""What a status line calls a phase."""
 _STANDING_WORDS: Final = {
-    **_STATUS_WORDS,
+    **STATUS_WORDS,
     Phase.PAUSING: "pausing",
     Phase.ABORTING: "being aborted",
 }
 """A status line says "paused" at once; a sentence says that a task is still in flight."""
+_FAILED: Final = {
+    Failure.FAIL: "failed",
+    Failure.ERRORED: "errored",
+    Failure.TIMED_OUT: "ran out of time",
+}
 
 
 @final
@@ -56,12 +60,14 @@ class OpenTask:
     """A task in flight, for executors that poll: the event that triggered it, and who reacted.
 
     `reacted` are the sources of all reports so far, in the order of their first ones. If it is an
-    approval, `votes` are those that stand (R34).
+    approval, `votes` are those that stand (R34). `progress` has the last progress of each source
+    that reported any (R42).
     """
 
     triggered: TaskTriggered
     reacted: tuple[str, ...]
     votes: tuple[Vote, ...] = ()
+    progress: tuple[tuple[str, Progress], ...] = ()
 
     def __str__(self) -> str:
         task = self.triggered
@@ -70,10 +76,9 @@ class OpenTask:
             counted = _counted(task.approval, self.votes)
             return f"Task {task.task} of {_named(task.subject)} {since}; {counted}."
         heard = f"heard of: {', '.join(self.reacted)}" if self.reacted else "nobody has reacted"
-        return (
-            f"Task {task.task} of {_named(task.subject)} was triggered at "
-            f"{task.at.isoformat()}; {heard}."
-        )
+        number = f" (attempt {task.attempt} of {task.attempts})" if task.attempts > 1 else ""
+        said = f"Task {task.task} of {_named(task.subject)} was triggered at {task.at.isoformat()}"
+        return " ".join((f"{said}{number}; {heard}.", *_progress_lines(self.progress)))
 
 
 @final
@@ -89,7 +94,12 @@ class Explanation:
     waits for since they have started more often than they have finished (R11). `waits_for` is the
     task that an abort waits for, and `waits_until` the instant at which that wait ends at the
     latest, None without a limit; `can_force` says that a task is in flight and that force would end
-    the sequence now. `deadline` is the next instant at which it changes by itself, and
+    the sequence now. The task in flight, or the next one, is at attempt number `attempt` of
+    `attempts`, and `last_failure` says how the attempt before failed (R39). `progress` has the last
+    progress of each source that reported any (R42). `parked` is the run that the sequence is parked
+    with: a retry, a skip or an abort gets it out before the deadline (R40). `redrives` is the
+    sequence that it redrives, and `redriven_by` the newest one that redrives it (R41). `deadline`
+    is the next instant at which it changes by itself, and
     `deadline_kind` says what happens then.
     For a sequence that has ended, `control`, `limit` or `superseded_by` is the cause, and `message`
     tells it in a sentence.
@@ -119,6 +129,13 @@ class Explanation:
     votes: tuple[Vote, ...] = ()
     barred: tuple[str, ...] = ()
     exempted: Control | None = None
+    attempt: int = 1
+    attempts: int = 1
+    last_failure: str = ""
+    progress: tuple[tuple[str, Progress], ...] = ()
+    parked: ParkedTask | None = None
+    redrives: str | None = None
+    redriven_by: str | None = None
 
     def __str__(self) -> str:
         return " ".join(part for part in (self._standing(), *self._reasons()) if part)
@@ -146,6 +163,32 @@ class Explanation:
         counted = _counted(self.approval, self.votes)
         return f"Task {self.task} has {counted}{barred}."
 
+    @property
+    def attempt_line(self) -> str:
+        """Which attempt at its task this is, and how the one before failed, as a sentence; empty
+        for a first one (R39).
+        """
+        if self.attempt == 1 or self.parked is not None or self.phase.has_ended:
+            return ""
+        failed = f"the one before {self.last_failure}" if self.last_failure else ""
+        which = f"attempt {self.attempt} of {self.attempts}"
+        standing = f"Task {self.task} is in {which}" if self.task else f"Next is {which}"
+        return f"{standing}; {failed}."
+
+    @property
+    def parked_line(self) -> str:
+        """Why it is parked, and what gets it out, as a sentence; empty if it is not (R40)."""
+        parked = self.parked
+        if parked is None:
+            return ""
+        said = f": {parked.message.rstrip('.')}" if parked.message else ""
+        failed = f"{how_failed(parked.failure)} in attempt {parked.attempt}{said}"
+        limit = "there is no limit"
+        if self.deadline is not None:
+            limit = f"at {self.deadline.isoformat()} it ends with that failure"
+        way_out = "Retry the task, skip it or abort the sequence"
+        return f"Task {parked.name} {failed}. {way_out}; {limit}."
+
     def _how_long(self) -> str:
         last = None if self.waits_until is None else f"until {self.waits_until.isoformat()} at most"
         if self.deadline is None or self.deadline_kind is not DeadlineKind.REACTION:
@@ -157,6 +200,8 @@ class Explanation:
     def _standing(self) -> str:
         since = self.since.isoformat()
         said = f"{_named(self.subject)} is {_STANDING_WORDS[self.phase]} since {since}"
+        if self.parked is not None:
+            return f"{said}, with task {self.parked.name}."
         if self.phase.is_in_line:
             return f"{said}, with {self.ahead} waiting ahead of it."
         if self.phase.has_ended:
@@ -172,6 +217,9 @@ class Explanation:
             _kept_back(self.freeze) if self.freeze is not None else "",
             f"It is exempted{_by(self.exempted)}." if self.exempted is not None else "",
             self.approval_line,
+            self.attempt_line,
+            self.parked_line,
+            *_progress_lines(self.progress),
             *[
                 f"{each.finishes} of {each.starts} starts by {each.source} are finished."
                 for each in self.unfinished
@@ -179,8 +227,13 @@ class Explanation:
             ],
             self.drain_line,
             f"Its {self.deadline_kind.value} deadline is at {self.deadline.isoformat()}."
-            if self.deadline is not None and self.deadline_kind is not None and not self.waits_for
+            if self.deadline is not None
+            and self.deadline_kind is not None
+            and not self.waits_for
+            and self.parked is None
             else "",
+            f"It redrives {self.redrives}." if self.redrives is not None else "",
+            f"It is redriven by {self.redriven_by}." if self.redriven_by is not None else "",
             self.message,
         )
 
@@ -219,138 +272,17 @@ class DeliveryView:
         return f"{self.context}: {self.status_line}{draining}"
 
 
-def explain(
-    state: ProjectState, record: SequenceRecord, permitted: Callable[[], Mapping[str, Outcome]]
-) -> Explanation:
-    """Return how a sequence of `state` stands and why.
-
-    `permitted` returns what ``ControlPlane.permitted`` answers for the sequence; it is called only
-    if a task is in flight.
-    """
-    if isinstance(record, LiveSequence):
-        return _explain_live(state, record, permitted)
-    return _explain(record)
+def how_failed(failure: Failure | None) -> str:
+    """Return how a run failed, as the end of a sentence."""
+    return "was aborted" if failure is None else _FAILED[failure]
 
 
-def delivery(state: ProjectState, context: str) -> DeliveryView:
-    """Return how the sequences of a context stand; raise `UnknownContext` if it has none."""
-    records = state.of_context(context)
-    if not records:
-        raise UnknownContext(state.project, context)
-    shown = [record for record in records if isinstance(record, LiveSequence)] or records
-    return DeliveryView(
-        context,
-        tuple(_status(state, record) for record in records),
-        state.context(context).pauses,
-        status_line(state, shown[-1]),
-        any(record.phase in {Phase.PAUSING, Phase.ABORTING} for record in shown),
-    )
-
-
-def status_line(state: ProjectState, record: SequenceRecord) -> str:
-    """Return the words of the proposal for a sequence, such as ``delivery paused``."""
-    word = _STATUS_WORDS[record.phase]
-    resumed = state.context(record.context).resumed
-    if record.phase is Phase.RUNNING and resumed is not None and resumed.covers(record.stage):
-        word = "resumed"
-    elif record.phase is Phase.FINISHED and record.result is Result.FAIL:
-        word = "failed"
-    return f"{record.name} {word}"
-
-
-def open_tasks(state: ProjectState) -> tuple[OpenTask, ...]:
-    """Return every task in flight, in the order of the acceptance of their sequences."""
-    lanes = (lane for stage in state.index.stages.values() for lane in stage.lanes)
-    holders = (state.live(holder) for lane in lanes for holder in state.holders(lane))
-    records = (record for record in holders if record is not None)
-    return tuple(
-        OpenTask(record.task.triggered, record.task.sources, record.task.votes)
-        for record in sorted(records, key=lambda record: record.accepted_serial)
-        if record.task is not None
-    )
-
-
-def _explain_live(
-    state: ProjectState, record: LiveSequence, permitted: Callable[[], Mapping[str, Outcome]]
-) -> Explanation:
-    queue = state.index.queue(record.lane)
-    is_in_line = record.phase.is_in_line
-    ahead = queue.ahead(record.ticket) if is_in_line else 0
-    holders = (state.live(holder) for holder in _holders(state, record)) if is_in_line else ()
-    first = islice(queue.waiting, min(ahead, _SHOWN_AHEAD))
-    deadline, kind = record.next_deadline or (None, None)
-    return Explanation(
-        record.subject,
-        record.phase,
-        record.since,
-        record.result,
-        ahead=ahead,
-        ahead_ids=tuple(each.sequence_id for each in first),
-        holders=tuple((each.sequence_id, each.phase) for each in holders if each is not None),
-        pause=state.pause_of(record.context, record.stage) if record.phase.is_paused else None,
-        freeze=state.freeze_of(record.stage) if is_in_line else None,
-        task=None if record.task is None else record.task.name,
-        unfinished=() if record.task is None else record.task.unfinished,
-        waits_for=record.task.name if record.abort is not None and record.task else None,
-        waits_until=_waits_until(record),
-        can_force=record.task is not None and isinstance(permitted()["force"], Applied),
-        deadline=deadline,
-        deadline_kind=kind,
-        control=record.abort,
-        exempted=record.exempted,
-        **_approval_of(record, record.task),
-    )
-
-
-def _approval_of(record: LiveSequence, run: TaskRun | None) -> dict[str, Any]:
-    approval = None if run is None else run.triggered.approval
-    if run is None or approval is None:
-        return {}
-    barred = () if approval.initiator else record.initiators
-    return {"approval": approval, "votes": run.votes, "barred": barred}
-
-
-def _waits_until(record: LiveSequence) -> datetime | None:
-    """Return when an abort has waited for its task at the latest: even if executors take it."""
-    if record.abort is None or record.task is None:
-        return None
-    limits = (record.task.triggered.completion_deadline, record.deadline)
-    return min((limit for limit in limits if limit is not None), default=None)
-
-
-def _holders(state: ProjectState, record: LiveSequence) -> tuple[str, ...]:
-    """Return the holders of the lane of a sequence and of the lanes that overlap it (R1)."""
-    lanes = state.index.lanes_of(record.stage).lanes
-    if record.lane == record.stage:
-        return tuple(holder for lane in lanes for holder in state.holders(lane))
-    return (*state.holders(record.stage), *state.holders(record.lane))
-
-
-def _explain(record: EndedSequence) -> Explanation:
-    return Explanation(
-        record.subject,
-        record.phase,
-        record.ended_at,
-        record.result,
-        control=record.control,
-        limit=record.explanation,
-        superseded_by=record.superseded_by,
-        message=record.message,
-        exempted=record.exempted,
-    )
-
-
-def _status(state: ProjectState, record: SequenceRecord) -> SequenceStatus:
-    task = record.task if isinstance(record, LiveSequence) else None
-    return SequenceStatus(
-        record.sequence_id,
-        record.stage,
-        record.service,
-        record.phase,
-        record.result,
-        status_line(state, record),
-        None if task is None else task.name,
-    )
+def _progress_lines(progress: Iterable[tuple[str, Progress]]) -> Iterator[str]:
+    """Yield for each source how far it said that it was, and when, as a sentence."""
+    for source, last in progress:
+        percent = "progress" if last.percent is None else f"{last.percent} %"
+        said = f" ({last.message.rstrip('.')})" if last.message else ""
+        yield f"{source} reported {percent}{said} at {last.at.isoformat()}."
 
 
 def _kept_back(freeze: Freeze) -> str:

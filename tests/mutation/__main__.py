@@ -47,6 +47,10 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "policies": ("tests/test_policies.py",),
     "cloudevents": ("tests/test_cloudevents.py",),
     "views": ("tests/test_views.py",),
+    "_questions": (
+        "tests/test_views.py", "tests/test_retries.py", "tests/test_parking.py",
+        "tests/test_redrives.py", "tests/test_progress.py",
+    ),
     "_persistent": ("tests/test_persistent.py",),
     "_scratch": ("tests/test_scratch.py",),
     "_index": (
@@ -61,6 +65,10 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/test_tasks.py", "tests/test_deadlines.py", "tests/test_controls.py",
         "tests/test_machine.py", "tests/test_votes.py", "tests/test_yielding.py",
     ),
+    "_sequence/reports": (
+        "tests/test_tasks.py", "tests/test_votes.py", "tests/test_progress.py",
+    ),
+    "_sequence/failures": ("tests/test_retries.py", "tests/test_parking.py"),
     "_sequence/votes": ("tests/test_votes.py",),
     "_sequence/endings": (
         "tests/test_controls.py", "tests/test_deadlines.py", "tests/test_machine.py",
@@ -71,6 +79,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/test_admission.py", "tests/test_follow_ups.py", "tests/test_index.py",
         "tests/test_freezes.py", "tests/test_yielding.py", "tests/test_votes.py",
     ),
+    "_project/redrives": ("tests/test_redrives.py",),
     "_project/freezes": ("tests/test_freezes.py", "tests/test_controls.py"),
     "_project/openings": ("tests/test_freezes.py",),
     "_project/controls": (

@@ -43,6 +43,7 @@ from sequencectl import (
     EventSink,
     ExemptSequence,
     Explanation,
+    Failure,
     Finding,
     FindingCode,
     FreezeStage,
@@ -54,6 +55,7 @@ from sequencectl import (
     LiveSequence,
     Newcomer,
     OnExpiry,
+    OnFailure,
     Opening,
     OpenTask,
     Outcome,
@@ -70,9 +72,12 @@ from sequencectl import (
     Relayed,
     ReplayError,
     ReportTaskFinished,
+    ReportTaskProgress,
     ReportTaskStarted,
     Result,
     ResumeSequence,
+    Retry,
+    RetryTask,
     SchemaTooNew,
     SequenceCommand,
     SequenceController,
@@ -84,6 +89,7 @@ from sequencectl import (
     SequenceStatus,
     SequenceTimeouts,
     Shipyard,
+    SkipTask,
     StageDefinition,
     StageQueue,
     Status,
@@ -128,7 +134,12 @@ def shipyard() -> Shipyard:
         "delivery",
         (
             task,
-            TaskDefinition("test", expects=2),
+            TaskDefinition(
+                "test",
+                expects=2,
+                retry=Retry(times=2, backoff="30s", factor=2, on={"fail", Failure.TIMED_OUT}),
+                on_failure="park",
+            ),
             TaskDefinition("sign", approval=Approval(approve=2, on_expiry="approve")),
             TaskDefinition(
                 "check",
@@ -137,6 +148,7 @@ def shipyard() -> Shipyard:
         ),
         triggered_on=(TriggeredOn("dev", "delivery", {"result": "pass"}),),
         timeouts=SequenceTimeouts(total="2h", waiting=None),
+        on_failure=OnFailure.END,
     )
     return Shipyard((*short.stages[:1], StageDefinition("prod", (sequence,))), name=short.name)
 
@@ -151,15 +163,17 @@ def plane() -> ControlPlane:
             total="48h",
             waiting=None,
             abort_grace="30s",
+            silence="5m",
+            parked="48h",
             clock_skew="1m",
-            tasks={"test": TaskTimeouts(completion="2h")},
+            tasks={"test": TaskTimeouts(completion="2h", silence=None)},
         ),
         queueing=QueuePolicy(
             mode="latest_only",
             scope="service",
             stages={"prod": QueuePolicy(limit=2, mode=QueueMode.QUEUE, scope=LaneScope.STAGE)},
         ),
-        bounds=Bounds(payload_size=10_000),
+        bounds=Bounds(payload_size=10_000, attempts=10, progress_every="30s"),
         calendar=weekdays,
     )
 
@@ -190,16 +204,23 @@ def commands(task: TaskTriggered) -> list[Command]:
         ReportTaskFinished(
             task.task_id, source="helm", result="pass", status="succeeded", data={"url": None}
         ),
+        ReportTaskProgress(task.task_id, source="helm", message="half way", percent=50),
+        task.progress(source="helm", percent=60),
         task.started(source="helm"),
         task.finished(source="helm", result=Result.WARNING, status=Status.SUCCEEDED, data={"x": 1}),
         PauseSequence("c1", stage="dev", actor="alice", reason="looks wrong", request_id="p1"),
         ResumeSequence("c1"),
         AbortSequence(sequence_id="c1", force=True),
+        RetryTask("c1", stage="dev", actor="alice"),
+        SkipTask(sequence_id="c1", result="warning", reason="known flake"),
         CheckDeadlines(),
     ]
     return [
         TriggerSequence("c1", stage="dev", sequence="delivery", context=None, data=None),
         TriggerSequence("c2", stage="dev", sequence="delivery", data=freeze({"image": "carts:2"})),
+        TriggerSequence(
+            "c3", stage="dev", sequence="delivery", context="c1", redrives="c1", start_at="test"
+        ),
         *started,
         FreezeStage("prod"),
         FreezeStage("prod", until=datetime(2026, 12, 24, tzinfo=UTC), actor="alice"),

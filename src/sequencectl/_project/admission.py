@@ -8,6 +8,7 @@ from operator import attrgetter
 from sequencectl._index import Index, names_of
 from sequencectl._project.draft import Draft, ProjectSequence
 from sequencectl._project.openings import asked, closes
+from sequencectl._project.redrives import redrive_of
 from sequencectl._sequence import life
 from sequencectl._sequence.draft import after
 from sequencectl._sequence.endings import end_superseded
@@ -15,7 +16,7 @@ from sequencectl._sequence.reports import payload_refusal
 from sequencectl._sequence.tasks import priority_of
 from sequencectl._sequence.votes import no_actor
 from sequencectl.commands import TriggerSequence
-from sequencectl.events import SequenceTriggered, Subject
+from sequencectl.events import Redrive, SequenceTriggered, Subject
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.payload import FrozenMap
 from sequencectl.policies import QueueMode
@@ -24,7 +25,7 @@ from sequencectl.shipyard.definitions import SequenceDefinition
 
 
 def trigger(draft: Draft, command: TriggerSequence) -> Outcome:
-    """Accept a sequence, or say why not (R6, R8, R34)."""
+    """Accept a sequence, or say why not (R6, R8, R34, R41)."""
     known = _known(draft, command)
     if known is not None:
         return known
@@ -37,11 +38,17 @@ def trigger(draft: Draft, command: TriggerSequence) -> Outcome:
         names = ", ".join(sequence.name for sequence in found.sequences)
         message = f"Stage {stage} has no sequence {command.sequence!r}; it has: {names or 'none'}."
         return Rejected(RejectedCode.UNKNOWN_SEQUENCE, message)
-    too_large = payload_refusal(command.data, draft.bounds)
+    too_large = payload_refusal(command, draft.bounds)
     if too_large is not None:
         return too_large
     if not command.actor and (stage, definition.name) in shipyard._with_initiators:
         return no_actor("a trigger")
+    redrive: Redrive | None = None
+    if command.redrives is not None:
+        answer = redrive_of(draft, command, command.redrives, definition)
+        if isinstance(answer, Rejected):
+            return answer
+        redrive = answer
     superseded = _superseded(draft, command, definition)
     refused = _refused(draft, command, superseded)
     if refused is not None:
@@ -59,7 +66,8 @@ def trigger(draft: Draft, command: TriggerSequence) -> Outcome:
         command.data,
         priority=priority_of(command, definition),
         place=min((record.place for record in superseded), default=None),
-        initiators=(command.actor,) if command.actor else (),
+        initiators=_initiators(draft, command),
+        redrive=redrive,
     )
     return APPLIED
 
@@ -75,6 +83,7 @@ def accept(
     parent: str | None = None,
     depth: int = 0,
     initiators: tuple[str, ...] = (),
+    redrive: Redrive | None = None,
 ) -> None:
     """Put a sequence in line, held if a pause covers it; a place of None is its serial (R19).
 
@@ -95,6 +104,7 @@ def accept(
         parent=parent,
         depth=depth,
         initiators=initiators,
+        redrive=redrive,
     )
     if draft.state.pause_of(subject.context, subject.stage) is not None:
         life.pause(sequence)
@@ -179,10 +189,22 @@ def _known(draft: Draft, command: TriggerSequence) -> Outcome | None:
     return Rejected(RejectedCode.ID_CONFLICT, message)
 
 
+def _initiators(draft: Draft, command: TriggerSequence) -> tuple[str, ...]:
+    """Return the actors who may not decide an approval that bars them (R34, R41)."""
+    own = (command.actor,) if command.actor else ()
+    old = None if command.redrives is None else draft.state.sequence(command.redrives)
+    return own if old is None else tuple(dict.fromkeys((*old.initiators, *own)))
+
+
 def _superseded(
     draft: Draft, command: TriggerSequence, definition: SequenceDefinition
 ) -> tuple[LiveSequence, ...]:
-    """Return the sequences that a newcomer supersedes, in the order of their acceptance (R6)."""
+    """Return the sequences that a newcomer supersedes, in the order of their acceptance (R6).
+
+    A redrive supersedes none (R41).
+    """
+    if command.redrives is not None:
+        return ()
     if draft.queueing.for_stage(command.stage).mode is not QueueMode.LATEST_ONLY:
         return ()
     priority = priority_of(command, definition)

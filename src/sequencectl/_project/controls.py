@@ -10,6 +10,7 @@ from sequencectl._project.admission import unknown_stage, void_approvals
 from sequencectl._project.draft import Draft
 from sequencectl._project.freezes import freeze, unfreeze
 from sequencectl._sequence import life
+from sequencectl._sequence.failures import too_many_attempts
 from sequencectl._sequence.tasks import trigger_task
 from sequencectl.outcomes import APPLIED, Outcome, Rejected, RejectedCode, Unchanged, UnchangedCode
 from sequencectl.sequence import LiveSequence, Phase
@@ -28,6 +29,8 @@ def control(draft: Draft, command: _Control) -> Outcome:
             return _resume(draft, command)
         case c.AbortSequence():
             return _abort(draft, command)
+        case c.RetryTask() | c.SkipTask():
+            return _get_out(draft, command)
         case c.FreezeStage():
             return freeze(draft, command, _by(draft, command))
         case c.UnfreezeStage():
@@ -103,8 +106,28 @@ def _abort(draft: Draft, command: c.AbortSequence) -> Outcome:
     return APPLIED if any(changed) else Unchanged(UnchangedCode.ALREADY_ABORTING)
 
 
-def _targets(draft: Draft, command: c.AbortSequence) -> tuple[LiveSequence, ...] | Rejected:
-    """Return what an abort addresses, at least one, or why it is refused (R22)."""
+def _get_out(draft: Draft, command: c.RetryTask | c.SkipTask) -> Outcome:
+    """Retry or skip the task of all that is parked and addressed (R40)."""
+    targets = _targets(draft, command)
+    if isinstance(targets, Rejected):
+        return targets
+    parked = [target for target in targets if target.phase is Phase.PARKED]
+    if not parked:
+        return Unchanged(UnchangedCode.NOT_PARKED)
+    by = _by(draft, command)
+    sequences = [draft.sequence(target.sequence_id) for target in parked]
+    if isinstance(command, c.SkipTask):
+        for sequence in sequences:
+            life.skip(sequence, by, command.result)
+        return APPLIED
+    is_retried = [life.retry(sequence, by) for sequence in sequences]
+    return APPLIED if any(is_retried) else too_many_attempts(draft.bounds)
+
+
+def _targets(
+    draft: Draft, command: c.AbortSequence | c.RetryTask | c.SkipTask
+) -> tuple[LiveSequence, ...] | Rejected:
+    """Return what an abort, a retry or a skip addresses, at least one, or why it is refused."""
     if command.sequence_id is not None:
         return _target(draft, command.sequence_id)
     context, stage = command.context, command.stage

@@ -87,7 +87,8 @@ class ProjectSequence:
             assert isinstance(other, LiveSequence)
             if other.priority < record.priority:
                 return None
-            if other.phase is Phase.WAITING and other.accepted_serial > record.accepted_serial:
+            is_newer = other.accepted_serial > record.accepted_serial and other.redrive is None
+            if other.phase is Phase.WAITING and is_newer:
                 return sequence_id
         return None
 

@@ -23,6 +23,8 @@ _FAR_REACHING: Final = frozenset(
     {
         e.TaskFinished,
         e.TaskTimedOut,
+        e.TaskRetried,
+        e.TaskSkipped,
         e.SequenceExempted,
         e.SequenceAbortRequested,
         *get_args(e.Ending),
@@ -117,6 +119,8 @@ def _control_of(event: e.Event) -> e.Control:
         case e.SequenceAborted(cause=e.Cause.REQUESTED | e.Cause.FORCED):
             return event.control
         case e.SequenceExempted() | e.SequenceAbortRequested():
+            return event.control
+        case e.TaskRetried() | e.TaskSkipped():
             return event.control
         case e.ContextPaused() | e.ContextResumed():
             return event.control

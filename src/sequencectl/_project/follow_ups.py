@@ -11,9 +11,8 @@ import attrs
 import sequencectl.events as e
 from sequencectl._project.admission import accept, admit
 from sequencectl._project.draft import Draft
-from sequencectl._sequence.tasks import next_input
-from sequencectl.payload import FrozenMap, freeze
-from sequencectl.sequence import LiveSequence, Phase
+from sequencectl.payload import FrozenMap, with_scalars, without
+from sequencectl.sequence import EndedSequence, LiveSequence, Phase
 from sequencectl.shipyard import FollowUp
 
 _OF_THE_LAST_TASK = frozenset({"result", "status", "message"})
@@ -41,7 +40,8 @@ def _follow_up(draft: Draft, record: LiveSequence) -> None:
     ended = draft.state.sequence(record.sequence_id)
     if ended is None or ended.phase not in {Phase.FINISHED, Phase.TIMED_OUT}:
         return
-    results = {run.name: run.result for run in ended.runs}
+    assert isinstance(ended, EndedSequence)
+    results = {name: result for name, result in ended.outcomes if result is not None}
     for follow_up in draft.shipyard.follow_ups(record.stage, record.name):
         if follow_up.matches(ended.result, results):
             _trigger(draft, record, follow_up)
@@ -78,9 +78,9 @@ def _trigger(draft: Draft, record: LiveSequence, follow_up: FollowUp) -> None:
 
 def _data(record: LiveSequence, stage: str) -> FrozenMap:
     """Return what a follow-up begins with: one more task's input, in the new stage (R15)."""
-    data = next_input(record, None)
-    kept = {key: value for key, value in data.items() if key not in _OF_THE_LAST_TASK}
-    return freeze({**kept, "stage": stage})
+    subject = record.subject
+    scope = {"project": subject.project, "stage": stage, "service": subject.service}
+    return with_scalars(without(record.data_if_over, _OF_THE_LAST_TASK), scope)
 
 
 def _end_contexts(draft: Draft, contexts: dict[str, None]) -> None:

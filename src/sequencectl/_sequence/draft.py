@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import Concatenate, Final, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from sequencectl._scalars import ID
 from sequencectl.errors import InvalidValue
@@ -16,6 +16,7 @@ from sequencectl.policies import Bounds, TimeoutPolicy
 from sequencectl.sequence import LiveSequence
 
 P = ParamSpec("P")
+_NO_TIME: Final = timedelta(0)
 EventT = TypeVar("EventT", bound=Event)
 EventType: TypeAlias = Callable[Concatenate[int, datetime, Subject, P], EventT]
 """A class of events, which is called with serial, instant, subject and fields of its own."""
@@ -42,6 +43,12 @@ def effective_instant(now: datetime, last: datetime | None, timeouts: TimeoutPol
 def after(instant: datetime, timeout: timedelta | None) -> datetime | None:
     """Return the deadline of a limit that counts from `instant`; None without a limit."""
     return None if timeout is None else instant + timeout
+
+
+def time_left(sequence: SequenceDraft) -> timedelta | None:
+    """Return what is left of the limit of the sequence as a whole; None without one (R30)."""
+    deadline = sequence.live.deadline
+    return None if deadline is None else max(deadline - sequence.now, _NO_TIME)
 
 
 class SequenceDraft(Protocol):

@@ -1,4 +1,4 @@
-"""How one sequence ends before its last task is over: aborted, superseded or out of time."""
+"""How one sequence ends: by its last task, aborted, superseded or out of time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,19 @@ import sequencectl.events as e
 from sequencectl._sequence.draft import SequenceDraft
 from sequencectl.payload import EMPTY, FrozenMap
 from sequencectl.sequence import LiveSequence
+from sequencectl.task_run import TaskRun
+
+
+def end_finished(sequence: SequenceDraft) -> None:
+    """End a sequence with its last task, or with one that failed (R12)."""
+    record = sequence.live
+    sequence.apply(
+        e.SequenceFinished,
+        result=record.result,
+        status=record.status,
+        message=record.message,
+        labels=labels(record.data),
+    )
 
 
 def end_aborted(sequence: SequenceDraft, control: e.Control, cause: e.Cause) -> None:
@@ -20,7 +33,7 @@ def end_aborted(sequence: SequenceDraft, control: e.Control, cause: e.Cause) -> 
         control=control,
         cause=cause,
         message=f"Sequence {record.name} in stage {record.stage} was aborted{by}{why}",
-        labels=labels(record),
+        labels=labels(record.data if record.parked is None else record.data_if_over),
         abandoned_task=_in_flight(record),
     )
 
@@ -33,7 +46,7 @@ def end_superseded(sequence: SequenceDraft, newcomer: str, *, is_void: str = "")
         e.SequenceSuperseded,
         superseded_by=newcomer,
         message=f"{newer} waits: {is_void} is void." if is_void else f"{newer} took its place.",
-        labels=labels(record),
+        labels=labels(record.data),
         abandoned_task=_in_flight(record),
     )
 
@@ -44,7 +57,7 @@ def end_expired(sequence: SequenceDraft, explanation: e.TimeoutExplanation) -> N
         e.SequenceExpired,
         explanation=explanation,
         message=str(explanation),
-        labels=labels(sequence.live),
+        labels=labels(sequence.live.data),
     )
 
 
@@ -55,14 +68,14 @@ def end_timed_out(sequence: SequenceDraft, explanation: e.TimeoutExplanation) ->
         e.SequenceTimedOut,
         explanation=explanation,
         message=str(explanation),
-        labels=labels(record),
+        labels=labels(record.data_if_over),
         abandoned_task=_in_flight(record),
     )
 
 
-def labels(record: LiveSequence) -> FrozenMap:
-    """Return the labels a sequence has gathered; empty if there are none."""
-    found = record.data.get("labels")
+def labels(data: FrozenMap) -> FrozenMap:
+    """Return the labels that a sequence has gathered in its data; empty if there are none."""
+    found = data.get("labels")
     return found if isinstance(found, FrozenMap) else EMPTY
 
 
@@ -74,6 +87,8 @@ def explained(
     timeout = record.timeout
     if run is not None and kind is e.DeadlineKind.REACTION:
         timeout = run.triggered.reaction_timeout
+    elif run is not None and kind is e.DeadlineKind.SILENCE:
+        timeout = run.triggered.silence_timeout
     elif run is not None and kind is e.DeadlineKind.COMPLETION:
         timeout = run.triggered.completion_timeout
     assert timeout is not None
@@ -86,8 +101,17 @@ def explained(
         since=deadline - timeout,
         deadline=deadline,
         reacted=() if run is None else run.sources,
-        awaited="" if run is None else run.awaited,
+        awaited="" if run is None else _awaited(run, kind),
     )
+
+
+def _awaited(run: TaskRun, kind: e.DeadlineKind) -> str:
+    """Return what the task in flight waits for; at a limit of silence who has fallen silent."""
+    if kind is not e.DeadlineKind.SILENCE:
+        return run.awaited
+    first = min(map(run.heard_at, run.at_work))
+    silent = [executor.source for executor in run.at_work if run.heard_at(executor) == first]
+    return ", ".join(silent)
 
 
 def _in_flight(record: LiveSequence) -> str | None:

@@ -1,4 +1,4 @@
-"""What a sequence does next: start, pause, resume, abort, and act on a deadline.
+"""What a sequence does next: start, pause, resume, abort, retry, skip, and act on a deadline.
 
 This module, ``reports`` and what is below them are the only code that decides the events of one
 sequence. `SequenceStateMachine` calls it for one sequence, `ControlPlane` for each sequence of a
@@ -9,14 +9,24 @@ that results.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import sequencectl.events as e
-from sequencectl._sequence.draft import SequenceDraft, after
-from sequencectl._sequence.endings import end_aborted, end_expired, end_timed_out, explained
-from sequencectl._sequence.tasks import drain, finish_task, go_on, time_left, trigger_task
+from sequencectl._sequence.draft import SequenceDraft, after, time_left
+from sequencectl._sequence.endings import (
+    end_aborted,
+    end_expired,
+    end_finished,
+    end_timed_out,
+    explained,
+)
+from sequencectl._sequence.failures import end_parked
+from sequencectl._sequence.tasks import drain, finish_task, go_on, terminate_task, trigger_task
 from sequencectl._sequence.votes import consent
 from sequencectl.durations import format_duration
+from sequencectl.outcomes import Result
 from sequencectl.sequence import Phase
-from sequencectl.task_run import TaskRun
+from sequencectl.task_run import ParkedTask, TaskRun
 
 
 def start(sequence: SequenceDraft) -> None:
@@ -27,9 +37,9 @@ def start(sequence: SequenceDraft) -> None:
 
 
 def pause(sequence: SequenceDraft) -> None:
-    """Pause a sequence, unless it is paused or being aborted (R18, R30)."""
+    """Pause a sequence, unless it is paused or being aborted (R18, R30, R40)."""
     record = sequence.live
-    if record.phase not in {Phase.WAITING, Phase.RUNNING}:
+    if record.is_paused or record.phase is Phase.ABORTING:
         return
     left = time_left(sequence) if record.phase is Phase.WAITING else None
     sequence.apply(e.SequencePaused, time_left=left)
@@ -43,10 +53,10 @@ def resume(sequence: SequenceDraft) -> bool:
     Return True if its next task is due: `trigger_task` must follow in this decision.
     """
     record = sequence.live
-    if not record.phase.is_paused:
+    if not record.is_paused:
         return False
     deadline = record.deadline
-    if record.time_left is not None:
+    if record.time_left is not None and record.parked is None:
         deadline = sequence.now + record.time_left
     sequence.apply(e.SequenceResumed, deadline=deadline)
     is_due = record.due_at is None or record.due_at <= sequence.now
@@ -78,6 +88,63 @@ def abort(sequence: SequenceDraft, control: e.Control, *, force: bool) -> bool:
     return True
 
 
+def retry(sequence: SequenceDraft, control: e.Control) -> bool:
+    """Run the task again that a sequence is parked with, or after the pause that covers it (R40).
+
+    Return False if it was run as often as a task may be: then nothing changes.
+    """
+    parked = _parked(sequence)
+    if parked.attempt >= sequence.bounds.attempts:
+        return False
+    sequence.apply(
+        e.TaskRetried,
+        task_id=parked.task_id,
+        task=parked.name,
+        control=control,
+        timeout=parked.total,
+        deadline=_total_deadline(sequence),
+    )
+    if parked.is_paused:
+        pause(sequence)
+    else:
+        trigger_task(sequence)
+    return True
+
+
+def skip(sequence: SequenceDraft, control: e.Control, result: Result) -> None:
+    """Let a parked sequence go on as if its failed task had come to `result` (R40)."""
+    parked = _parked(sequence)
+    by = f" by {control.actor}" if control.actor else ""
+    why = f": {control.reason}" if control.reason else "."
+    sequence.apply(
+        e.TaskSkipped,
+        task_id=parked.task_id,
+        task=parked.name,
+        result=result,
+        control=control,
+        message=f"Task {parked.name} in stage {sequence.live.stage} was skipped{by}{why}",
+        timeout=parked.total,
+        deadline=_total_deadline(sequence),
+    )
+    if result is Result.FAIL or sequence.live.next_task is None:
+        end_finished(sequence)
+        return
+    if parked.is_paused:
+        sequence.apply(e.SequencePaused)
+    go_on(sequence)
+
+
+def _parked(sequence: SequenceDraft) -> ParkedTask:
+    parked = sequence.live.parked
+    assert parked is not None
+    return parked
+
+
+def _total_deadline(sequence: SequenceDraft) -> datetime | None:
+    """Return when the total of a parked sequence passes if its clock runs from now on (R30)."""
+    return after(sequence.now, sequence.live.time_left)
+
+
 def fire(sequence: SequenceDraft) -> None:
     """Act on the first deadline of a sequence, which has passed (R10, R22, R27, R30)."""
     record = sequence.live
@@ -93,6 +160,8 @@ def fire(sequence: SequenceDraft) -> None:
             end_expired(sequence, explained(record, kind, deadline))
         case e.DeadlineKind.TOTAL:
             end_timed_out(sequence, explained(record, kind, deadline))
+        case e.DeadlineKind.PARKED:
+            end_parked(sequence)
         case _:
             assert record.task is not None
             _close_task(sequence, record.task, explained(record, kind, deadline))
@@ -108,9 +177,4 @@ def _close_task(sequence: SequenceDraft, run: TaskRun, why: e.TimeoutExplanation
         decided = result, status, f"{said} {message}".rstrip()
         finish_task(sequence, run, decided, explanation=why)
         return
-    sequence.apply(e.TaskTimedOut, task_id=run.task_id, task=run.name, explanation=why)
-    record = sequence.live
-    if record.abort is not None:
-        end_aborted(sequence, record.abort, e.Cause.TASK_TIMED_OUT)
-    else:
-        end_timed_out(sequence, why)
+    terminate_task(sequence, run, why)

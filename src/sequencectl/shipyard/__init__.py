@@ -21,7 +21,7 @@ from sequencectl._scalars import TEXT
 from sequencectl.errors import DefinitionError, PolicyError, check_type
 from sequencectl.outcomes import Result
 from sequencectl.payload import path_to
-from sequencectl.policies import INHERIT, Bounds, QueuePolicy, TimeoutPolicy
+from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.shipyard.definitions import (
     SequenceDefinition,
     StageDefinition,
@@ -346,7 +346,7 @@ def _check_task(where: str, task: TaskDefinition, timeouts: TimeoutPolicy, bound
         path = f"{where}.timeouts.completion"
         raise DefinitionError(path, error.value, error.problem) from error
     own = None if task.timeouts is None else task.timeouts.silence
-    too_short = None if own is INHERIT else bounds.too_short(own)
+    too_short = bounds._too_short(own)
     if too_short is not None:
         raise DefinitionError(f"{where}.timeouts.silence", own, too_short)
     if task.retry is not None and task.retry.times >= bounds.attempts:

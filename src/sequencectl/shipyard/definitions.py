@@ -377,12 +377,6 @@ class SequenceDefinition:
         default=OnFailure.END, kw_only=True, converter=_read_own_failure
     )
 
-    def parks(self, task: TaskDefinition) -> bool:
-        """Return True if the sequence is parked when this task of it fails for good (R40)."""
-        check_type("task", task, TaskDefinition)
-        own = self.on_failure if task.on_failure is None else task.on_failure
-        return own is OnFailure.PARK and task.approval is None
-
     @property
     def bars_initiators(self) -> bool:
         """Whether it has an approval that whoever triggered it may not decide (R34)."""
