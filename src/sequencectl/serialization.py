@@ -30,13 +30,13 @@ import attrs
 from sequencectl._wire.decoding import structured
 from sequencectl._wire.documents import SCHEMA, Bytes, read, write
 from sequencectl._wire.encoding import writer_of
+from sequencectl._wire.faults import faults_between
 from sequencectl._wire.grammar import (
     DOCUMENTS,
     ForgottenSequence,
     Header,
     Snapshot,
     StoredRecord,
-    faults_between,
 )
 from sequencectl.commands import Command
 from sequencectl.control_plane import Decision

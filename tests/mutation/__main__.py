@@ -133,9 +133,10 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/wire/test_strictness.py",
     ),
     "_wire/grammar": (
-        "tests/wire/test_consistency.py", "tests/wire/test_decoding.py",
-        "tests/wire/test_grammar.py", "tests/wire/test_strictness.py",
+        "tests/wire/test_decoding.py", "tests/wire/test_grammar.py",
+        "tests/wire/test_strictness.py",
     ),
+    "_wire/faults": ("tests/wire/test_consistency.py", "tests/wire/test_strictness.py"),
     "examples/controller/storage/states": (
         "tests/examples/controller/storage/test_states.py",
         "tests/examples/controller/storage/test_deliveries.py",

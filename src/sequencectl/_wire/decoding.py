@@ -24,6 +24,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from sequencectl._scalars import ID, MESSAGE, alternatives, rule_of
 from sequencectl._wire import grammar
 from sequencectl._wire.encoding import KEPT, LONGEST, instant_text, kept
+from sequencectl._wire.faults import FAULTS
 from sequencectl._wire.grammar import Json
 from sequencectl.errors import DecodeError, InvalidValue, shown
 from sequencectl.events import Subject
@@ -254,7 +255,7 @@ def _tagged_hook(kind: Any, converter: Converter) -> _Hook:
 
 def _class_hook(cls: type[attrs.AttrsInstance], converter: Converter, *tags: str) -> _Hook:
     """Return the hook of a class: an object with exactly its keys, and a tag's key if any."""
-    kinds, faults = grammar.fields_of(cls), grammar.FAULTS.get(cls)
+    kinds, faults = grammar.fields_of(cls), FAULTS.get(cls)
     names = set(kinds)
     keys = names.union(tags)
     hooks: dict[str, Any] = {
