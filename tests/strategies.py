@@ -15,8 +15,11 @@ from sequencectl.policies import INHERIT, LONGEST_TIMEOUT, Inherit, SequenceTime
 from sequencectl.shipyard import Shipyard
 from sequencectl.shipyard.definitions import (
     Approval,
+    Failure,
     Newcomer,
     OnExpiry,
+    OnFailure,
+    Retry,
     SequenceDefinition,
     StageDefinition,
     TaskDefinition,
@@ -90,6 +93,17 @@ def approvals() -> st.SearchStrategy[Approval]:
     )
 
 
+def retries() -> st.SearchStrategy[Retry]:
+    """Retries with everything a shipyard may say about them."""
+    return st.builds(
+        Retry,
+        times=st.integers(1, 9),
+        backoff=durations(timedelta(0), LONGEST_TIMEOUT),
+        factor=st.integers(1, 9),
+        on=st.sets(st.sampled_from(Failure), min_size=1),
+    )
+
+
 def task_definitions() -> st.SearchStrategy[TaskDefinition]:
     """Tasks with everything a shipyard may say about them."""
     sources = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=20)
@@ -98,13 +112,19 @@ def task_definitions() -> st.SearchStrategy[TaskDefinition]:
         lambda name, ending, **more: TaskDefinition(name, **ending, **more),
         names(),
         st.one_of(
-            st.just({}),
-            st.fixed_dictionaries({"expects": numbers}),
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "expects": numbers,
+                    "retry": retries(),
+                    "on_failure": st.sampled_from(OnFailure),
+                },
+            ),
             st.fixed_dictionaries({"approval": approvals()}),
         ),
         triggered_after=durations(timedelta(0), LONGEST_TIMEOUT),
         properties=st.dictionaries(json_keys(), json_scalars(), max_size=2),
-        timeouts=st.none() | st.builds(TaskTimeouts, timeouts(), timeouts()),
+        timeouts=st.none() | st.builds(TaskTimeouts, timeouts(), timeouts(), timeouts()),
     )
 
 
@@ -125,6 +145,7 @@ def sequence_definitions() -> st.SearchStrategy[SequenceDefinition]:
         triggered_on=st.lists(triggers(), max_size=2).map(tuple),
         priority=st.none() | st.integers(-1_000_000, 1_000_000),
         timeouts=st.builds(SequenceTimeouts, timeouts(), timeouts()),
+        on_failure=st.sampled_from(OnFailure),
     )
 
 

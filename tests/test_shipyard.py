@@ -24,6 +24,7 @@ from sequencectl.shipyard import Finding, FindingCode, FollowUp, Shipyard
 from sequencectl.shipyard.definitions import (
     Approval,
     OnFailure,
+    Retry,
     SequenceDefinition,
     StageDefinition,
     TaskDefinition,
@@ -80,6 +81,16 @@ def keptn_shape(shipyard: Shipyard) -> dict[str, Any]:
             "newcomer": one.newcomer.value,
         }
 
+    def retry(one: Retry | None) -> dict[str, Any] | None:
+        if one is None:
+            return None
+        return {
+            "times": one.times,
+            "backoff": format_duration(one.backoff),
+            "factor": one.factor,
+            "on": [failure.value for failure in one.on],
+        }
+
     def task(one: TaskDefinition) -> dict[str, Any]:
         return {
             "name": one.name,
@@ -88,6 +99,8 @@ def keptn_shape(shipyard: Shipyard) -> dict[str, Any]:
             "timeouts": None if one.timeouts is None else timeouts(one.timeouts),
             "expects": list(one.expects) if isinstance(one.expects, frozenset) else one.expects,
             "approval": approval(one.approval),
+            "retry": retry(one.retry),
+            "onFailure": one.on_failure and one.on_failure.value,
         }
 
     def trigger(one: TriggeredOn) -> dict[str, Any]:
@@ -103,6 +116,7 @@ def keptn_shape(shipyard: Shipyard) -> dict[str, Any]:
             "triggeredOn": [trigger(each) for each in one.triggered_on],
             "priority": one.priority,
             "timeouts": timeouts(one.timeouts),
+            "onFailure": one.on_failure.value,
         }
 
     return keptn(
