@@ -134,7 +134,7 @@ def restore_project(header: Header, records: Iterable[StoredRecord]) -> ProjectS
     memory as one that was decided.
 
     Raises `DecodeError` if the parts do not belong together: rows of another project or of a later
-    commit, or one sequence, place or task in two rows.
+    commit, one sequence, place or task run in two rows, or a live sequence that was redriven.
     """
     seen: dict[object, object] = {}
     rows: tuple[StoredRecord, ...] = tuple([_shared(record, seen) for record in records])

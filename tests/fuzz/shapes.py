@@ -118,6 +118,17 @@ def _typed(size: int) -> Iterator[Shape]:
         older = many(_inner(_golden(f"event-{name}-1", schema=1), b"event"), size)
         data = b'{"events":' + older + b',"schema":1}'
         yield Shape(f"{name} of schema 1", "events", data)
+    attempt = b'{"by_person":false,"failure":null,"index":0,"task_id":"t"}'
+    retried = b'"retried":' + many(attempt, size)
+    yield Shape("attempts", "record", _put("record-scheduled", b'"retried":[]', retried))
+    carried = b'{"carried":%b,"family":"a","sequence_id":"a"}' % many(
+        b'{"name":"deploy","result":null}', size
+    )
+    data = _put("record-waiting", b'"redrive":null', b'"redrive":' + carried)
+    yield Shape("carried tasks", "record", data)
+    on = many(b'"timed_out"', size)
+    data = _put("record-retrying", b'"on":["fail","timed_out"]', b'"on":' + on)
+    yield Shape("kinds of failure", "record", data)
     old, ids = b'"sequence_ids":["old","older","oldest"]', b'"sequence_ids":'
     for name, entry in {"short": b'"a"', "odd": '"é"'.encode(), "empty": b'""'}.items():
         data = _put("event-SequencesForgotten-1", old, ids + many(entry, size))
@@ -144,11 +155,30 @@ def _projects(size: int) -> Iterator[Shape]:
         z.ForgottenSequence(f"x{at}", Remembered("c", "dev", "delivery", "carts", (at, 0)))
         for at in range(1, size // 150)
     )
-    many_rows = z.restore_project(attrs.evolve(HEADER, ledger=ledger), rows)
-    yield Shape("forgotten rows", "project", z.dump_project(many_rows))
+    head = attrs.evolve(HEADER, ledger=ledger)
+    yield Shape("forgotten rows", "project", z.dump_project(z.restore_project(head, rows)))
+    yield Shape("a family", "project", z.dump_project(z.restore_project(head, _family(size))))
     paused = HEADER.contexts["of waiting"]
     contexts = {f"c{number}": paused for number in range(size // 200)}
     yield Shape("a header", "header", dump_header(attrs.evolve(HEADER, contexts=contexts)))
+
+
+def _family(size: int) -> Iterator[z.StoredRecord]:
+    """Sequences that failed, each of which redrives the one before."""
+    first = PARTS["record-failed"].value
+    yield first
+    old, second = first.sequence_id, PARTS["record-second"].value
+    for at in range(1, size // 1_000):
+        record = attrs.evolve(
+            second,
+            subject=attrs.evolve(second.subject, sequence_id=f"x{at}"),
+            redrive=attrs.evolve(second.redrive, sequence_id=old),
+            **dict.fromkeys(("place", "accepted_serial", "serial"), first.serial + at),
+            runs=(),
+            retried=(),
+        )
+        yield record
+        old = record.sequence_id
 
 
 def _hollow(size: int) -> Iterator[Shape]:
@@ -164,6 +194,8 @@ def _hollow(size: int) -> Iterator[Shape]:
         yield Shape(f"for tasks of schema 1: {name}", "record", data)
         data = _put("record-running", b'"depth":0', b'"depth":%b' % value)
         yield Shape(f"for a number: {name}", "record", data)
+        data = _put("record-waiting", b'"retried":[]', b'"retried":' + value)
+        yield Shape(f"for attempts: {name}", "record", data)
     unknown = object_of(b"0", size)[1:-1] + b',"depth":0'
     yield Shape("unknown keys", "record", _put("record-running", b'"depth":0', unknown))
 

@@ -27,7 +27,7 @@ def rows(state: ProjectState = STATE) -> dict[str, z.StoredRecord]:
     """Every row of a project, by id."""
     remembered = {
         known: z.ForgottenSequence(known, kept)
-        for known in state.oldest_remembered(10)
+        for known in state.oldest_remembered(state.remembered_count)
         if (kept := state.remembered(known)) is not None
     }
     return {**state.sequences, **remembered}
@@ -67,11 +67,12 @@ DUMPS: Final[dict[str, tuple[Callable[..., bytes], Callable[..., Any]]]] = {
 """How a document of each kind is written and read."""
 
 
-def _header(state: ProjectState) -> z.Header:
+def header_of(state: ProjectState) -> z.Header:
+    """What is in no row of a project."""
     return z.Header(state.project, state.ledger, state.contexts, state.freezes)
 
 
-HEADER: Final = _header(STATE)
+HEADER: Final = header_of(STATE)
 PARTS: Final = {
     **_rows(STATE),
     **_named("event", EVENTS, z.dump_event, z.load_event),
@@ -88,7 +89,7 @@ WHOLES: Final = {
     "header": Document(HEADER, dump_header, z.load_header),
     "project-2": Document(story_2.STATE, z.dump_project, z.load_project, since=2),
     "events-2": Document(story_2.EVENTS, z.dump_events, z.load_events, since=2),
-    "header-2": Document(_header(story_2.STATE), dump_header, z.load_header, since=2),
+    "header-2": Document(header_of(story_2.STATE), dump_header, z.load_header, since=2),
 }
 """The documents that hold many things."""
 

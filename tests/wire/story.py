@@ -71,7 +71,7 @@ class Book:
     ) -> s.Subject:
         subject = s.Subject(
             PROJECT,
-            f"of {sequence_id}",
+            fields.pop("context", f"of {sequence_id}"),
             "dev",
             "delivery",
             "carts",

@@ -1,4 +1,5 @@
-"""What schema 2 has beyond schema 1, for its golden files: what a person decides (R34 to R38).
+"""What schema 2 has beyond schema 1, for its golden files: what a person decides (R34 to R38), and
+what follows a failure (R39 to R42, ``story_failures``).
 
 Written down as the first story is (``story``), which has all that schema 1 knows.
 """
@@ -14,6 +15,8 @@ from sequencectl import events as e
 from sequencectl.events import Cause, Control, DeadlineKind, TimeoutExplanation
 from sequencectl.state import initial
 from tests.wire.story import ASKED, BEGIN, BY, LIMIT, PROJECT, Book, some
+from tests.wire.story_failures import COMMANDS as ABOUT_FAILURES
+from tests.wire.story_failures import parked, redriven, retried
 
 TWO: Final = s.Approval(
     approve=2, reject=3, initiator=False, on_expiry="approve", newcomer="supersede"
@@ -108,7 +111,7 @@ def _closed(book: Book) -> None:
 
 def _told() -> tuple[e.Event, ...]:
     book = Book()
-    for part in (_asked, _decided, _closed):
+    for part in (_asked, _decided, _closed, retried, parked, redriven):
         part(book)
     return tuple(book.events)
 
@@ -121,4 +124,5 @@ COMMANDS: Final[tuple[s.Command, ...]] = (
     s.FreezeStage("dev", until=BEGIN, **BY),
     s.ExemptSequence("c3", **BY),
     s.ExemptSequence("c4"),
+    *ABOUT_FAILURES,
 )

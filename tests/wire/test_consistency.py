@@ -1,4 +1,4 @@
-"""Each field may be well and the whole still not be: what cannot be is refused (R5, R8, R18)."""
+"""Each field may be well and the whole still not: what cannot be is refused (R5, R8, R18, R39)."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import attrs
 import pytest
 
 from sequencectl import serialization as z
 from sequencectl.errors import DecodeError
-from sequencectl.events import Control, Subject
-from tests.wire.documents import HEADER, WHOLES, chosen, rows
+from sequencectl.events import Control, Redrive, Subject
+from sequencectl.payload import freeze
+from sequencectl.state import Remembered
+from tests.wire import story_2
+from tests.wire.documents import HEADER, WHOLES, chosen, header_of, rows
 from tests.wire.story import STATE
 from tests.wire.trees import at, read_or_refused, tree_of, with_value
 
 INSTANT: Final = "2026-01-01T09:00:00.000000Z"
-RUN: Final = {"name": "deploy", "result": "pass", "task_id": "t"}
-OTHER: Final = {"name": "test", "result": "pass", "task_id": "t"}
+RUN: Final = {"is_skipped": False, "name": "deploy", "result": "pass", "task_id": "t"}
+OTHER: Final = RUN | {"name": "test"}
 CONTROL: Final = {"actor": "", "reason": "", "request_id": None, "requests_remembered": 0}
 PAUSE: Final = {"at": INSTANT, "control": CONTROL, "stage": "dev"}
 NINE: Final = datetime(2026, 1, 1, 9, tzinfo=UTC)
@@ -30,7 +34,14 @@ APPROVAL: Final = {
 VOTE: Final = {
     "message": "", "result": "pass", "source": "window", "status": "succeeded", "voter": "dan",
 }  # fmt: skip
-FINISHED: Final = {"finishes": 1, "source": "window", "starts": 1}
+FINISHED: Final = {
+    "finishes": 1, "heard_at": INSTANT, "progress": None, "source": "window", "starts": 1,
+}  # fmt: skip
+HALF: Final = {"at": INSTANT, "message": "", "percent": 50}
+ATTEMPT: Final = {"by_person": False, "failure": "fail", "index": 0, "task_id": "t"}
+CARRIED: Final = [{"name": name, "result": None} for name in ("deploy", "test", "release")]
+PARKED: Final = tree_of(chosen()["record-parked"])["record"]["parked"]
+QUIET: Final = tree_of(chosen()["record-parked-in-silence"])["record"]["parked"]["explanation"]
 
 FAULTS: Final[list[tuple[str, dict[str, Any], str, Any]]] = [
     ("record-waiting", {"phase": "finished"}, "phase", "finished"),
@@ -110,6 +121,69 @@ FAULTS: Final[list[tuple[str, dict[str, Any], str, Any]]] = [
     ("event-2-StageUnfrozen-1", {"cause": "forced"}, "cause", "forced"),
     ("event-2-StageUnfrozen-1", {"cause": "calendar"}, "cause", "calendar"),
     ("header-2", {"freezes.prod.cause": "forced"}, "freezes.prod.cause", "forced"),
+    ("record-parked", {"parked": None}, "parked", None),
+    ("record-parked", {"phase": "paused", "deadline": None}, "parked", "deploy"),
+    ("record-parked", {"phase": "aborting", "abort": CONTROL, "time_left": None},
+     "parked", "deploy"),
+    ("record-retrying", {"parked": PARKED | {"attempt": 2}, "task.triggered.index": 0},
+     "runs", ["deploy", "deploy"]),
+    ("record-retrying", {"parked": PARKED | {"attempt": 2, "name": "test"}}, "parked", "test"),
+    ("record-third", {"parked": PARKED | {"name": "release"}}, "runs", ["release", "release"]),
+    ("record-skipped", {"phase": "parked"}, "task", "test"),
+    ("record-parked", {"due_at": INSTANT}, "due_at", NINE),
+    ("record-parked", {"timeout": None}, "deadline", datetime(2026, 3, 1, 1, 0, 50, 61, UTC)),
+    ("record-parked", {"phase": "running", "parked": None}, "time_left", timedelta(minutes=59)),
+    ("record-parked", {"parked.name": "test"}, "runs", ["test"]),
+    ("record-parked", {"parked.attempt": 2}, "parked.attempt", 2),
+    ("record-parked", {"parked.attempt": 0}, "parked.attempt", 0),
+    ("record-parked", {"parked.failure": "timed_out"}, "parked.explanation", "timed_out"),
+    ("record-parked", {"parked.failure": None, "parked.explanation": QUIET},
+     "parked.explanation", None),
+    ("record-parked-in-silence", {"parked.failure": "errored"}, "parked.explanation", "errored"),
+    ("record-parked-in-silence", {"parked.explanation": None}, "parked.explanation", "timed_out"),
+    ("record-retrying", {"task.triggered.attempt": 3}, "task.triggered.attempt", 3),
+    ("record-retrying", {"task.triggered.attempt": 1}, "task.triggered.attempt", 1),
+    ("record-retrying", {"task.triggered.attempts": 1}, "task.triggered.attempts", 1),
+    ("record-retrying", {"retried": []}, "task.triggered.attempt", 2),
+    ("record-skipped", {"retried": [ATTEMPT | {"index": 1}]}, "task.triggered.attempt", 1),
+    ("record-skipped", {"retried": [ATTEMPT | {"index": 2}]}, "retried[0].index", 2),
+    ("record-skipped", {"retried": [ATTEMPT | {"index": 1}, ATTEMPT], "task.triggered.attempt": 2,
+                        "task.triggered.attempts": 2}, "retried[1].index", 0),
+    ("record-third", {"retried": [ATTEMPT | {"index": 1}]}, "retried[0].index", 1),
+    ("record-scheduled",
+     {"runs": [RUN, OTHER], "due_at": None, "retried": [ATTEMPT | {"index": 2}]},
+     "retried[0].index", 2),
+    ("record-waiting", {"retried": [ATTEMPT]}, "runs", []),
+    ("record-retrying", {"task.executors": [FINISHED | {"heard_at": None, "progress": HALF}]},
+     "task.executors[0].heard_at", None),
+    ("record-retrying", {"task.result": None}, "task.data", freeze({"labels": {"owner": "ben"}})),
+    ("record-retrying", {"task.data": {}}, "task.data", freeze({})),
+    ("record-asking", {"task.data": {"a": 1}}, "task.data", freeze({"a": 1})),
+    ("record-third", {"redrive.sequence_id": "third"}, "redrive", "third"),
+    ("record-third", {"redrive.family": "third"}, "redrive", "third"),
+    ("record-second", {"redrive.family": "second"}, "redrive", "second"),
+    ("record-third", {"redrive.carried": CARRIED[1:]}, "redrive.carried", ["test", "release"]),
+    ("record-third", {"redrive.carried": CARRIED[:1]}, "task.triggered.index", 2),
+    ("record-third", {"redrive.carried": CARRIED, "task": None}, "redrive.carried",
+     ["deploy", "test", "release"]),
+    ("record-third", {"redrive": None}, "task.triggered.index", 2),
+    ("record-newer", {"redrive": {"carried": CARRIED, "family": "a", "sequence_id": "a"}},
+     "redrive.carried", ["deploy", "test", "release"]),
+    ("event-SequenceTriggered-1",
+     {"redrive": {"carried": CARRIED[:1], "family": "a", "sequence_id": "waiting"}},
+     "redrive", "waiting"),
+    ("event-SequenceTriggered-1",
+     {"redrive": {"carried": CARRIED[:2], "family": "a", "sequence_id": "a"}},
+     "redrive.carried", ["deploy", "test"]),
+    ("event-2-TaskTriggered-1", {"attempt": 0, "attempts": 0}, "attempt", 0),
+    ("event-2-TaskTriggered-1", {"attempt": 3, "attempts": 2}, "attempts", 2),
+    ("event-2-TaskScheduled-1", {"attempt": 0}, "attempt", 0),
+    ("event-2-TaskFinished-1", {"end": "parked", "explanation": None}, "end", "parked"),
+    ("event-2-TaskFinished-1", {"end": "retried", "result": "fail"}, "end", "retried"),
+    ("event-2-SequenceParked-1", {"timeout": None}, "deadline",
+     datetime(2026, 3, 1, 1, 0, 42, 53, UTC)),
+    ("event-2-TaskRetried-1", {"deadline": None}, "deadline", None),
+    ("event-2-TaskSkipped-1", {"deadline": None}, "deadline", None),
     ("header-2", {"freezes.qa.cause": "requested"},
      "freezes.qa.window", "Weekend – Wochenende"),
 ]  # fmt: skip
@@ -141,6 +215,20 @@ POSSIBLE: Final[list[tuple[str, dict[str, Any]]]] = [
     ("record-asking", {"initiators": ["ben"]}),
     ("record-asking", {"initiators": []}),
     ("record-asking", {"task.votes": [VOTE, VOTE | {"voter": "window"}]}),
+    ("record-parked", {"phase": "running", "deadline": None, "time_left": None}),
+    ("record-parked", {"phase": "pausing", "deadline": None, "time_left": None}),
+    ("record-parked", {"deadline": None, "timeout": None}),
+    ("record-parked", {"time_left": None}),
+    ("record-retrying", {"task.executors": [FINISHED | {"heard_at": None}]}),
+    ("record-retrying", {"task.data": None}),
+    ("record-retrying", {"task.triggered.attempts": 2}),
+    ("record-retrying", {"definition.on_failure": "end"}),
+    (
+        "record-scheduled",
+        {"runs": [RUN, OTHER], "due_at": None, "retried": [ATTEMPT | {"index": 1}]},
+    ),
+    ("event-2-TaskTriggered-1", {"attempt": 2, "attempts": 2}),
+    ("event-2-TaskFinished-1", {"end": "retried", "result": "fail", "explanation": None}),
 ]
 
 
@@ -229,6 +317,91 @@ def test_parts_that_do_not_belong_together_are_refused(
     assert error.where.startswith(("records[", "header"))
     assert PREDICATE.match(error.problem)
     assert error.value is not None
+
+
+def row(sequence_id: str) -> Any:
+    """A row of the second story."""
+    return story_2.STATE.sequences[sequence_id]
+
+
+def redriving(of: str, **changes: Any) -> Any:
+    """A row that redrives, changed in what it says of that."""
+    return attrs.evolve(row(of), redrive=attrs.evolve(row(of).redrive, **changes))
+
+
+def born_again(sequence_id: str, **changes: Any) -> Any:
+    """A row with another subject."""
+    record = row(sequence_id)
+    return attrs.evolve(record, subject=attrs.evolve(record.subject, **changes))
+
+
+ALIVE: Final = attrs.evolve(
+    row("newer"), redrive=Redrive("failed", "failed"),
+    subject=attrs.evolve(row("newer").subject, context="of failed"),
+)  # fmt: skip
+NOT_THE_SAME: Final = {"stage": "qa", "sequence": "rollback", "service": "orders", "context": "c"}
+FORGOTTEN: Final = z.ForgottenSequence(
+    "second", Remembered("of failed", "dev", "delivery", "orders", (9, 0))
+)
+FAMILIES: Final[list[tuple[list[Any], str, Any]]] = [
+    *[
+        ([born_again("failed", **{part: other}), row("second")],
+         "records[1].redrive.sequence_id", "failed")
+        for part, other in NOT_THE_SAME.items()
+    ],
+    ([row("third"), FORGOTTEN], "records[0].redrive.sequence_id", "second"),
+    ([row("second"), redriving("third", family="other")], "records[1].redrive.family", "other"),
+    ([row("failed"), redriving("third", family="x", sequence_id="failed")],
+     "records[1].redrive.family", "x"),
+    ([ALIVE, row("third")], "records[0].phase", "waiting"),
+    ([row("third"), ALIVE], "records[1].phase", "waiting"),
+    ([row("third"), attrs.evolve(ALIVE, redrive=None,
+                                 subject=attrs.evolve(ALIVE.subject, sequence_id="failed"))],
+     "records[1].phase", "waiting"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("records", "where", "value"), FAMILIES)
+def test_rows_of_a_family_that_do_not_belong_together_are_refused(
+    records: list[Any], where: str, value: Any
+) -> None:
+    """A redrive of something else, two first ones, and a live one that was redriven (R41)."""
+    header = attrs.evolve(header_of(story_2.STATE), contexts={}, freezes={})
+    with pytest.raises(DecodeError) as caught:
+        z.restore_project(header, records)
+
+    assert (where, value) == (caught.value.where, caught.value.value)
+    assert PREDICATE.match(caught.value.problem)
+
+
+@pytest.mark.parametrize(
+    "records", [["third"], ["third", "failed"], ["second", "third"], ["third", "second", "failed"]]
+)
+def test_a_family_need_not_be_complete(records: list[str]) -> None:
+    """What a row of it names may be gone."""
+    header = attrs.evolve(header_of(story_2.STATE), contexts={}, freezes={})
+    project = z.restore_project(header, map(row, records))
+
+    assert set(records) == set(project.sequences)
+
+
+RETRIED: Final = row("retrying").retried[0]
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [attrs.evolve(row("retrying"), retried=(RETRIED, RETRIED))],
+        [row("retrying"), attrs.evolve(row("backing off"), retried=(RETRIED,))],
+        [row("retrying"), attrs.evolve(row("second"), retried=(RETRIED,))],
+        [row("parked"), attrs.evolve(row("parked in silence"), parked=row("parked").parked)],
+    ],
+)
+def test_a_run_that_does_not_count_is_that_of_one_row_all_the_same(records: list[Any]) -> None:
+    """An id of a task run that was retried, or is parked, leads to its sequence."""
+    header = attrs.evolve(header_of(story_2.STATE), contexts={}, freezes={})
+    with pytest.raises(DecodeError, match=r"^records\[\d\]\.task_id: must be that of one record"):
+        z.restore_project(header, records)
 
 
 def test_rows_may_come_in_any_order() -> None:

@@ -17,20 +17,21 @@ from sequencectl.errors import DecodeError
 from sequencectl.events import Control, Subject
 from sequencectl.payload import FrozenMap, freeze
 from sequencectl.policies import TaskTimeouts
-from sequencectl.shipyard.definitions import TaskDefinition, TriggeredOn
+from sequencectl.shipyard.definitions import Failure, TaskDefinition, TriggeredOn
 from sequencectl.state import Ledger
 from tests.wire.documents import chosen
 
 IDS: Any = Mapping[str, str]
 SOURCES = frozenset[str]
+FAILURES = tuple[Failure, ...]
 CONTROL = {"actor": "", "reason": "", "request_id": None, "requests_remembered": 0}
 SUBJECT = {
     "context": "c", "project": "p", "revision": None, "sequence": "s", "sequence_id": "s1",
     "service": "", "stage": "dev",
 }  # fmt: skip
 TASK = {
-    "approval": None, "expects": None, "name": "t", "properties": {}, "timeouts": None,
-    "triggered_after": 0,
+    "approval": None, "expects": None, "name": "t", "on_failure": None, "properties": {},
+    "retry": None, "timeouts": None, "triggered_after": 0,
 }  # fmt: skip
 LEDGER = {"at": None, "request_ids": [], "serial": 0}
 
@@ -67,6 +68,7 @@ def test_every_document_is_read_by_a_reader_that_was_just_made(name: str) -> Non
          (("result", "pass"), ("t.result", "fail"))),
         ({}, SELECTOR, ()),
         (["a", "b"], SOURCES, frozenset({"a", "b"})),
+        (["fail", "timed_out"], FAILURES, (Failure.FAIL, Failure.TIMED_OUT)),
         ([], tuple[int, ...], ()),
         ([1, 2, 3], tuple[int, ...], (1, 2, 3)),
         ([1, 2], tuple[int, int], (1, 2)),
@@ -116,6 +118,14 @@ def test_a_tree_is_read_as_what_it_says(tree: Any, kind: Any, value: object) -> 
          "x: must be sources in order, each once, at least one, got ['a', 'a']"),
         (["a", 1], SOURCES, "x: must be 1 to 200 printable ASCII characters, got 1"),
         (["é"], SOURCES, "x: must be 1 to 200 printable ASCII characters, got 'é'"),
+        ([], FAILURES,
+         "x: must be some of fail, errored, timed_out, in this order, each once, got []"),
+        (["timed_out", "fail"], FAILURES, "x: must be some of fail, errored, timed_out, in this"
+         " order, each once, got ['timed_out', 'fail']"),
+        (["fail", "fail"], FAILURES, "x: must be some of fail, errored, timed_out, in this order,"
+         " each once, got ['fail', 'fail']"),
+        ([[]], FAILURES,
+         "x: must be some of fail, errored, timed_out, in this order, each once, got [[]]"),
         ([1], tuple[int, int], "x: must have 2 entries, got [1]"),
         ([1, 2, "3"], tuple[int, ...], "x[2]: must be an integer, got '3'"),
         ({"a": "", "a b": 1}, IDS, "x['a b']: must be a text, got 1"),
@@ -147,7 +157,7 @@ def test_a_tree_is_read_as_what_it_says(tree: Any, kind: Any, value: object) -> 
         ([], StoredRecord, "x: must be an object, got []"),
         ({"stage": "a", "sequence": "b", "match": {"result": "x"}}, TriggeredOn,
          "x.match.result: must be one of pass, warning, fail, got 'x'"),
-        ({"reaction": 0, "completion": None}, TaskTimeouts,
+        ({"reaction": 0, "completion": None, "silence": None}, TaskTimeouts,
          "x.reaction: must be more than zero and at most 36500 days; None means no limit, got d"),
         (TASK | {"properties": {"a": {"b": "\ud800"}}}, TaskDefinition,
          "x.properties.a.b: must not hold lone surrogates, got '\\ud800'"),

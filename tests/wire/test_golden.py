@@ -21,6 +21,7 @@ from sequencectl.sequence import Phase
 from sequencectl.serialization import SCHEMA, ForgottenSequence, dump_event, load_event
 from tests.wire import story_2
 from tests.wire.documents import GOLDEN, chosen, rows
+from tests.wire.older import read_again
 from tests.wire.story import COMMANDS, EVENTS
 
 ROOT: Final = Path(__file__).parents[2]
@@ -50,9 +51,10 @@ def schema_of(path: Path) -> int:
 def test_a_golden_file_is_written_and_read_as_ever(path: Path) -> None:
     """Today's encoder writes exactly these bytes, today's decoder reads the same values."""
     document = chosen(schema_of(path))[path.stem]
+    value = read_again(document.value) if schema_of(path) == 1 else document.value
 
     assert path.read_bytes() == document.dump(document.value, schema=schema_of(path)), CHANGED
-    assert document.value == document.load(path.read_bytes()), CHANGED
+    assert value == document.load(path.read_bytes()), CHANGED
 
 
 @pytest.mark.parametrize("name", chosen())
@@ -82,7 +84,8 @@ def test_every_schema_has_its_golden_files() -> None:
 
 def test_the_story_leaves_nothing_out() -> None:
     """Every type of event and of command, every phase and every cause is in it."""
-    phases = {row.phase for row in rows().values() if not isinstance(row, ForgottenSequence)}
+    known = [*rows().values(), *rows(story_2.STATE).values()]
+    phases = {row.phase for row in known if not isinstance(row, ForgottenSequence)}
 
     assert set(get_args(e.Event)) == {type(event) for event in (*EVENTS, *story_2.EVENTS)}
     assert set(get_args(Command)) == {type(told) for told in (*COMMANDS, *story_2.COMMANDS)}

@@ -1,4 +1,4 @@
-"""Schema 2 beside schema 1: what is new is put in, taken out, or refused, never lost (R34–R38)."""
+"""Schema 2 beside schema 1: what is new is put in, taken out, or refused, never lost (R34–R42)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ from sequencectl._wire import schema_2
 from sequencectl._wire.grammar import TYPE, tag
 from sequencectl._wire.schema_2 import FORMS, HEADER, TAGS, Form
 from sequencectl.errors import DecodeError, InvalidValue
+from sequencectl.events import TaskEnd
+from sequencectl.shipyard.definitions import Failure
 from sequencectl.testing.strategies import histories
 from tests.wire.documents import HEADER as HEADER_1
 from tests.wire.documents import PARTS, WHOLES, Document, chosen
 from tests.wire.grammars import TODAY, difference, misfit, parts, recorded
+from tests.wire.older import read_again
 from tests.wire.story import EVENTS
 from tests.wire.trees import Path, at, canonical, is_free, paths, tree_of, with_value
 
@@ -38,7 +41,7 @@ def declared(cls: str, form: Form) -> Iterator[tuple[str, str] | str]:
 
     A class or an enum that is below, and of which the form says nothing, has nothing new.
     """
-    fields, new = ONE.classes[cls], set(form.new)
+    fields, new = ONE.classes[cls], {*form.new, *form.dropped}
     assert form.words.keys() | form.one.keys() | form.many.keys() <= fields.keys()
     assert new == TODAY.classes[cls].keys() - fields.keys(), cls
     yield from ((cls, field) for field in new)
@@ -64,11 +67,19 @@ def test_the_way_up_and_down_knows_all_that_differs() -> None:
     found = {each for name, form in forms.items() for each in declared(name, form)}
 
     assert FORMS.keys() <= set(tags)
-    assert NEW.fields | {"Cause"} == found
-    assert {("event", "SequenceExempted"), ("command", "ExemptSequence")} | {
-        ("Cause", "calendar"), ("Cause", "freeze_over")
-    } == NEW.words  # fmt: skip
-    assert {"Approval", "Vote", *TAGS} == NEW.classes
+    assert NEW.fields | {"Cause", "DeadlineKind", "Phase"} == found
+    assert TAGS == {word for name, word in NEW.words if name in {"event", "command"}}
+    assert {
+        ("Cause", "calendar"), ("Cause", "freeze_over"), ("Phase", "parked"),
+        ("DeadlineKind", "silence"), ("DeadlineKind", "parked"),
+    } == {word for word in NEW.words if word[1] not in TAGS}  # fmt: skip
+    assert {*BELOW_NEW_KEYS, *TAGS} == NEW.classes
+
+
+BELOW_NEW_KEYS: Final = {
+    "Approval", "Vote", "Retry", "Redrive", "Carried", "FailedAttempt", "ParkedTask", "Progress",
+}  # fmt: skip
+"""The classes whose objects stand under keys that schema 1 does not have."""
 
 
 def parts_of(value: Any) -> Iterator[Any]:
@@ -100,10 +111,11 @@ def test_the_golden_files_of_schema_2_have_all_that_is_new() -> None:
     """Every field with another value than schema 1 stands for, every class, every word."""
     values = [part for one in chosen().values() for part in parts_of(one.value)]
     found = {each for value in values for each in said(value)}
-    words = {(kind.__name__, word.value) for kind in (s.OnExpiry, s.Newcomer) for word in kind}
+    kinds = (s.OnExpiry, s.Newcomer, s.OnFailure, Failure, TaskEnd)
+    words = {(kind.__name__, word.value) for kind in kinds for word in kind}
 
     assert NEW.fields | NEW.classes <= found
-    assert words | {each for each in NEW.words if each[0] == "Cause"} <= found
+    assert words | {each for each in NEW.words if each[1] not in TAGS} <= found
 
 
 @pytest.mark.parametrize("schema", [1, 2])
@@ -147,15 +159,24 @@ OLD_PARTS: Final = {
 
 @pytest.mark.parametrize("name", OLD_PARTS)
 def test_each_new_key_is_refused_where_schema_1_has_none(name: str) -> None:
-    """Down, unless it says what its absence says; up, whatever it says. The path leads to it."""
-    kind, old = kind_and_tree(name, OLD_PARTS[name], 1)
-    _, new = kind_and_tree(name, OLD_PARTS[name], 2)
+    """Down, unless it says what its absence says, or may be dropped; up, whatever it says. The path
+    leads to it.
+    """
+    document = OLD_PARTS[name]
+    kind, old = kind_and_tree(name, document, 1)
+    _, new = kind_and_tree(name, document._replace(value=read_again(document.value)), 2)
     added = [path for path in paths(new) if not has(old, path)]
     for path in added:
-        for other in ("x", [1], {"a": 1}, True, 1):
-            with pytest.raises(InvalidValue, match="as long as schema 1 is written") as caught:
-                schema_2.down(kind, with_value(new, path, other))
-            assert (spelled(path), other) == (caught.value.where, caught.value.value)
+        for other in ("x", [1], {"a": 1}, 2):
+            if path[-2:] == ("task", "data"):
+                merged = with_value(old, ("data",), other)
+                assert merged == schema_2.down(kind, with_value(new, path, other))
+            elif path[-1] in {"heard_at", "next_task"}:
+                assert old == schema_2.down(kind, with_value(new, path, other))
+            else:
+                with pytest.raises(InvalidValue, match="as long as schema 1 is written") as caught:
+                    schema_2.down(kind, with_value(new, path, other))
+                assert (spelled(path), other) == (caught.value.where, caught.value.value)
 
             with pytest.raises(InvalidValue, match="must not be in a document of schema 1") as up:
                 schema_2.up(kind, with_value(old, path, other))
@@ -183,9 +204,44 @@ def test_a_cause_that_schema_1_does_not_know_is_refused(name: str, word: str) ->
         z.load_event(old.replace(before, f'"cause":"{word}"'.encode()))
 
 
-@pytest.mark.parametrize("name", ["event-2-SequenceExempted-1", "command-2-ExemptSequence-1"])
+WORDS: Final = [
+    ("record-waiting", "phase", "parked"),
+    ("record-expired", "phase", "parked"),
+    *[
+        (name, "explanation.kind", word)
+        for name in (
+            "record-expired", "event-TaskTimedOut-1", "event-SequenceTimedOut-1",
+            "event-SequenceExpired-1",
+        )
+        for word in ("silence", "parked")
+    ],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "where", "word"), WORDS)
+def test_a_word_that_schema_1_does_not_know_is_refused(name: str, where: str, word: str) -> None:
+    """Wherever such a word may stand, in both directions."""
+    kind, old = kind_and_tree(name, PARTS[name], 1)
+    _, new = kind_and_tree(name, PARTS[name], 2)
+    path = tuple(where.split("."))
+    for change, tree in ((schema_2.up, old), (schema_2.down, new)):
+        with pytest.raises(InvalidValue, match="schema 1") as caught:
+            change(kind, with_value(tree, path, word))
+
+        assert (where, word) == (caught.value.where, caught.value.value)
+
+
+WITHOUT_A_KIND: Final = [
+    *[f"command-2-{kind}-1" for kind in ("ExemptSequence", "ReportTaskProgress")],
+    *[f"command-2-{kind}-1" for kind in ("RetryTask", "SkipTask")],
+    *[f"event-2-{kind}-1" for kind in ("SequenceExempted", "TaskProgressReported")],
+    *[f"event-2-{kind}-1" for kind in ("SequenceParked", "TaskRetried", "TaskSkipped")],
+]
+
+
+@pytest.mark.parametrize("name", WITHOUT_A_KIND)
 def test_what_schema_1_has_no_kind_for_is_refused(name: str) -> None:
-    """An exemption is neither written nor read there."""
+    """An exemption, or what follows a failure, is neither written nor read there."""
     document, kind = PARTS[name], name.partition("-")[0]
     tag = type(document.value).__name__
     with pytest.raises(InvalidValue, match="must be left out as long as schema 1") as caught:
@@ -212,6 +268,18 @@ HELD: Final = [
     ("command-2-TriggerSequence-1", "command.actor", "Anna Å"),
     ("command-2-ReportTaskFinished-1", "command.actor", "Chloé"),
     ("command-2-FreezeStage-1", "command.until", "2026-02-28T23:59:50.000000Z"),
+    ("record-backing-off", "record.retried", [
+        {"by_person": False, "failure": "timed_out", "index": 0,
+         "task_id": "9636d772-22d4-a9d8-0b45-f896aa5baf06"},
+    ]),
+    ("record-undecided", "record.explanation.kind", "parked"),
+    ("event-2-TaskTriggered-1", "event.approval", {
+        "approve": 2, "initiator": False, "newcomer": "supersede", "on_expiry": "approve",
+        "reject": 3,
+    }),
+    ("event-2-TaskScheduled-1", "event.attempt", 2),
+    ("event-2-TaskTimedOut-1", "event.end", "retried"),
+    ("command-2-TriggerSequence-2", "command.redrives", "c1"),
 ]  # fmt: skip
 
 
@@ -238,9 +306,15 @@ def test_a_path_says_in_which_row_of_a_project_it_is() -> None:
         z.load_project(
             z.dump_project(project)
             .replace(b'"schema":2}', b'"schema":1}')
+            .replace(b'"approval":null,', b"")
             .replace(b'"exempted":null,', b"")
             .replace(b'"initiators":[],', b"")
-            .replace(b'"approval":null,', b"")
+            .replace(b'"on_failure":"end",', b"")
+            .replace(b'"on_failure":null,', b"")
+            .replace(b'"parked":null,', b"")
+            .replace(b'"redrive":null,', b"")
+            .replace(b'"retried":[],', b"")
+            .replace(b'"retry":null,', b"")
         )
 
     assert where == caught.value.where == refused.value.where
@@ -268,7 +342,7 @@ def check_held(kind: str, dump: Any, load: Any, value: Any) -> bool:
         return False
     document = Document(value, lambda given: dump(given, schema=1), load)
     assert None is misfit(tree_of(document)[kind], kind, ONE)
-    assert value == load(data)
+    assert read_again(value) == load(data)
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import sequencectl as s
 from sequencectl import serialization as z
 from sequencectl._wire.documents import read
 from sequencectl.errors import Conflict, InvalidValue, SchemaTooNew
+from sequencectl.events import derived_id
 from sequencectl.testing import ManualClock, RecordingSink
 from tests.support import T0
 from tests.wire.grammars import misfit, recorded
@@ -164,6 +166,20 @@ def closed(_stage: str, now: Any) -> s.Opening:
     return s.Opening(False, name="Weekend")
 
 
+def of_one(**more: Any) -> dict[str, Any]:
+    """A world whose deliveries to dev have one task, with these keys."""
+    return {"dev": {"delivery": [{"name": "deploy", **more}]}}
+
+
+PARKING: Final = {"dev": {"delivery": {"tasks": ["deploy"], "onFailure": "park"}}}
+TASK: Final = derived_id(PROJECT, 3, "task of waiting")
+BEFORE: Final[dict[str, list[s.Command]]] = {
+    "an exemption": [delivery("holder"), delivery("waiting")],
+    "a redrive": [delivery("failed"), s.AbortSequence("failed", force=True)],
+    "progress": [delivery("waiting")],
+}
+"""What happens before some of the commands below."""
+
 REFUSED: Final[dict[str, tuple[dict[str, Any], s.Command, str]]] = {
     "an approval": ({"world": WORLD}, delivery("c1"), "record.definition.tasks[1].approval"),
     "an actor": ({}, delivery("c1", actor="Anna"), "record.initiators"),
@@ -171,6 +187,18 @@ REFUSED: Final[dict[str, tuple[dict[str, Any], s.Command, str]]] = {
                            "header.freezes.qa.until"),
     "a calendar": ({"calendar": closed}, delivery("c1"), "header.freezes.dev.cause"),
     "an exemption": ({}, s.ExemptSequence("waiting"), "record.exempted"),
+    "a retry": ({"world": of_one(retry={})}, delivery("c1"), "record.definition.tasks[0].retry"),
+    "parking": ({"world": of_one(onFailure="park")}, delivery("c1"),
+                "record.definition.tasks[0].on_failure"),
+    "parking of a sequence": ({"world": PARKING}, delivery("c1"), "record.definition.on_failure"),
+    "a limit on silence": ({"timeouts": s.TimeoutPolicy(silence="1m")}, delivery("c1"),
+                           "record.task.triggered.silence_timeout"),
+    "a limit on the silence of a task": ({"world": of_one(timeouts={"silence": "1m"})},
+                                         delivery("c1"),
+                                         "record.definition.tasks[0].timeouts.silence"),
+    "a redrive": ({}, delivery("c1", context="failed", redrives="failed"), "record.redrive"),
+    "progress": ({}, s.ReportTaskProgress(TASK, source="helm"),
+                 "record.task.executors[0].progress"),
 }  # fmt: skip
 
 
@@ -180,9 +208,8 @@ def test_a_writer_held_at_1_refuses_what_has_no_form_there(what: str) -> None:
     more, command, where = REFUSED[what]
     table = Table()
     plain = Replica(table, schema=1)
-    if what == "an exemption":
-        plain.tell(delivery("holder"))
-        plain.tell(delivery("waiting"))
+    for earlier in BEFORE.get(what, []):
+        plain.tell(earlier)
     held = Replica(table, schema=1, **more)
     before, emitted = same(table), len(held.sink.emitted)
     with pytest.raises(InvalidValue, match="as long as schema 1 is written") as caught:
@@ -277,3 +304,91 @@ def test_a_check_of_a_held_writer_ends_where_it_cannot_write() -> None:
     assert (PROJECT,) == newest.controller.check_deadlines().projects
     assert b'"phase":"finished"' in table.rows["c1"]
     assert () == held.controller.check_deadlines().projects
+
+
+# ---------------------------------------------------------------- what reports bring, and failures
+
+BOTH: Final = {"dev": {"delivery": [{"name": "deploy", "expects": 2}, "test"]}}
+
+
+@pytest.mark.parametrize("turns", list(itertools.product([1, 2], repeat=3)))
+def test_what_reports_bring_is_taken_in_once_whoever_writes(turns: tuple[int, ...]) -> None:
+    """A row with what a run has brought so far goes through writers of both schemas."""
+    table = Table()
+    trigger, first, last = (Replica(table, schema=schema, world=BOTH) for schema in turns)
+    data = [{"list": [1], "by": "x"}, {"list": [2], "by": "y"}]
+    deploy = triggered(trigger.tell(delivery("c1", data={"list": [0]})))
+    first.tell(deploy.finished(source="x", result="pass", data=data[0]))
+    test = triggered(last.tell(deploy.finished(source="y", result="pass", data=data[1])))
+
+    assert ([2, 1, 0], "y") == (list(test.input["list"]), test.input["by"])  # type: ignore[call-overload] # a list
+
+
+def test_an_old_writer_goes_on_with_what_a_new_one_heard() -> None:
+    """What a report has brought is in the data that the old version reads."""
+    table = Table()
+    held, old = Replica(table, schema=1, world=BOTH), Replica(table, schema=1, is_old=True)
+    deploy = triggered(held.tell(delivery("c1", data={"list": [0]})))
+    held.tell(deploy.finished(source="x", result="pass", data={"list": [1]}))
+    state = old.load(PROJECT)
+    assert state is not None
+    record = state.live("c1")
+
+    assert record is not None
+    assert s.freeze({"list": [1, 0]}) == record.data
+
+
+def parked(table: Table, **more: Any) -> tuple[Replica, Replica]:
+    """A table with a parked sequence, a replica whose writer is newest and one that is held."""
+    newest, held = (Replica(table, schema=schema, world=of_one(onFailure="park", **more))
+                    for schema in (2, 1))  # fmt: skip
+    deploy = triggered(newest.tell(delivery("c1")))
+    newest.tell(deploy.finished(source="helm", result="fail", data={"why": "disk"}))
+    return newest, held
+
+
+def test_a_held_writer_can_end_what_is_parked_and_nothing_else() -> None:
+    """An ended one does not say that it was parked."""
+    table = Table()
+    newest, held = parked(table)
+    before = same(table)
+    for command in (s.PauseSequence("c1"), s.RetryTask("c1"), s.SkipTask("c1", result="pass")):
+        with pytest.raises(InvalidValue, match="as long as schema 1 is written"):
+            held.tell(command)
+        assert before == same(table)
+
+    held.tell(s.AbortSequence("c1"))
+    assert table.rows["c1"].endswith(b'"schema":1}')
+    assert newest.tell(delivery("c2"))
+
+
+def test_what_was_retried_or_skipped_keeps_a_held_writer_from_its_row_for_good() -> None:
+    """The ids of attempts, and that a task was skipped, stay when the sequence has ended."""
+    table = Table()
+    newest, held = parked(table)
+    newest.tell(s.RetryTask("c1"))
+    with pytest.raises(InvalidValue, match=r"^record\.retried: must be left out as long as"):
+        held.tell(s.AbortSequence("c1", force=True))
+
+    newest.tell(s.AbortSequence("c1", force=True))
+    deploy = triggered(newest.tell(delivery("c2")))
+    newest.tell(deploy.finished(source="helm", result="fail"))
+    before = same(table)
+    with pytest.raises(InvalidValue, match="as long as schema 1 is written"):
+        held.tell(s.SkipTask("c2", result="fail"))
+    assert before == same(table)
+
+
+def test_a_redrive_of_what_schema_1_stored_begins_at_the_same_position() -> None:
+    """It does not say which task came next; an old row is redriven all the same (R41)."""
+    for schema in (1, 2):
+        table = Table()
+        first, newest = (Replica(table, schema=each, world=BOTH) for each in (schema, 2))
+        deploy = triggered(first.tell(delivery("c1")))
+        for source in ("x", "y"):
+            first.tell(deploy.finished(source=source, result="pass"))
+        first.tell(s.AbortSequence("c1", force=True))
+        (_, _, again) = newest.tell(delivery("c2", context="c1", redrives="c1"))
+
+        assert isinstance(again, s.events.TaskTriggered)
+        assert ("test", 1) == (again.task, again.index)

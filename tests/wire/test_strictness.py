@@ -331,15 +331,17 @@ COUNTS: Final = [-1, 2**63]
 LONE: Final = ["\ud800"]
 FORBIDDEN: Final[dict[str, list[Any]]] = {
     "abandoned_task": IDS, "accepted_serial": COUNTS, "actor": TEXTS, "approve": [-1, 0],
-    "awaited": LONE, "context": IDS, "contexts": IDS, "depth": COUNTS, "expects": [*IDS, 0, -1],
+    "attempt": [*COUNTS, 0], "attempts": [*COUNTS, 0], "awaited": LONE, "context": IDS,
+    "contexts": IDS, "depth": COUNTS, "expects": [*IDS, 0, -1], "factor": [-1, 0], "family": IDS,
     "finishes": COUNTS, "index": COUNTS, "initiators": [*TEXTS, ""], "limit": [-1, 0],
-    "message": LONE, "name": NAMES, "number": COUNTS, "parent": IDS, "place": COUNTS,
-    "priority": [1_000_001, -1_000_001], "project": IDS, "reacted": IDS,
-    "reason": ["x" * 1_001, "a\nb"], "reject": [-1, 0], "released": IDS, "report_id": IDS,
-    "report_ids": IDS, "request_id": IDS, "request_ids": IDS, "requests_remembered": COUNTS,
-    "revision": TEXTS, "sequence": NAMES, "sequence_id": IDS, "sequence_ids": IDS, "serial": COUNTS,
-    "service": TEXTS, "source": IDS, "stage": NAMES, "starts": COUNTS, "superseded_by": IDS,
-    "task": NAMES, "task_id": IDS, "voter": [*TEXTS, ""], "window": TEXTS,
+    "message": LONE, "name": NAMES, "next_task": NAMES, "number": COUNTS, "parent": IDS,
+    "percent": [-1, 101], "place": COUNTS, "priority": [1_000_001, -1_000_001], "project": IDS,
+    "reacted": IDS, "reason": ["x" * 1_001, "a\nb"], "redrives": IDS, "reject": [-1, 0],
+    "released": IDS, "report_id": IDS, "report_ids": IDS, "request_id": IDS, "request_ids": IDS,
+    "requests_remembered": COUNTS, "revision": TEXTS, "sequence": NAMES, "sequence_id": IDS,
+    "sequence_ids": IDS, "serial": COUNTS, "service": TEXTS, "source": IDS, "stage": NAMES,
+    "start_at": NAMES, "starts": COUNTS, "superseded_by": IDS, "task": NAMES, "task_id": IDS,
+    "times": [-1, 0], "voter": [*TEXTS, ""], "window": TEXTS,
 }  # fmt: skip
 
 

@@ -30,7 +30,7 @@ from sequencectl.errors import DecodeError, InvalidValue, shown
 from sequencectl.events import Subject
 from sequencectl.outcomes import Result
 from sequencectl.payload import FrozenMap, freeze, path_to
-from sequencectl.shipyard.definitions import SequenceDefinition
+from sequencectl.shipyard.definitions import Failure, SequenceDefinition
 
 _Read: TypeAlias = Callable[[Any], object]
 _Hook: TypeAlias = Callable[[Any, Any], Any]
@@ -124,6 +124,13 @@ def _sources(tree: list[Any]) -> frozenset[str]:
     if not tree or tree != sorted(set(tree)):
         raise _Refused(tree, "must be sources in order, each once, at least one")
     return frozenset(tree)
+
+
+def _failures(tree: list[Any]) -> tuple[Failure, ...]:
+    known = [failure.value for failure in Failure]
+    if not tree or tree != [word for word in known if word in tree]:
+        raise _Refused(tree, f"must be some of {', '.join(known)}, in this order, each once")
+    return tuple(map(Failure, tree))
 
 
 _READERS: Final[Mapping[Any, _Read]] = {
@@ -315,6 +322,8 @@ def _configured() -> Converter:
     converter.register_structure_hook_factory(grammar.made_with(Annotated), _limited_hook)
     converter.register_structure_hook_func(grammar.made_with(frozenset), _hook(list, _sources))
     converter.register_structure_hook_factory(grammar.made_with(tuple), _array_hook)
+    failures = tuple[Failure, ...]
+    converter.register_structure_hook_func(lambda kind: kind == failures, _hook(list, _failures))
     converter.register_structure_hook_factory(grammar.made_with(Mapping), _mapping_hook)
     converter.register_structure_hook_func(grammar.is_selector, _hook(dict, _selector))
     converter.register_structure_hook_factory(grammar.is_enum, _enum_hook)

@@ -14,9 +14,11 @@ from examples.stores.sqlite import SqliteStore
 from sequencectl import ControlPlane, Shipyard, TriggerSequence
 from sequencectl.events import TaskTriggered
 from tests.support import T0
-from tests.wire.older import take_down
+from tests.wire.older import read_again, take_down
 
-PLANE: Final = ControlPlane(Shipyard.of({"dev": {"delivery": ["deploy", "approval"]}}))
+PLANE: Final = ControlPlane(
+    Shipyard.of({"dev": {"delivery": [{"name": "deploy", "expects": 2}, "approval"]}})
+)
 STORES: Final[dict[str, Callable[[Path], Any]]] = {
     "SQLite": lambda folder: SqliteStore(folder / "x.db"),
     "an event log": lambda folder: EventLogStore(folder / "x.db"),
@@ -27,13 +29,19 @@ STORES: Final[dict[str, Callable[[Path], Any]]] = {
 
 @pytest.mark.parametrize("kind", STORES)
 def test_an_older_file_is_opened_and_goes_on(kind: str, tmp_path: Path) -> None:
-    """State and outbox are those of before; the next commit writes schema 2 beside them."""
+    """State and outbox are those of before; the next commit writes schema 2 beside them.
+
+    What a task in flight has brought comes in once, wherever the store has it (R14).
+    """
     store = STORES[kind](tmp_path)
     first = PLANE.decide(
         PLANE.initial("p"), TriggerSequence("a", stage="dev", sequence="delivery"), T0
     )
     second = PLANE.decide(first.state, TriggerSequence("b", stage="dev", sequence="delivery"), T0)
-    for decision in (first, second):
+    (task,) = [event for event in first.events if isinstance(event, TaskTriggered)]
+    about = {"result": "pass", "data": {"list": [1]}}
+    third = PLANE.decide(second.state, task.finished(source="helm", **about), T0)
+    for decision in (first, second, third):
         store.commit(decision)
     close(store)
     files = [path for path in tmp_path.iterdir() if path.is_file() and path.suffix != ".lock"]
@@ -41,16 +49,17 @@ def test_an_older_file_is_opened_and_goes_on(kind: str, tmp_path: Path) -> None:
 
     store = STORES[kind](tmp_path)
     state, unsent = store.load("p"), store.pending("p", limit=100)
-    assert second.state == state
-    assert (*first.events, *second.events) == unsent
+    assert read_again(third.state) == read_again(state)
+    assert (*first.events, *second.events, *third.events) == unsent
 
-    (task,) = [event for event in unsent if isinstance(event, TaskTriggered)]
-    third = PLANE.decide(state, task.finished(source="helm", result="pass"), T0)
-    store.commit(third)
+    command = task.finished(source="argo", **about)
+    fourth = PLANE.decide(state, command, T0)
+    assert PLANE.decide(third.state, command, T0).events == fourth.events
+    store.commit(fourth)
     close(store)
     store = STORES[kind](tmp_path)
-    assert third.state == store.load("p")
-    assert (*unsent, *third.events) == store.pending("p", limit=100)
+    assert read_again(fourth.state) == read_again(store.load("p"))
+    assert (*unsent, *fourth.events) == store.pending("p", limit=100)
     close(store)
 
 
