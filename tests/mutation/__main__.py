@@ -55,15 +55,18 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "_scratch": ("tests/test_scratch.py",),
     "_index": (
         "tests/test_index.py", "tests/test_views.py", "tests/test_deadlines.py",
-        "tests/test_admission.py",
+        "tests/test_admission.py", "tests/test_redrives.py",
     ),
     "_sequence/fold": (
         "tests/test_fold.py", "tests/test_tasks.py", "tests/test_machine.py",
-        "tests/test_deadlines.py",
+        "tests/test_deadlines.py", "tests/test_retries.py", "tests/test_parking.py",
+        "tests/test_progress.py", "tests/test_redrives.py",
     ),
     "_sequence/tasks": (
         "tests/test_tasks.py", "tests/test_deadlines.py", "tests/test_controls.py",
         "tests/test_machine.py", "tests/test_votes.py", "tests/test_yielding.py",
+        "tests/test_retries.py", "tests/test_parking.py", "tests/test_progress.py",
+        "tests/test_redrives.py",
     ),
     "_sequence/reports": (
         "tests/test_tasks.py", "tests/test_votes.py", "tests/test_progress.py",
@@ -73,18 +76,20 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "_sequence/endings": (
         "tests/test_controls.py", "tests/test_deadlines.py", "tests/test_machine.py",
         "tests/test_votes.py", "tests/test_yielding.py", "tests/test_admission.py",
-        "tests/test_fold.py", "tests/test_tasks.py",
+        "tests/test_fold.py", "tests/test_tasks.py", "tests/test_parking.py",
+        "tests/test_progress.py",
     ),
     "_project/admission": (
         "tests/test_admission.py", "tests/test_follow_ups.py", "tests/test_index.py",
         "tests/test_freezes.py", "tests/test_yielding.py", "tests/test_votes.py",
+        "tests/test_redrives.py",
     ),
     "_project/redrives": ("tests/test_redrives.py",),
     "_project/freezes": ("tests/test_freezes.py", "tests/test_controls.py"),
     "_project/openings": ("tests/test_freezes.py",),
     "_project/controls": (
         "tests/test_controls.py", "tests/test_admission.py", "tests/test_follow_ups.py",
-        "tests/test_freezes.py", "tests/test_yielding.py",
+        "tests/test_freezes.py", "tests/test_yielding.py", "tests/test_parking.py",
     ),
     "_project/follow_ups": (
         "tests/test_follow_ups.py", "tests/test_controls.py", "tests/test_votes.py",
@@ -92,7 +97,8 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "_sequence/life": (
         "tests/test_controls.py", "tests/test_deadlines.py", "tests/test_fold.py",
-        "tests/test_tasks.py", "tests/test_votes.py",
+        "tests/test_tasks.py", "tests/test_votes.py", "tests/test_retries.py",
+        "tests/test_parking.py",
     ),
     "_project/draft": (
         "tests/test_control_plane.py", "tests/test_deadlines.py", "tests/test_controls.py",
@@ -102,15 +108,18 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/test_evolution.py", "tests/test_control_plane.py", "tests/test_follow_ups.py",
         "tests/test_controls.py", "tests/test_freezes.py", "tests/test_yielding.py",
     ),
-    "machine": ("tests/test_machine.py",),
+    "machine": (
+        "tests/test_machine.py", "tests/test_parking.py", "tests/test_redrives.py",
+        "tests/test_progress.py",
+    ),
     "control_plane": (
         "tests/test_control_plane.py", "tests/test_deadlines.py", "tests/test_views.py",
-        "tests/test_tasks.py",
+        "tests/test_tasks.py", "tests/test_parking.py",
     ),
     "_protocol": ("tests/test_controller.py",),
     "state": (
         "tests/test_evolution.py", "tests/test_admission.py", "tests/test_control_plane.py",
-        "tests/test_controls.py", "tests/test_views.py",
+        "tests/test_controls.py", "tests/test_views.py", "tests/test_redrives.py",
     ),
     "_sequence/draft": ("tests/test_recorder.py",),
     "_sequence/rulebook": ("tests/test_rulebook.py",),
