@@ -90,10 +90,18 @@ _PROJECT: Final = {
 _TASK: Final = {
     "id": "5e0f",
     "name": "deployment",
+    "index": 0,
+    "attempt": 2,
+    "attempts": 3,
     "triggeredAt": _BEGUN,
     "finishedAt": None,
     "result": None,
     "message": "",
+    "end": None,
+    "skipped": None,
+    "progress": [
+        {"source": "helm-service", "percent": 40, "message": "2 of 5 pods", "at": _LATER}
+    ],
     "deadline": "2026-03-02T09:32:00.000Z",
     "executors": [
         {"source": "helm-service", "startedAt": _BEGUN, "finishedAt": None, "result": None}
@@ -114,6 +122,10 @@ _SEQUENCE: Final = {
     "priority": 0,
     "planned": ["deployment", "test"],
     "parent": None,
+    "redrives": None,
+    "redrivenBy": None,
+    "carried": [],
+    "parked": None,
     "initiators": ["ada"],
     "exempted": None,
     "triggeredAt": _BEGUN,
@@ -154,6 +166,13 @@ _STATE: Final = {
         "abort": _APPLIED,
         "force": _APPLIED,
         "exempt": {"outcome": "unchanged", "code": "already_started", "message": ""},
+        "retry": {"outcome": "unchanged", "code": "not_parked", "message": ""},
+        "skip": {"outcome": "unchanged", "code": "not_parked", "message": ""},
+        "redrive": {
+            "outcome": "rejected",
+            "code": "not_ended",
+            "message": "Sequence c1 is live: only what has ended can be redriven.",
+        },
     },
     "paused": [{**_BY, "stage": None, "at": _LATER}],
     "sequences": [_SEQUENCE],

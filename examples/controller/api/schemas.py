@@ -18,7 +18,7 @@ from examples.controller.storage.deliveries import MOST_CONTROLS, MOST_VOTES
 from examples.controller.storage.projects import NAME as PROJECT_NAME
 from sequencectl import Phase, RejectedCode, Result, Status, UnchangedCode
 from sequencectl.cloudevents import state_word
-from sequencectl.events import Cause, DeadlineKind
+from sequencectl.events import Cause, DeadlineKind, TaskEnd
 from sequencectl.shipyard.definitions import Newcomer, OnExpiry
 
 Document = dict[str, Any]
@@ -132,8 +132,18 @@ _EXECUTOR: Final = _object({
     "result": _or_null(_RESULT),
 })  # fmt: skip
 _TASK: Final = _object({
-    "id": IDENTITY, "name": NAME, "triggeredAt": INSTANT, "finishedAt": _or_null(INSTANT),
+    "id": IDENTITY, "name": NAME,
+    "index": {**whole(), "description": "The place of the task in its sequence, from 0."},
+    "attempt": {**whole(minimum=1), "description": "Which run of the task this is."},
+    "attempts": {**whole(minimum=1), "description": "After so many a failure is not retried."},
+    "triggeredAt": INSTANT, "finishedAt": _or_null(INSTANT),
     "result": _or_null(words(Result, "abandoned")), "message": TEXT,
+    "end": {
+        **_or_null(words(TaskEnd)),
+        "description": "What came of it: its result counts, another run followed, or it is parked.",
+    },
+    "skipped": {**_or_null(ref("Skipped")), "description": "Its result is what a person said."},
+    "progress": {**listed(ref("Progress")), "description": "What each source has said last."},
     "deadline": _or_null(INSTANT), "executors": listed(ref("TaskExecutor")),
     "timedOut": {**_or_null(TEXT), "description": "Why it ran out of time, in a sentence."},
     "approval": {**_or_null(ref("Approval")), "description": "People decide it, by these votes."},
@@ -143,6 +153,13 @@ _SEQUENCE: Final = _object({
     "id": IDENTITY, "name": NAME, "stage": NAME, "service": SERVICE, "phase": _PHASE,
     "result": _or_null(_RESULT), "status": _or_null(ref("Status")), "message": TEXT,
     "priority": {"type": "integer"}, "planned": listed(NAME), "parent": _or_null(IDENTITY),
+    "redrives": {**_or_null(IDENTITY), "description": "It goes on where this one failed."},
+    "redrivenBy": {**_or_null(IDENTITY), "description": "The last one that redrives it."},
+    "carried": {**listed(ref("Carried")), "description": "Tasks that a redrive does not run."},
+    "parked": {
+        **_or_null(ref("Parked")),
+        "description": "The failed task it is parked with, until a person decides.",
+    },
     "initiators": listed(ACTOR), "exempted": _or_null(ref("Exempted")),
     "triggeredAt": INSTANT, "startedAt": _or_null(INSTANT), "endedAt": _or_null(INSTANT),
     "dueAt": {**_or_null(INSTANT), "description": "When its next task is triggered."},
@@ -403,6 +420,19 @@ SCHEMAS: Final[Mapping[str, Document]] = {
     "Status": words(Status),
     "Task": _TASK,
     "TaskExecutor": _EXECUTOR,
+    "Skipped": _object({"at": INSTANT, "actor": ACTOR, "reason": _REASON}),
+    "Progress": _object({
+        "source": IDENTITY, "percent": _or_null(whole(maximum=100)), "message": TEXT, "at": INSTANT,
+    }),
+    "Parked": _object({
+        "taskId": IDENTITY, "task": NAME, "at": INSTANT,
+        "until": {**_or_null(INSTANT), "description": "Then it ends as it would have at once."},
+        "message": {**TEXT, "description": "Why, in a sentence."},
+    }),
+    "Carried": _object({
+        "name": NAME,
+        "result": {**_or_null(_RESULT), "description": "What the old one had for it, if anything."},
+    }),
     "Pause": _object({"from": INSTANT, "to": _or_null(INSTANT)}),
     "PausedScope": _object({
         "stage": _or_null(NAME), "at": INSTANT, "actor": ACTOR, "reason": _REASON,
@@ -411,7 +441,9 @@ SCHEMAS: Final[Mapping[str, Document]] = {
     "LatestEvent": _LATEST,
     "Evaluation": _object({"result": TEXT, "score": _or_null({"type": "number"})}),
     "ControlNote": _object({
-        "kind": words("pause", "resume", "abort", "force", "exempt"), "stage": _or_null(NAME),
+        "kind": words(
+            "pause", "resume", "abort", "force", "exempt", "retry", "skip"
+        ), "stage": _or_null(NAME),
         "sequence": _or_null(IDENTITY), "at": INSTANT, "actor": ACTOR, "reason": _REASON,
     }),
     "Explanation": _EXPLANATION,

@@ -2,7 +2,7 @@
 
 Shows: a read model that is a function of the events alone, as `evolve` is of the library's state:
 it can be thrown away and made again, and it outlives what the library forgets (R33). A document has
-the sequences of the context with their tasks, executors, votes and pauses, the scopes that are
+the sequences of the context with their task runs, executors, votes and pauses, the scopes that are
 paused, and who controlled it; `states` makes of it what is served. Leaves out: payloads.
 """
 
@@ -25,6 +25,8 @@ MOST_CONTROLS: Final = 100
 MOST_VOTES: Final = 100
 """So many of the newest votes on an approval are kept."""
 
+_PAUSED: Final = {Phase.WAITING: Phase.HELD, Phase.PARKED: Phase.PARKED}
+_RESUMED: Final = {Phase.HELD: Phase.WAITING, Phase.PARKED: Phase.PARKED}
 _ENDED: Final[Mapping[type, Phase]] = {
     e.SequenceFinished: Phase.FINISHED,
     e.SequenceTimedOut: Phase.TIMED_OUT,
@@ -59,6 +61,8 @@ def tell(document: Document, event: e.Event) -> None:
     document["serial"] = event.serial
     match event:
         case e.SequenceTriggered():
+            if event.redrive is not None:
+                _tell_redrive(document, event.redrive.sequence_id, event.subject.sequence_id)
             document["sequences"].append(_sequence(event))
             image = _text_at(event.data, "configurationChange", "values", "image")
             stage = document["stages"].setdefault(event.subject.stage, _stage())
@@ -92,6 +96,12 @@ def is_live(sequence: Mapping[str, Any]) -> bool:
     return not Phase(sequence["phase"]).has_ended
 
 
+def is_paused(sequence: Mapping[str, Any]) -> bool:
+    """Whether a pause covers a sequence of a document: in phase, or while it is parked."""
+    pauses = sequence["pauses"]
+    return bool(pauses) and pauses[-1]["to"] is None
+
+
 def instant(at: datetime) -> str:
     """Return an instant as it is shown: UTC, with milliseconds."""
     return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
@@ -114,12 +124,16 @@ def _sequence(event: e.SequenceTriggered) -> Document:
         "priority": event.priority,
         "planned": [task.name for task in event.definition.tasks],
         "parent": event.parent,
+        "redrives": None if event.redrive is None else event.redrive.sequence_id,
+        "redrivenBy": None,
+        "carried": [] if event.redrive is None else [*map(_carried, event.redrive.carried)],
         "initiators": list(event.initiators),
         "exempted": None,
         "triggeredAt": instant(event.at),
         "startedAt": None,
         "endedAt": None,
         "dueAt": None,
+        "parked": None,
         "tasks": [],
         "pauses": [],
         "abandonedTask": None,
@@ -140,24 +154,37 @@ def _step(document: Document, sequence: Document, event: e.Event) -> None:
             sequence["tasks"].append(_task(event))
         case e.TaskStartReported() | e.TaskFinishReported():
             _report(document, sequence["tasks"][-1], event)
+        case e.TaskProgressReported():
+            _tell_progress(sequence["tasks"][-1], event)
         case e.TaskFinished():
             sequence["tasks"][-1] |= {"finishedAt": at, "result": event.result.value}
-            sequence["tasks"][-1]["message"] = event.message
+            sequence["tasks"][-1] |= {"message": event.message, "end": event.end.value}
             _settle(document, event)
         case e.TaskTimedOut():
             why = str(event.explanation)
             sequence["tasks"][-1] |= {"finishedAt": at, "result": "fail", "timedOut": why}
+            sequence["tasks"][-1]["end"] = event.end.value
             _settle(document, event)
+        case e.SequenceParked():
+            sequence["phase"], sequence["parked"] = Phase.PARKED.value, _parked(event)
+        case e.TaskRetried():
+            sequence["phase"], sequence["parked"] = Phase.RUNNING.value, None
+            sequence["tasks"][-1]["end"] = e.TaskEnd.RETRIED.value
+            _note(document, "retry", event, event.control, sequence["id"])
+        case e.TaskSkipped():
+            sequence["phase"], sequence["parked"] = Phase.RUNNING.value, None
+            skipped = {"result": event.result.value, "skipped": _by(event, event.control)}
+            sequence["tasks"][-1] |= {"end": e.TaskEnd.OVER.value, **skipped}
+            _note(document, "skip", event, event.control, sequence["id"])
         case e.SequencePaused():
-            held = phase is Phase.WAITING
-            sequence["phase"] = (Phase.HELD if held else Phase.PAUSING).value
-            sequence["pauses"].append({"from": at, "to": None})
-            del sequence["pauses"][:-MOST_CONTROLS]
+            sequence["phase"] = _PAUSED.get(phase, Phase.PAUSING).value
+            if not is_paused(sequence):  # else it was parked, and the pause reached it before
+                sequence["pauses"].append({"from": at, "to": None})
+                del sequence["pauses"][:-MOST_CONTROLS]
         case e.SequenceDrained():
             sequence["phase"] = Phase.PAUSED.value
         case e.SequenceResumed():
-            held = phase is Phase.HELD
-            sequence["phase"] = (Phase.WAITING if held else Phase.RUNNING).value
+            sequence["phase"] = _RESUMED.get(phase, Phase.RUNNING).value
             sequence["pauses"][-1]["to"] = at
         case e.SequenceExempted():
             sequence["exempted"] = _by(event, event.control)
@@ -174,6 +201,8 @@ def _end(document: Document, sequence: Document, event: e.Ending) -> None:
     sequence["phase"], sequence["endedAt"] = _ENDED[type(event)].value, at
     sequence["result"], sequence["status"] = "fail", "aborted"
     sequence["message"], sequence["dueAt"] = event.message, None
+    if sequence["parked"] is not None:  # the run that had failed is taken in
+        sequence["parked"], sequence["tasks"][-1]["end"] = None, e.TaskEnd.OVER.value
     _close_pause(sequence, at)
     match event:
         case e.SequenceFinished():
@@ -190,12 +219,13 @@ def _end(document: Document, sequence: Document, event: e.Ending) -> None:
             sequence["supersededBy"] = event.superseded_by
             sequence["abandonedTask"] = event.abandoned_task
     if sequence["abandonedTask"] and sequence["tasks"]:
-        sequence["tasks"][-1] |= {"finishedAt": at, "result": "abandoned"}
+        over = {"finishedAt": at, "result": "abandoned", "end": e.TaskEnd.OVER.value}
+        sequence["tasks"][-1] |= over
         _settle(document, event)
 
 
 def _close_pause(sequence: Document, at: str) -> None:
-    if sequence["pauses"] and sequence["pauses"][-1]["to"] is None:
+    if is_paused(sequence):
         sequence["pauses"][-1]["to"] = at
 
 
@@ -206,6 +236,28 @@ def _of(document: Document, event: e.Event) -> Document:
     return found
 
 
+def _parked(event: e.SequenceParked) -> Document:
+    return {
+        "taskId": event.task_id,
+        "task": event.task,
+        "at": instant(event.at),
+        "until": None if event.deadline is None else instant(event.deadline),
+        "message": event.message,
+    }
+
+
+def _carried(carried: e.Carried) -> Document:
+    return {"name": carried.name, "result": None if carried.result is None else carried.result.value}
+
+
+def _tell_redrive(document: Document, old: str, new: str) -> None:
+    """Say of the newest sequence of an id which one redrives it."""
+    for sequence in reversed(document["sequences"]):
+        if sequence["id"] == old:
+            sequence["redrivenBy"] = new
+            return
+
+
 # ---------------------------------------------------------------- one task
 
 
@@ -214,12 +266,18 @@ def _task(event: e.TaskTriggered) -> Document:
     return {
         "id": event.task_id,
         "name": event.task,
+        "index": event.index,
+        "attempt": event.attempt,
+        "attempts": event.attempts,
         "triggeredAt": instant(event.at),
         "finishedAt": None,
         "result": None,
         "message": "",
         "deadline": None if deadline is None else instant(deadline),
+        "end": None,
+        "skipped": None,
         "executors": [],
+        "progress": [],
         "approval": None if event.approval is None else approval_of(event.approval),
         "votes": [],
         "timedOut": None,
@@ -242,6 +300,16 @@ def _vote(task: Document, event: e.TaskFinishReported) -> None:
     vote = {"voter": event.voter, "at": instant(event.at), "result": event.result.value}
     task["votes"].append({**vote, "message": event.message})
     del task["votes"][:-MOST_VOTES]
+
+
+def _tell_progress(task: Document, event: e.TaskProgressReported) -> None:
+    """Tell how far a source is: what it said last replaces what it said before."""
+    said = {"percent": event.percent, "message": event.message, "at": instant(event.at)}
+    known = next((each for each in task["progress"] if each["source"] == event.source), None)
+    if known is None:
+        task["progress"].append({"source": event.source, **said})
+    else:
+        known |= said
 
 
 def _report(

@@ -22,7 +22,7 @@ from sequencectl.events import SequenceTriggered, Subject
 
 SCHEMA: Final = Schema(
     application_id=0x7365716A,  # "seqj"
-    version=3,
+    version=4,
     is_derived=True,
     statements=(
         "CREATE TABLE told (project TEXT PRIMARY KEY, serial INTEGER NOT NULL) WITHOUT ROWID",

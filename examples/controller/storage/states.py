@@ -10,7 +10,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final, assert_never
 
-from examples.controller.storage.deliveries import Document, approval_of, instant, is_live
+from examples.controller.storage.deliveries import (
+    Document,
+    approval_of,
+    instant,
+    is_live,
+    is_paused,
+)
 from sequencectl import (
     Applied,
     ControlPlane,
@@ -32,7 +38,7 @@ _DRAINING: Final = frozenset({Phase.PAUSING.value, Phase.ABORTING.value})
 
 def keptn_state(document: Document) -> str:
     """Return Keptn's word for how a delivery stands."""
-    return state_word(Phase(_shown(document)["phase"]))
+    return _word(_shown(document))
 
 
 def state_of(document: Document, permitted: Document) -> Document:
@@ -114,7 +120,7 @@ def explanation_for(sequence_id: str, plane: ControlPlane, state: ProjectState) 
 
 def status_line(document: Document, sequence: Document) -> str:
     """Return the words of the proposal for a sequence: ``delivery paused``."""
-    phase = Phase(sequence["phase"])
+    phase = _seen(sequence)
     word = {Phase.HELD: "paused", Phase.PAUSING: "paused", Phase.ABORTING: "aborted"}.get(phase)
     word = word or _STATUS_WORDS.get(phase, phase.value)
     resumed = document["resumed"]
@@ -209,6 +215,16 @@ def _live(document: Document) -> list[Document]:
     return [sequence for sequence in document["sequences"] if is_live(sequence)]
 
 
+def _seen(sequence: Document) -> Phase:
+    """Return the phase by which a sequence is shown: one that is parked may be paused (R32)."""
+    phase = Phase(sequence["phase"])
+    return Phase.PAUSED if phase is Phase.PARKED and is_paused(sequence) else phase
+
+
+def _word(sequence: Document) -> str:
+    return state_word(_seen(sequence))
+
+
 def _shown(document: Document) -> Document:
     """Return the sequence that stands for a delivery: the last one, a live one if any is."""
     sequence: Document = (_live(document) or document["sequences"])[-1]
@@ -219,7 +235,7 @@ def _stage(document: Document, name: str) -> Document:
     stage = document["stages"][name]
     own = [sequence for sequence in document["sequences"] if sequence["stage"] == name]
     last = ([each for each in own if is_live(each)] or own)[-1]
-    word = state_word(Phase(last["phase"]))
+    word = _word(last)
     succeeded = last["phase"] == Phase.FINISHED.value and last["result"] != "fail"
     return {
         "name": name,

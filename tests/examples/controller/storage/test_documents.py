@@ -74,18 +74,22 @@ def test_a_document_has_all_that_happened() -> None:
         {"source": "s1", "startedAt": at(5), "finishedAt": at(7), "result": "pass"},
         {"source": "s2", "startedAt": at(6), "finishedAt": at(8), "result": "warning"},
     ]
-    over = {"finishedAt": at(8), "result": "warning", "message": "slow disk", "timedOut": None}
-    in_flight = {"finishedAt": None, "result": None, "message": "", "timedOut": None}
+    once = {"attempt": 1, "attempts": 1, "skipped": None, "progress": [], "timedOut": None}
+    over = {
+        "finishedAt": at(8), "result": "warning", "message": "slow disk", "end": "over", **once,
+    }  # fmt: skip
+    in_flight = {"finishedAt": None, "result": None, "message": "", "end": None, **once}
     sequence = {
         "id": "a", "name": "delivery", "stage": "dev", "service": "carts", "phase": "pausing",
         "result": None, "status": None, "message": "", "priority": 3,
-        "planned": ["deploy", "test"], "parent": None, "initiators": ["ann"], "exempted": None,
+        "planned": ["deploy", "test"], "parent": None, "redrives": None, "redrivenBy": None,
+        "carried": [], "parked": None, "initiators": ["ann"], "exempted": None,
         "triggeredAt": at(0), "startedAt": at(0),
         "endedAt": None, "dueAt": None,
         "tasks": [
-            {"id": first, "name": "deploy", "triggeredAt": at(0), "deadline": at(60), **over,
+            {"id": first, "name": "deploy", "index": 0, "triggeredAt": at(0), "deadline": at(60), **over,
              "executors": executors, "approval": None, "votes": []},
-            {"id": second, "name": "test", "triggeredAt": at(8), "deadline": at(68), **in_flight,
+            {"id": second, "name": "test", "index": 1, "triggeredAt": at(8), "deadline": at(68), **in_flight,
              "executors": [], "approval": None, "votes": []},
         ],
         "pauses": [{"from": at(9), "to": None}], "abandonedTask": None, "supersededBy": None,
