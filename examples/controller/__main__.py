@@ -59,12 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--actor-header", default="", metavar="NAME", help="in which a proxy says who acts")
     add("--token", default=os.environ.get("SEQUENCECTL_TOKEN", ""), help=token)
-    for name, limit in (("reaction", "3m"), ("completion", "24h"), ("settle", "3m")):
+    for name, limit in (("reaction", "3m"), ("completion", "24h"), ("parked", "24h"), ("settle", "3m")):
         add(f"--{name}", type=_duration, default=limit, help=f"a duration (default: {limit})")
     for name, limit in (("request-timeout", "30s"), ("idle-timeout", "1m")):
         add(f"--{name}", type=_duration, default=limit, help=f"of clients (default: {limit})")
     add("--connections", type=int, default=900, help="the most at once (default: %(default)s)")
-    for name in ("total", "waiting", "abort-grace"):
+    for name in ("silence", "total", "waiting", "abort-grace"):
         add(f"--{name}", type=_duration, default=None, help="a duration (default: no limit)")
     add("--scope", choices=("stage", "service"), default="stage", help="what runs one at a time")
     add("--mode", choices=("queue", "latest_only", "reject_when_busy"), default="queue")
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    names = ("reaction", "completion", "total", "waiting", "abort_grace")
+    names = ("reaction", "completion", "silence", "parked", "total", "waiting", "abort_grace")
     limits = {name: getattr(options, name) for name in names}
     return Settings(
         data=options.data,
