@@ -13,6 +13,7 @@ from starlette.routing import Route
 from examples.controller.api import openapi
 from examples.controller.api.answers import HANDLERS, error
 from examples.controller.api.approvals import ApprovalsApi
+from examples.controller.api.controls import ControlsApi
 from examples.controller.api.door import Door, Prefixes
 from examples.controller.api.evaluations import EvaluationsApi
 from examples.controller.api.events import EventsApi
@@ -78,6 +79,7 @@ class Controller:
         )
         self._events = EventsApi(self.host, actor_header=settings.actor_header)
         self._approvals = ApprovalsApi(self.host, actor_header=settings.actor_header)
+        self._controls = ControlsApi(self.host, actor_header=settings.actor_header)
         self._evaluations = EvaluationsApi(
             self.host, self._projects, actor_header=settings.actor_header
         )
@@ -140,7 +142,7 @@ class Controller:
             ("GET", sequence, sequences.list_sequences),
             ("POST", sequence + "/{context:path}/control", sequences.control_sequence),
             ("POST", sequence + "/{context:path}/vote", self._approvals.vote),
-            ("POST", sequence + "/{context:path}/exempt", sequences.exempt),
+            ("POST", sequence + "/{context:path}/exempt", self._controls.exempt),
             ("GET", sequence + "/{context:path}", sequences.get_sequence),
         ]
 

@@ -28,7 +28,6 @@ from examples.controller.storage.journal_reader import JournalReader
 from examples.controller.storage.states import (
     detail_of,
     drained_for,
-    explanation_for,
     has_live,
     permitted_of,
     state_of,
@@ -36,13 +35,11 @@ from examples.controller.storage.states import (
 from sequencectl import (
     AbortSequence,
     ControlPlane,
-    ExemptSequence,
     PauseSequence,
     ProjectState,
     ResumeSequence,
     UnknownContext,
 )
-from sequencectl.errors import shown
 
 MOST_CHANGED: Final = 500
 """A client that missed changes of more deliveries than this is told to load them again."""
@@ -55,7 +52,7 @@ _CONTROLS: Final = ("pause", "resume", "abort")
 
 @final
 class SequencesApi:
-    """Deliveries are listed, explained, paused, resumed, aborted and let through."""
+    """Deliveries are listed, explained, paused, resumed and aborted."""
 
     def __init__(
         self,
@@ -124,25 +121,6 @@ class SequencesApi:
         message = await self._host.ask(project, partial(drained_for, context))
         return JSONResponse({"outcome": outcome, "message": message})
 
-    async def exempt(self, request: Request) -> Response:
-        """Let a sequence start in spite of freeze and calendar.
-
-        Where several of a delivery stand in line, `sequenceId` or `stage` must say which. The
-        message says how it stands then.
-        """
-        project, context = self._about(request)
-        fields = await fields_of(request)
-        actor = actor_of(request, fields, self._actor_header)
-        own, stage = fields.text("sequenceId", default=""), fields.text("stage", default="")
-        reason = fields.text("reason", default="")
-        request_id = fields.text("requestId", default="") or None
-        fields.end()
-        known = await self._host.ask(project, partial(_in_line, context, stage, own))
-        command = ExemptSequence(known, actor=actor, reason=reason, request_id=request_id)
-        outcome = await self._host.handle(project, command)
-        message = await self._host.ask(project, partial(explanation_for, known))
-        return JSONResponse({"outcome": outcome, "message": message})
-
     async def stream(self, request: Request) -> Response:
         """Follow what changes in a project, as server-sent events."""
         project = self._host.projects.get(request.path_params["project"]).name
@@ -190,25 +168,6 @@ async def _shown(
     if any(map(has_live, documents)):
         permitted = await host.ask(project, partial(permitted_of, documents, actor=actor))
     return [state_of(each, permitted.get(each["context"], {})) for each in documents]
-
-
-def _in_line(context: str, stage: str, own: str, _plane: ControlPlane, state: ProjectState) -> str:
-    """Return the id of the sequence of a context that a request is about; nothing is guessed."""
-    records = state.of_context(context)
-    if not records:
-        raise UnknownContext(state.project, context)
-    found = [
-        each for each in records if own in {"", each.sequence_id} and stage in {"", each.stage}
-    ]
-    if not found:
-        what = f"no sequence {shown(own)}" if own else "no sequence"
-        where = f" in stage {shown(stage)}" if stage else ""
-        raise Refusal(404, f"context {context} has {what}{where}")
-    waiting = [each for each in found if each.phase.is_in_line]
-    if len(waiting) > 1:
-        names = ", ".join(f"{each.name} in stage {each.stage}" for each in waiting)
-        raise Refusal(400, f"sequenceId: must say which sequence of context {context}: {names}")
-    return (waiting or found)[-1].sequence_id
 
 
 def _control(
