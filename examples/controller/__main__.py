@@ -59,7 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--actor-header", default="", metavar="NAME", help="in which a proxy says who acts")
     add("--token", default=os.environ.get("SEQUENCECTL_TOKEN", ""), help=token)
-    for name, limit in (("reaction", "3m"), ("completion", "24h"), ("parked", "24h"), ("settle", "3m")):
+    for name, limit in (
+        ("reaction", "3m"),
+        ("completion", "24h"),
+        ("parked", "24h"),
+        ("settle", "3m"),
+    ):
         add(f"--{name}", type=_duration, default=limit, help=f"a duration (default: {limit})")
     for name, limit in (("request-timeout", "30s"), ("idle-timeout", "1m")):
         add(f"--{name}", type=_duration, default=limit, help=f"of clients (default: {limit})")

@@ -99,6 +99,7 @@ class Controller:
         project = "/v1/project/{project}"
         stage, sequence = project + "/stage/{stage}", "/v1/sequence/{project}"
         service = stage + "/service/{service:path}"
+        controls = self._controls
         uniform, registrations = self._uniform, "/v1/uniform/registration"
         registration = registrations + "/{registration}"
         subscriptions = registration + "/subscription"
@@ -142,7 +143,10 @@ class Controller:
             ("GET", sequence, sequences.list_sequences),
             ("POST", sequence + "/{context:path}/control", sequences.control_sequence),
             ("POST", sequence + "/{context:path}/vote", self._approvals.vote),
-            ("POST", sequence + "/{context:path}/exempt", self._controls.exempt),
+            ("POST", sequence + "/{context:path}/exempt", controls.exempt),
+            ("POST", sequence + "/{context:path}/retry", controls.retry),
+            ("POST", sequence + "/{context:path}/skip", controls.skip),
+            ("POST", sequence + "/{context:path}/redrive", controls.redrive),
             ("GET", sequence + "/{context:path}", sequences.get_sequence),
         ]
 

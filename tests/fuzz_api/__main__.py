@@ -29,6 +29,17 @@ spec:
       sequences: [{name: delivery, tasks: [{name: approval, approval: {approve: 20, reject: 12}}]}]
     - {name: prod}
 """
+FRAGILE = """
+apiVersion: spec.keptn.sh/0.2.3
+kind: Shipyard
+metadata: {name: fragile}
+spec:
+  stages:
+    - name: dev
+      sequences: [{name: delivery, onFailure: park, tasks: [{name: deployment}, {name: test}]}]
+    - name: prod
+      sequences: [{name: delivery, tasks: [{name: deployment}, {name: test}]}]
+"""
 TOKEN = "a token"  # noqa: S105 - of this run alone
 
 
@@ -53,13 +64,19 @@ def fill(client: Client, folder: Path) -> None:
     """Make what the configuration speaks of; write the ids that it cannot know to dictionaries.
 
     The delivery `unnamed` is live whatever is sent, so that its project is never deleted. The first
-    delivery of the project `gated` waits for more votes than come.
+    delivery of the project `gated` waits for more votes than come. Of the project `fragile` the
+    delivery `c1` is parked, and `c2` has failed.
     """
     for project, shipyard in (("sockshop", SHIPYARD), ("other", SHIPYARD), ("gated", GATED)):
-        client.create(project, shipyard)
-        client.post(f"/v1/project/{project}/service", json={"serviceName": "carts"})
+        _make_project(client, project, shipyard)
         for context in ("unnamed", "c1", "c2"):
             client.trigger(context, project=project).raise_for_status()
+    _make_project(client, "fragile", FRAGILE)
+    for stage, context in (("dev", "c1"), ("prod", "c2"), ("dev", "unnamed")):
+        client.trigger(context, project="fragile", stage=stage).raise_for_status()
+    for task in client.open_tasks("deployment"):
+        if task["data"]["project"] == "fragile":
+            client.finish(task, "fail").raise_for_status()
     registrations = "/v1/uniform/registration"
     staying = _made(client, registrations, {"name": "helm-service"})
     leaving = [_made(client, registrations, {"name": f"leaving-{n}"}) for n in range(20)]
@@ -69,6 +86,11 @@ def fill(client: Client, folder: Path) -> None:
     for name, words in known.items():
         lines = "".join(f'"{word}"\n' for word in words)
         (folder / f"{name}.txt").write_text(lines, encoding="utf-8")
+
+
+def _make_project(client: Client, name: str, shipyard: str) -> None:
+    client.create(name, shipyard)
+    client.post(f"/v1/project/{name}/service", json={"serviceName": "carts"})
 
 
 def _made(client: Client, path: str, body: dict[str, str]) -> str:

@@ -99,9 +99,7 @@ _TASK: Final = {
     "message": "",
     "end": None,
     "skipped": None,
-    "progress": [
-        {"source": "helm-service", "percent": 40, "message": "2 of 5 pods", "at": _LATER}
-    ],
+    "progress": [{"source": "helm-service", "percent": 40, "message": "2 of 5 pods", "at": _LATER}],
     "deadline": "2026-03-02T09:32:00.000Z",
     "executors": [
         {"source": "helm-service", "startedAt": _BEGUN, "finishedAt": None, "result": None}
@@ -137,6 +135,20 @@ _SEQUENCE: Final = {
     "abandonedTask": None,
     "supersededBy": None,
 }
+_PERMITTED: Final = {
+    "pause": {"outcome": "unchanged", "code": "already_paused", "message": ""},
+    "resume": _APPLIED,
+    "abort": _APPLIED,
+    "force": _APPLIED,
+    "exempt": {"outcome": "unchanged", "code": "already_started", "message": ""},
+    "retry": {"outcome": "unchanged", "code": "not_parked", "message": ""},
+    "skip": {"outcome": "unchanged", "code": "not_parked", "message": ""},
+    "redrive": {
+        "outcome": "rejected",
+        "code": "not_ended",
+        "message": "Sequence c1 is live: only what has ended can be redriven.",
+    },
+}
 _STATE: Final = {
     "name": "delivery",
     "project": "sockshop",
@@ -160,20 +172,7 @@ _STATE: Final = {
     "live": True,
     "first": 1,
     "serial": 7,
-    "permitted": {
-        "pause": {"outcome": "unchanged", "code": "already_paused", "message": ""},
-        "resume": _APPLIED,
-        "abort": _APPLIED,
-        "force": _APPLIED,
-        "exempt": {"outcome": "unchanged", "code": "already_started", "message": ""},
-        "retry": {"outcome": "unchanged", "code": "not_parked", "message": ""},
-        "skip": {"outcome": "unchanged", "code": "not_parked", "message": ""},
-        "redrive": {
-            "outcome": "rejected",
-            "code": "not_ended",
-            "message": "Sequence c1 is live: only what has ended can be redriven.",
-        },
-    },
+    "permitted": _PERMITTED,
     "paused": [{**_BY, "stage": None, "at": _LATER}],
     "sequences": [_SEQUENCE],
 }
@@ -190,6 +189,17 @@ _EXPLANATION: Final = {
     "deadlineKind": "reaction",
     "waitsUntil": None,
     "drainLine": "The pause waits for task deployment.",
+    "attempt": 2,
+    "attempts": 3,
+    "attemptLine": "Task deployment is in attempt 2 of 3; the one before failed: no such chart.",
+    "lastFailure": "failed: no such chart",
+    "progress": _TASK["progress"],
+    "parkedLine": "",
+    "parkedUntil": None,
+    "redrives": None,
+    "redrivenBy": None,
+    "redriveId": "7d1e",
+    "permitted": {name: _PERMITTED[name] for name in ("exempt", "retry", "skip", "redrive")},
     "pause": {**_BY, "since": _LATER},
     "freeze": None,
     "exempted": None,
@@ -295,6 +305,14 @@ EXAMPLES: Final[Mapping[str, Any]] = {
         "message": "Task approval is over with result pass.",
     },
     "Exemption": {"stage": "prod", "actor": "eve", "reason": "a hotfix"},
+    "OneControlled": {
+        "outcome": "applied",
+        "message": "delivery of carts in stage dev is running since 09:31, in task deployment.",
+        "sequenceId": "c1",
+    },
+    "NewAttempt": {"actor": "eve", "reason": "the registry is back", "requestId": "r3"},
+    "Skip": {"result": "warning", "actor": "eve", "reason": "tested by hand"},
+    "NewRedrive": {"sequenceId": "c1", "startAt": "deployment", "redriveId": "7d1e"},
     "NewService": {"serviceName": "orders"},
     "Service": _SERVICE,
     "Services": _page("services", _SERVICE),

@@ -145,7 +145,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
     "control_sequence": Operation("deliveries", body="Control", answer="Controlled"),
     "vote": Operation("deliveries", body="NewVote", answer="Voted"),
-    "exempt": Operation("deliveries", body="Exemption", answer="Controlled"),
+    "exempt": Operation("deliveries", body="Exemption", answer="OneControlled"),
+    "retry": Operation("deliveries", body="NewAttempt", answer="OneControlled"),
+    "skip": Operation("deliveries", body="Skip", answer="OneControlled"),
+    "redrive": Operation("deliveries", body="NewRedrive", answer="OneControlled", refusals=(409,)),
     "get_sequence": Operation("deliveries", answer="Detail", query=("actor",)),
 }  # fmt: skip
 """By the name of the method that serves a route."""
@@ -209,7 +212,7 @@ _WRONG: Final[Mapping[int, str]] = {
     403: "A page of another origin may change nothing here.",
     404: "Nobody knows what the path or the body names.",
     408: "The request did not come to its end in time.",
-    409: "It is there already, or still in use.",
+    409: "It is there already, still in use, or not kept any more.",
     413: f"The body has more than {MAX_BODY} bytes.",
     415: "The body must be JSON, as the header `Content-Type` must say.",
     421: "The host of the request is not one that is served here.",

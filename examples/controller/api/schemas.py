@@ -116,6 +116,8 @@ _CONTROL: Final = {
         "description": "The same id makes it the same request: it can be sent again.",
     },
 }
+_STAGE_OR_ANY: Final = _may_be_null(text(pattern="^[A-Za-z0-9_-]{0,63}$"))
+_PARKED_ONE: Final = {**_SHORT, "description": "The sequence, if several are parked."}
 _GIT: Final = {name: {"description": "Anything; it is not kept."} for name in GIT}
 _CREATED: Final = text(pattern="^[0-9]+$", description="Nanoseconds since 1970, as a text.")
 _CALENDAR: Final = _may_be_null(text(
@@ -194,6 +196,21 @@ _EXPLANATION: Final = _object({
     "canForce": FLAG, "deadline": _or_null(INSTANT),
     "deadlineKind": _or_null(words(DeadlineKind)), "waitsUntil": _or_null(INSTANT),
     "drainLine": text(description="What a pause or an abort waits for, in a sentence."),
+    "attempt": {**whole(minimum=1), "description": "Which run of its task it is at."},
+    "attempts": {**whole(minimum=1), "description": "After so many a failure is not retried."},
+    "attemptLine": text(description="The same in a sentence; empty for a first run."),
+    "lastFailure": text(description="How the run before failed; empty if none did."),
+    "progress": listed(ref("Progress")),
+    "parkedLine": text(description="Why it is parked, and what gets it out; empty if it is not."),
+    "parkedUntil": _or_null(INSTANT),
+    "redrives": _or_null(IDENTITY), "redrivenBy": _or_null(IDENTITY),
+    "redriveId": {
+        **IDENTITY, "description": "Send it with a redrive: however often, it is done once.",
+    },
+    "permitted": {
+        "type": "object", "additionalProperties": ref("Permitted"),
+        "description": "What the controls of this sequence alone would get now.",
+    },
     "pause": _or_null(ref("KeptBack")), "freeze": _or_null(ref("Frozen")),
     "exempted": _or_null(_object({"actor": ACTOR, "reason": _REASON})),
     "approval": {
@@ -254,6 +271,11 @@ SCHEMAS: Final[Mapping[str, Document]] = {
     "Controlled": _object({
         "outcome": words(APPLIED, UnchangedCode),
         "message": text(description="What it waits for, and until when; empty if for nothing."),
+    }),
+    "OneControlled": _object({
+        "outcome": words(APPLIED, UnchangedCode),
+        "message": text(description="How the sequence stands then, and why, in sentences."),
+        "sequenceId": {**IDENTITY, "description": "The sequence; of a redrive, the new one."},
     }),
     # events
     "CloudEvent": _open(
@@ -380,7 +402,7 @@ SCHEMAS: Final[Mapping[str, Document]] = {
     }),
     "Control": _closed(
         {"state": words("pause", "resume", "abort")},
-        stage=_may_be_null(text(pattern="^[A-Za-z0-9_-]{0,63}$")),
+        stage=_STAGE_OR_ANY,
         force={**FLAG, "description": "Of an abort: do not wait for the task in flight."},
         sequenceId={**_CONTROL["requestId"], "description": "Of an abort: this sequence alone."},
         **_CONTROL,
@@ -388,7 +410,7 @@ SCHEMAS: Final[Mapping[str, Document]] = {
     "NewVote": _closed(
         {"result": {**_RESULT, "description": "`pass` and `warning` approve, `fail` rejects."}},
         taskId={**_SHORT, "description": "The approval, if several are open."},
-        stage=_may_be_null(text(pattern="^[A-Za-z0-9_-]{0,63}$")), **_CONTROL,
+        stage=_STAGE_OR_ANY, **_CONTROL,
     ),
     "Voted": _object({
         "outcome": words(APPLIED, UnchangedCode), "taskId": IDENTITY,
@@ -396,7 +418,24 @@ SCHEMAS: Final[Mapping[str, Document]] = {
     }),
     "Exemption": _closed(
         {}, sequenceId={**_SHORT, "description": "The sequence, if several stand in line."},
-        stage=_may_be_null(text(pattern="^[A-Za-z0-9_-]{0,63}$")), **_CONTROL,
+        stage=_STAGE_OR_ANY, **_CONTROL,
+    ),
+    "NewAttempt": _closed({}, sequenceId=_PARKED_ONE, stage=_STAGE_OR_ANY, **_CONTROL),
+    "Skip": _closed(
+        {"result": {**_RESULT, "description": "What its failed task counts as; `fail` ends it."}},
+        sequenceId=_PARKED_ONE, stage=_STAGE_OR_ANY, **_CONTROL,
+    ),
+    "NewRedrive": _closed(
+        {}, sequenceId={**_SHORT, "description": "The sequence, if several have failed."},
+        stage=_STAGE_OR_ANY, actor=_CONTROL["actor"],
+        startAt={
+            **_STAGE_OR_ANY,
+            "description": "The task to begin with; by default the one that failed.",
+        },
+        redriveId={
+            **_SHORT,
+            "description": "What the explanation says; the same id makes it the same request.",
+        },
     ),
     "Approval": _object(_APPROVAL),
     "StandingApproval": _object(_STANDING),

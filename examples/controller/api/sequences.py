@@ -34,9 +34,7 @@ from examples.controller.storage.states import (
 )
 from sequencectl import (
     AbortSequence,
-    ControlPlane,
     PauseSequence,
-    ProjectState,
     ResumeSequence,
     UnknownContext,
 )

@@ -28,7 +28,7 @@ def history_of(event: e.Event) -> CloudEvent | None:
         case e.SequenceTriggered() if event.parent is None:
             of = f"{event.subject.stage}.{event.subject.sequence}"
             about = {"id": event.subject.sequence_id, "source": ELSEWHERE}
-            if event.initiators:
+            if event.initiators and event.redrive is None:  # of a redrive nobody knows whose it is
                 about["actor"] = event.initiators[0]
             return _written(event, f"{of}.triggered", about, thaw(event.data))
         case e.TaskStartReported():

@@ -167,15 +167,8 @@ def _step(document: Document, sequence: Document, event: e.Event) -> None:
             _settle(document, event)
         case e.SequenceParked():
             sequence["phase"], sequence["parked"] = Phase.PARKED.value, _parked(event)
-        case e.TaskRetried():
-            sequence["phase"], sequence["parked"] = Phase.RUNNING.value, None
-            sequence["tasks"][-1]["end"] = e.TaskEnd.RETRIED.value
-            _note(document, "retry", event, event.control, sequence["id"])
-        case e.TaskSkipped():
-            sequence["phase"], sequence["parked"] = Phase.RUNNING.value, None
-            skipped = {"result": event.result.value, "skipped": _by(event, event.control)}
-            sequence["tasks"][-1] |= {"end": e.TaskEnd.OVER.value, **skipped}
-            _note(document, "skip", event, event.control, sequence["id"])
+        case e.TaskRetried() | e.TaskSkipped():
+            _unpark(document, sequence, event)
         case e.SequencePaused():
             sequence["phase"] = _PAUSED.get(phase, Phase.PAUSING).value
             if not is_paused(sequence):  # else it was parked, and the pause reached it before
@@ -236,6 +229,19 @@ def _of(document: Document, event: e.Event) -> Document:
     return found
 
 
+def _unpark(document: Document, sequence: Document, event: e.TaskRetried | e.TaskSkipped) -> None:
+    """Tell what a person has made of the run that a sequence is parked with."""
+    sequence["phase"], sequence["parked"] = Phase.RUNNING.value, None
+    run: Document = sequence["tasks"][-1]
+    if isinstance(event, e.TaskRetried):
+        run["end"] = e.TaskEnd.RETRIED.value
+        _note(document, "retry", event, event.control, sequence["id"])
+    else:
+        run |= {"end": e.TaskEnd.OVER.value, "result": event.result.value}
+        run["skipped"] = _by(event, event.control)
+        _note(document, "skip", event, event.control, sequence["id"])
+
+
 def _parked(event: e.SequenceParked) -> Document:
     return {
         "taskId": event.task_id,
@@ -247,7 +253,10 @@ def _parked(event: e.SequenceParked) -> Document:
 
 
 def _carried(carried: e.Carried) -> Document:
-    return {"name": carried.name, "result": None if carried.result is None else carried.result.value}
+    return {
+        "name": carried.name,
+        "result": None if carried.result is None else carried.result.value,
+    }
 
 
 def _tell_redrive(document: Document, old: str, new: str) -> None:

@@ -156,6 +156,27 @@ class JournalReader:
         entries = tuple(json.loads(event) for (event,) in rows[:size])
         return Page(entries, total, skip + size if len(rows) > size else 0)
 
+    def event(self, project: str, context: str, *, known: str, kind: str) -> Document | None:
+        """Return the newest CloudEvent of a context with this id and type, None without one."""
+        with self._database.statement() as database:
+            row = database.execute(
+                f"""SELECT event FROM {_OF_CONTEXT} WHERE context = ? AND project = ? AND id = ?
+                    AND type = ? ORDER BY serial DESC LIMIT 1""",  # noqa: S608 - a name of ours
+                (context, project, known, kind),
+            ).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def answers(self, project: str, context: str, *, to: str, kind: str) -> list[Document]:
+        """Return the CloudEvents of a type that answer another one of the context, in order."""
+        with self._database.statement() as database:
+            rows = database.execute(
+                f"""SELECT event FROM {_OF_CONTEXT} WHERE context = ? AND project = ? AND type = ?
+                    AND json_extract(event, '$.triggeredid') = ?
+                    ORDER BY serial""",  # noqa: S608 - a name of ours
+                (context, project, kind, to),
+            ).fetchall()
+        return [json.loads(row[0]) for row in rows]
+
     def changed(self, project: str, *, after: int, most: int) -> list[Document]:
         """Return the deliveries about which something was told after a serial, `most` at most."""
         with self._database.statement() as database:

@@ -33,6 +33,9 @@ from sequencectl.state import Freeze, Pause
 from sequencectl.task_run import Vote
 
 _STATUS_WORDS: Final = {Phase.TIMED_OUT: "timed out"}
+_OF_ONE: Final = ("exempt", "retry", "skip", "redrive")
+"""The controls that address a sequence and not its context."""
+
 _DRAINING: Final = frozenset({Phase.PAUSING.value, Phase.ABORTING.value})
 
 
@@ -73,12 +76,15 @@ def detail_of(
 
     `actor` is who asks: some may not do what others may.
     """
-    known = (each["id"] for each in document["sequences"])
+    ids = (each["id"] for each in document["sequences"])
     permitted = permitted_of([document], plane, state, actor=actor).get(document["context"], {})
     return {
         **state_of(document, permitted),
         "controls": document["controls"],
-        "explanations": dict(explained(known, plane, state)),
+        "explanations": {
+            known: {**why, **_offered(known, plane, state, actor)}
+            for known, why in explained(ids, plane, state)
+        },
     }
 
 
@@ -116,6 +122,15 @@ def explanation_for(sequence_id: str, plane: ControlPlane, state: ProjectState) 
     """Return how a sequence stands and why, in sentences; empty if it is forgotten."""
     found = dict(explained([sequence_id], plane, state)).values()
     return "".join(each["text"] for each in found)
+
+
+def redrive_id_of(state: ProjectState, sequence_id: str) -> str:
+    """Return the id of what redrives a sequence: of the one that does it now, else a new one."""
+    newest = state.live(state.family(sequence_id)[-1])
+    redrive = None if newest is None else newest.redrive
+    if newest is not None and redrive is not None and redrive.sequence_id == sequence_id:
+        return newest.sequence_id
+    return state.redrive_id(sequence_id)
 
 
 def status_line(document: Document, sequence: Document) -> str:
@@ -190,6 +205,25 @@ def _explanation(why: Explanation) -> Document:
         "canForce": why.can_force,
         "deadline": None if why.deadline is None else instant(why.deadline),
         "deadlineKind": None if why.deadline_kind is None else why.deadline_kind.value,
+        "attempt": why.attempt,
+        "attempts": why.attempts,
+        "attemptLine": why.attempt_line,
+        "lastFailure": why.last_failure,
+        "progress": [
+            {
+                "source": source,
+                "percent": last.percent,
+                "message": last.message,
+                "at": instant(last.at),
+            }
+            for source, last in why.progress
+        ],
+        "parkedLine": why.parked_line,
+        "parkedUntil": None
+        if why.parked is None or why.deadline is None
+        else instant(why.deadline),
+        "redrives": why.redrives,
+        "redrivenBy": why.redriven_by,
         "pause": None if why.pause is None else _by(why.pause),
         "freeze": None if why.freeze is None else frozen_of(why.freeze),
         "exempted": None
@@ -203,6 +237,15 @@ def _explanation(why: Explanation) -> Document:
             "barred": list(why.barred),
             "line": why.approval_line,
         },
+    }
+
+
+def _offered(known: str, plane: ControlPlane, state: ProjectState, actor: str) -> Document:
+    """Return what the controls of one sequence alone would get, and the id of what redrives it."""
+    permitted = plane.permitted(state, known, actor=actor)
+    return {
+        "permitted": {name: outcome_of(permitted[name]) for name in _OF_ONE},
+        "redriveId": redrive_id_of(state, known),
     }
 
 

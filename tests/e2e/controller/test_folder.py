@@ -62,3 +62,41 @@ def test_a_first_start_that_is_killed_is_no_loss(tmp_path: Path, name: str) -> N
     with Controller(tmp_path) as controller, controller.client() as client:
         client.create()
         assert client.trigger("one").is_success
+
+
+PARKING = """
+apiVersion: spec.keptn.sh/0.2.3
+kind: Shipyard
+metadata: {name: sockshop}
+spec:
+  stages:
+    - name: dev
+      sequences:
+        - name: delivery
+          tasks: [{name: deployment}, {name: test, onFailure: park}]
+"""
+
+
+def test_what_is_redriven_has_its_data_also_from_a_journal_that_was_made_up(tmp_path: Path) -> None:
+    """A killed process leaves a parked delivery; then the journal is lost, which has the data."""
+    with Controller(tmp_path) as controller, controller.client() as client:
+        client.create(shipyard=PARKING)
+        client.trigger("one", image="carts:1").raise_for_status()
+        client.finish(client.open_tasks("deployment")[0])
+        (failed,) = client.open_tasks("test")
+        client.finish(failed, "fail")
+        controller.kill()
+        for path in tmp_path.glob("journal.db*"):
+            path.unlink()
+        controller.start()
+        parked = client.state("one")
+        sequence = "/v1/sequence/sockshop/one"
+        ended = client.post(f"{sequence}/skip", json={"result": "fail"}).raise_for_status().json()
+        new = client.post(f"{sequence}/redrive", json={}).raise_for_status().json()
+        (again,) = client.open_tasks("test")
+
+    assert ("delivery parked", "test") == (
+        parked["statusLine"], parked["sequences"][0]["parked"]["task"],
+    )  # fmt: skip
+    assert ("applied", "applied", "one") == (ended["outcome"], new["outcome"], ended["sequenceId"])
+    assert ("carts:1", failed["data"]) == (again["data"]["image"], again["data"])

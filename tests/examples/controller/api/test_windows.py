@@ -263,7 +263,7 @@ def test_everything_that_is_answered_is_as_the_document_says(closed: Served) -> 
     stages = closed.get("/v1/project/shop/stage")
     answer = exempt(closed, "c1", actor="ann").json()
     bodies = [
-        ("Detail", waiting), ("Stages", stages), ("Controlled", answer),
+        ("Detail", waiting), ("Stages", stages), ("OneControlled", answer),
         ("Detail", closed.get("/v1/sequence/shop/c1")),
     ]  # fmt: skip
 

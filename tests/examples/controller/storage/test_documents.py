@@ -87,10 +87,10 @@ def test_a_document_has_all_that_happened() -> None:
         "triggeredAt": at(0), "startedAt": at(0),
         "endedAt": None, "dueAt": None,
         "tasks": [
-            {"id": first, "name": "deploy", "index": 0, "triggeredAt": at(0), "deadline": at(60), **over,
-             "executors": executors, "approval": None, "votes": []},
-            {"id": second, "name": "test", "index": 1, "triggeredAt": at(8), "deadline": at(68), **in_flight,
-             "executors": [], "approval": None, "votes": []},
+            {"id": first, "name": "deploy", "index": 0, "triggeredAt": at(0),
+             "deadline": at(60), **over, "executors": executors, "approval": None, "votes": []},
+            {"id": second, "name": "test", "index": 1, "triggeredAt": at(8),
+             "deadline": at(68), **in_flight, "executors": [], "approval": None, "votes": []},
         ],
         "pauses": [{"from": at(9), "to": None}], "abandonedTask": None, "supersededBy": None,
     }  # fmt: skip

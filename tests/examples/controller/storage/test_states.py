@@ -214,9 +214,14 @@ def test_an_explanation_has_why_a_sequence_waits() -> None:
         behind,
         lambda host: host.at(3).freeze("dev", actor="eve", reason="holidays"),
     )
-    text = explanation.pop("text")
+    text, permitted = explanation.pop("text"), explanation.pop("permitted")
+    redrive_id = explanation.pop("redriveId")
 
     assert text.startswith("delivery of payments in stage dev is waiting since")
+    assert redrive_id
+    assert ["applied", "unchanged", "unchanged", "rejected"] == [
+        permitted[name]["outcome"] for name in ("exempt", "retry", "skip", "redrive")
+    ]
     assert explanation == {
         "phase": "waiting", "since": at(2), "ahead": 1, "aheadIds": ["second"],
         "holders": [{"sequenceId": "first", "phase": "running"}], "waitsFor": None,
@@ -226,7 +231,9 @@ def test_an_explanation_has_why_a_sequence_waits() -> None:
             "actor": "eve", "reason": "holidays", "since": at(3), "until": None,
             "cause": "requested", "window": "",
         },
-        "exempted": None, "approval": None,
+        "exempted": None, "approval": None, "attempt": 1, "attempts": 1, "attemptLine": "",
+        "lastFailure": "", "progress": [], "parkedLine": "", "parkedUntil": None,
+        "redrives": None, "redrivenBy": None,
     }  # fmt: skip
 
 
@@ -272,7 +279,9 @@ def test_a_detail_has_controls_and_what_is_permitted_beside_the_state() -> None:
 
     assert state_of(document, permitted).items() <= detail.items()
     assert task.subject.sequence_id == detail["controls"][0]["sequence"]
-    assert {"abort", "exempt", "force", "pause", "resume"} == permitted.keys()
+    assert permitted.keys() == {
+        "abort", "exempt", "force", "pause", "redrive", "resume", "retry", "skip",
+    }  # fmt: skip
     assert {"outcome": "unchanged", "code": "already_aborting", "message": ""} == permitted["abort"]
     assert ("rejected", "aborting") == (
         permitted["pause"]["outcome"], permitted["pause"]["code"],
