@@ -11,6 +11,7 @@ from examples.controller.cli import (
     verbs_approvals,
     verbs_controls,
     verbs_events,
+    verbs_failures,
     verbs_program,
     verbs_projects,
     verbs_sequences,
@@ -37,7 +38,7 @@ from examples.controller.cli.session import ENDPOINT, FORMATS, Session, Surround
 @click.version_option(version("sequencectl"), prog_name=PROGRAM, message="%(prog)s %(version)s")
 @click.pass_context
 def program(context: click.Context, endpoint: str, token: str, output: str) -> None:
-    """Deliver services, approve, pause, abort and explain what runs, by a controller's HTTP API.
+    """Deliver services, approve, pause, abort, retry and explain what runs, by a controller's API.
 
     Exit status: 0 if it is done, 1 if the controller refuses it, 2 for wrong usage, 3 if there is
     no answer, 4 for a wrong token, 5 if what was watched ended with other than pass or warning.
@@ -103,6 +104,9 @@ for command in (
         verbs_approvals.reject_service,
     ),
     _group("exempt", "Let a sequence start in spite of freezes.", verbs_controls.exempt),
+    _group("retry", "Run the task of a parked sequence again.", verbs_failures.retry),
+    _group("skip", "Skip the task of a parked sequence.", verbs_failures.skip),
+    _group("redrive", "Go on where a sequence failed.", verbs_failures.redrive),
     _group("freeze", "Freeze a stage.", verbs_controls.freeze),
     _group("unfreeze", "Unfreeze a stage.", verbs_controls.unfreeze),
     verbs_sequences.explain,

@@ -30,15 +30,24 @@ def is_over(state: Json) -> bool:
 
 
 def has_gone_well(state: Json) -> bool:
-    """Whether every sequence of a context ended with pass or warning."""
-    return all(sequence.get("result") in GOOD for sequence in sequences(state))
+    """Whether every sequence of a context ended with pass or warning, or was redriven."""
+    return not _bad(state)
 
 
 def verdict(state: Json) -> str:
     """Return one sentence about a context that did not end well."""
-    bad = [each for each in sequences(state) if each.get("result") not in GOOD]
+    bad = _bad(state)
     named = ", ".join(f"{_name(each)} ({_phase(each)}, {each.get('result')})" for each in bad)
     return f"The sequence execution has not ended well: {named}."
+
+
+def _bad(state: Json) -> list[Json]:
+    """Return the sequences that did not end well; what redrives one stands for it."""
+    return [
+        each
+        for each in sequences(state)
+        if each.get("result") not in GOOD and not each.get("redrivenBy")
+    ]
 
 
 def latest(state: Json) -> str:
@@ -90,7 +99,8 @@ def _facts(sequence: Json) -> Iterator[tuple[str, str]]:
 def _task_facts(name: str, task: Json) -> Iterator[tuple[str, str]]:
     """Yield what has happened in one run of a task."""
     label = f"{name}: task {task.get('name')}"
-    yield from _fact(task.get("triggeredAt"), f"{label} triggered")
+    which = f" (attempt {task['attempt']} of {task['attempts']})" if _is_one_of(task) else ""
+    yield from _fact(task.get("triggeredAt"), f"{label} triggered{which}")
     for executor in task.get("executors") or ():
         source = executor.get("source")
         yield from _fact(executor.get("startedAt"), f"{label} started by {source}")
@@ -103,7 +113,17 @@ def _task_facts(name: str, task: Json) -> Iterator[tuple[str, str]]:
     is_by_one = len(task.get("executors") or ()) == 1 and not task.get("approval")
     is_told = is_by_one or task.get("timedOut")
     if not is_told:  # by its one executor, or by the end of its sequence
-        yield from _fact(task.get("finishedAt"), f"{label} over with result {task.get('result')}")
+        known = "fail" if task.get("skipped") else task.get("result")  # of what failed before
+        yield from _fact(task.get("finishedAt"), f"{label} over with result {known}")
+    if skipped := task.get("skipped"):
+        actor = f" by {skipped['actor']}" if skipped.get("actor") else ""
+        text = f"{label} skipped{actor} with result {task.get('result')}"
+        yield from _fact(skipped.get("at"), text)
+
+
+def _is_one_of(task: Json) -> bool:
+    """Whether a task has run before, or may run again by itself."""
+    return bool(task.get("attempts", 1) > 1)
 
 
 def _fact(at: object, text: str) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ said as it is, and the exit status is 0.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
@@ -39,6 +40,7 @@ UNCHANGED: Final = {
     "not_frozen": "It is not frozen; nothing has changed.",
     "already_exempt": "It may start already; nothing has changed.",
     "already_started": "It has started already; nothing has changed.",
+    "not_parked": "It is not parked; nothing has changed.",
     "already_voted": "You have said so already; nothing has changed.",
     "late": "It is over already; nothing has changed.",
     "duplicate": "This vote was counted before; nothing has changed.",
@@ -132,7 +134,7 @@ def exempt(
 ) -> None:
     """Let one sequence start in spite of a freeze or the calendar, as soon as its lane is free."""
     found = find(session.client, context, project)
-    known = sequence or _in_line(found, stage)
+    known = sequence or one_of(found, stage, _is_in_line, "Several sequences are in line")
     body: Json = {"sequenceId": known, "stage": stage}
     answer = send(session, ("v1", "sequence", found.project, context, "exempt"), body, By(**by))
     nothing = unchanged(answer)
@@ -207,20 +209,27 @@ def _until(session: Session, said: str) -> str:
         raise click.UsageError(f"--until: {error}.") from None
 
 
-def _in_line(found: Found, stage: str) -> str:
-    """Return the one sequence that waits to start; empty if none does: then nothing changes."""
-    waiting = [
+def _is_in_line(_state: Json, sequence: Json) -> bool:
+    return sequence.get("phase") in IN_LINE
+
+
+def one_of(found: Found, stage: str, is_meant: Callable[[Json, Json], bool], several: str) -> str:
+    """Return the id of the one sequence that is meant; empty if none is: the controller says why.
+
+    `is_meant` is asked about the state of the context and each of its sequences in the stage.
+    """
+    meant = [
         each
         for each in sequences(found.detail)
-        if each.get("phase") in IN_LINE and stage in {"", each.get("stage")}
+        if stage in {"", each.get("stage")} and is_meant(found.detail, each)
     ]
-    if len(waiting) > 1:
+    if len(meant) > 1:
         named = "; ".join(
             f"{each.get('name')} in stage {each.get('stage')}: {option('id', str(each.get('id')))}"
-            for each in waiting
+            for each in meant
         )
-        raise click.UsageError(f"Several sequences are in line, say which. {named}")
-    return str(waiting[0].get("id")) if waiting else ""
+        raise click.UsageError(f"{several}, say which. {named}")
+    return str(meant[0].get("id")) if meant else ""
 
 
 def send(session: Session, path: tuple[str, ...], body: Json, by: By) -> Answer:
@@ -228,10 +237,15 @@ def send(session: Session, path: tuple[str, ...], body: Json, by: By) -> Answer:
     request_id = by.request_id or session.around.new_id()
     actor = session.around.user() if by.actor is None else by.actor
     body = body | {"actor": actor, "reason": by.reason, "requestId": request_id}
+    again = f"It may have taken effect; --request-id={request_id} makes it safe to ask again."
+    return send_once(session, path, body, again)
+
+
+def send_once(session: Session, path: tuple[str, ...], body: Json, again: str) -> Answer:
+    """Send what has an id; `again` says how to ask once more if its answer stays lost."""
     try:
         return session.client.insist(*path, body=body)
     except Unanswered as error:
-        again = f"It may have taken effect; --request-id={request_id} makes it safe to ask again."
         raise Unanswered(f"{error} {again}") from error
 
 

@@ -12,6 +12,7 @@ from examples.controller.cli.client import Json
 from examples.controller.cli.completing import project_names, service_names, stage_names
 from examples.controller.cli.finding import Found, find, find_sequence, only_project
 from examples.controller.cli.session import Session, verb
+from examples.controller.cli.standing import is_parked, notes, ways_out
 from examples.controller.cli.story import sequences
 from examples.controller.cli.text import clock
 from examples.controller.cli.watching import HEADINGS, Watch, rows_of
@@ -39,7 +40,11 @@ def get_sequence(
     watch: bool,
     **filters: str | None,
 ) -> None:
-    """Show what was triggered in a project, the newest first."""
+    """Show what was triggered in a project, the newest first.
+
+    Below stands what there is to say of runs that failed, of progress, and of what is parked; of
+    sequences that are over, too, if --keptn-context names them.
+    """
     path = ("v1", "sequence", project or only_project(session.client))
 
     def read() -> Json:
@@ -51,7 +56,12 @@ def get_sequence(
 
     if not watch:
         page = read()
-        session.answer_table(page, HEADINGS, rows_of(page.get("states") or []))
+        states = page.get("states") or []
+        session.answer_table(page, HEADINGS, rows_of(states))
+        if not session.is_json:
+            is_all = bool(filters["keptnContext"])
+            for state in states:
+                _tell_more(session, path[-1], state, is_all=is_all)
         return
     watching = Watch(
         client=session.client,
@@ -86,13 +96,21 @@ def explain(
         raise click.UsageError("Give either an ID or --keptn-context.")
     found = _found(session, known or context or "", project, is_context=context is not None)
     lines = [
-        _explanation(found.detail, each)
+        line
         for each in sequences(found.detail)
         if stage in {None, each.get("stage")} and known in {None, found.context, each.get("id")}
+        for line in (_explanation(found.detail, each), *ways_out(found.detail, each))
     ]
     controls = found.detail.get("controls") or ()
     logged = reversed(found.detail.get("logs") or ())
     session.answer(found.detail, *lines, *map(_control, controls), *map(_logged, logged))
+
+
+def _tell_more(session: Session, project: str, state: Json, *, is_all: bool) -> None:
+    """Print what a list has no room for; what can be done about it stands in the detail."""
+    if is_all or any(is_parked(state, each) for each in sequences(state)):
+        state = session.client.get("v1", "sequence", project, str(state.get("shkeptncontext")))
+    session.printer.lines(notes(state, session.around.now(), is_all=is_all))
 
 
 def _found(session: Session, known: str, project: str | None, *, is_context: bool) -> Found:

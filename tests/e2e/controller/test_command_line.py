@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -27,6 +28,20 @@ spec:
     - name: dev
       sequences:
         - {name: delivery, tasks: [{name: approval, approval: {initiator: false}}, {name: test}]}
+"""
+FRAGILE = """
+apiVersion: spec.keptn.sh/0.2.3
+kind: Shipyard
+metadata: {name: fragile}
+spec:
+  stages:
+    - name: dev
+      sequences:
+        - name: delivery
+          tasks:
+            - {name: build}
+            - {name: deployment, onFailure: park, retry: {times: 1}}
+            - {name: test}
 """
 CONTEXT = re.compile(r"ID of Keptn context: (\S+)")
 
@@ -111,6 +126,48 @@ def test_a_delivery_is_let_through_and_approved_by_another(
     )  # fmt: skip
     assert "Task approval is over with result pass." in approved
     assert client.get("/v1/project/gated/approval").json()["approvals"] == []
+
+
+def test_what_has_failed_is_retried_skipped_and_redriven(
+    terminal: Terminal, client: Client
+) -> None:
+    """A deployment fails in all its runs, is skipped, and the test after it is redriven."""
+    client.create("fragile", FRAGILE)
+    fragile = ("--project=fragile", "--service=carts")
+    terminal.says("create", "service", "carts", "--project=fragile")
+    said = terminal.says("trigger", "delivery", *fragile, "--image=carts:1", "--actor=ada")
+    context = CONTEXT.findall(said)[0]
+
+    def finish(task: str, result: str) -> dict[str, Any]:
+        (opened,) = (t for t in client.open_tasks(task) if t["shkeptncontext"] == context)
+        client.finish(opened, result=result)
+        data: dict[str, Any] = opened["data"]
+        return data
+
+    about = f"--keptn-context={context}"
+    for task, result in (("build", "pass"), ("deployment", "fail"), ("deployment", "fail")):
+        finish(task, result)
+    parked = terminal.says("get", "sequence", "--project=fragile")
+    retried = terminal.says("retry", "sequence", about, "--reason=once more")
+    finish("deployment", "fail")
+    skipped = terminal.says("skip", "sequence", about, "--result=warning", "--actor=eve")
+    failed = finish("test", "fail")
+    redriven = [terminal.says("redrive", "sequence", about) for _ in range(2)]
+    again = finish("test", "pass")
+    shown = terminal.says("get", "sequence", "--project=fragile", about)
+
+    assert re.search(r"^\S+ +delivery +carts +dev: started +delivery parked ", parked, re.MULTILINE)
+    assert "task deployment: attempt 2 of 2 failed" in parked
+    assert f"To run the task again, execute: sequencectl-cli retry sequence {about}\n" in parked
+    assert "Task deployment is in attempt 3 of 3" in retried
+    assert "The task counts as passed with a warning." in skipped
+    assert ["goes on where", "redrives it already"] == [
+        found.group() for each in redriven
+        if (found := re.search("goes on where|redrives it already", each))
+    ]  # fmt: skip
+    assert failed == again
+    assert "carries build (pass), deployment (warning)" in shown
+    assert "delivery finished" in shown
 
 
 def test_the_third_story_is_that_of_the_proposal(terminal: Terminal, client: Client) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
@@ -45,10 +45,14 @@ DELIVER = "trigger delivery -p sockshop --service carts --image carts:1"
 
 @attrs.define
 class Line(httpx.BaseTransport):
-    """Sends requests to a controller in this process; the answers to the next votes get lost."""
+    """Sends requests to a controller in this process; the answers to the next commands get lost.
+
+    `meanwhile` is what happens where one gets lost.
+    """
 
     served: Served
     lost: int = 0
+    meanwhile: Callable[[], object] = lambda: None
     bodies: list[bytes] = attrs.field(factory=list)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -60,6 +64,7 @@ class Line(httpx.BaseTransport):
             self.bodies.append(content)
             if self.lost:
                 self.lost -= 1
+                self.meanwhile()
                 raise httpx.ReadError("Connection reset by peer")
         return httpx.Response(answer.status_code, content=answer.content)
 
