@@ -1,7 +1,8 @@
 // The Bridge: a live page over the controller's own routes.
 //
-// Shows: what runs, what waits and for whom, and why something ended; what people decide, and who
-// voted; which stage is closed, by whom or by which window, and until when; who controlled what.
+// Shows: what runs, how far it is, what waits and for whom, and why something ended; what people
+// decide, and who voted; what failed, is tried again or parked, and gets on by whom; which stage is
+// closed, by whom or by which window, and until when; who controlled what.
 // Deliveries are read from GET /v1/sequence, kept up to date by the stream, and controlled by the
 // same requests that the command line sends.
 //
@@ -24,7 +25,7 @@ const STATES = {
   finished: "finished", timedOut: "timed out", aborted: "aborted",
 };
 const TONES = {
-  waiting: "wait", held: "pause", running: "run", pausing: "pause", paused: "pause",
+  waiting: "wait", held: "pause", running: "run", parked: "warn", pausing: "pause", paused: "pause",
   aborting: "off", timed_out: "bad", aborted: "off", superseded: "off", expired: "off",
 };
 const RESULTS = { pass: "good", warning: "warn", fail: "bad", abandoned: "off" };
@@ -144,7 +145,7 @@ function titleOf(state) {
 // ------------------------------------------------------------------ the model
 
 const model = {
-  route: { project: "", context: "", filters: {} },
+  route: { project: "", context: "", sequence: "", filters: {} },
   projects: [],
   stages: [],
   services: new Set(),
@@ -169,8 +170,31 @@ function approvalOf(sequence) {
   return task?.approval && task.finishedAt === null ? task : null;
 }
 
+/** The last run of a task that failed, while it is parked, or another attempt waits or is in flight. */
+function failedBefore(sequence) {
+  const task = lastTask(sequence);
+  if (!isLive(sequence) || !task) return null;
+  if (task.finishedAt !== null) return task.end === "over" ? null : task;
+  return sequence.tasks.findLast((each) => each.index === task.index && each.end === "retried") ?? null;
+}
+
+/** Whether a pause covers a sequence now. */
+const isCovered = (sequence) => sequence.pauses.at(-1)?.to === null;
+
 /** Whether the library would apply a control now; it decides that, and nobody here. */
 const may = (state, word) => state.permitted[word]?.outcome === "applied";
+
+/** The sequences of a delivery with which the library would do something now, one by one. */
+function thoseThatMay(state, word) {
+  const why = model.details.get(state.shkeptncontext)?.explanations ?? {};
+  const isFit = word === "redrive" ? isUnfinished : (each) => each.parked;
+  return state.sequences.filter((each) => isFit(each) && why[each.id]?.permitted[word]?.outcome === "applied");
+}
+
+/** Whether a sequence ended without success, and none goes on where it ended. */
+function isUnfinished(sequence) {
+  return !isLive(sequence) && !["pass", "warning"].includes(sequence.result) && !sequence.redrivenBy;
+}
 
 /** Who acts: who may vote is asked for them. */
 const actorName = () => $("actor").value.trim();
@@ -252,9 +276,10 @@ function setSkew(date) {
   model.skew = Math.abs(skew) > 3_000 ? skew : 0;
 }
 
-/** Send a command until there is an answer: its requestId makes sure that it takes effect once. */
+/** Send a command until there is an answer: its id makes sure that it takes effect once. */
 async function command(path, body, say) {
-  const text = JSON.stringify({ ...body, actor: actorName(), requestId: newId() });
+  const id = body.redriveId ? {} : { requestId: newId() };
+  const text = JSON.stringify({ ...body, ...id, actor: actorName() });
   const headers = { "content-type": "application/json" };
   for (let tried = 1; ; tried += 1) {
     try {
@@ -277,9 +302,11 @@ function newId() {
 
 /** Send a command and show the answer, whatever it is, in an element that is there for it.
  *
- * What the controller says of it is shown too if `isTold`.
+ * What the controller says of it is shown too if `isTold`. Two clicks are one.
  */
 async function control(what, path, body, element, isTold = false) {
+  if (element.sent === what) return;
+  element.sent = what;
   const show = (sentence, tone_) => {
     element.hidden = false;
     setText(element, `${what}: ${visible(sentence)}`);
@@ -295,6 +322,7 @@ async function control(what, path, body, element, isTold = false) {
     const unknown = "no answer, so it may have been done or not. Look, and try again.";
     show(error instanceof Refused ? `refused. ${error.message}` : unknown, "bad");
   }
+  if (element.sent === what) element.sent = "";
   announce(element.textContent);
 }
 
@@ -610,11 +638,17 @@ function reasonsOf(state) {
     if (isLive(sequence) && sequence.exempted) reasons.push(["Let through", ...by(sequence.exempted)]);
     const approval = approvalOf(sequence);
     if (approval) reasons.push(votesOf(sequence, approval, why[sequence.id]));
-    for (const task of sequence.tasks) if (task.timedOut) reasons.push([told(task.timedOut)]);
-    if (sequence.dueAt) reasons.push(["The next task of ", told(sequence.stage), " is due at ", time(sequence.dueAt), "."]);
+    if (sequence.parked) reasons.push(...parkedOf(sequence, why[sequence.id]));
+    const failed = failedBefore(sequence);
+    if (failed) reasons.push(failureOf(sequence, failed));
+    const timedOut = sequence.tasks.filter((task) => task.timedOut && task.end === "over" && !task.skipped);
+    for (const task of timedOut) reasons.push([told(task.timedOut)]);
+    const next = failed && failed === lastTask(sequence) ? ["The next attempt at ", told(failed.name), " in "] : ["The next task of "];
+    if (sequence.dueAt) reasons.push([...next, told(sequence.stage), " is due at ", time(sequence.dueAt), "."]);
     if (sequence.supersededBy) reasons.push(["Superseded by ", told(sequence.supersededBy), "."]);
-    const isSaid = sequence.tasks.some((task) => task.timedOut && sequence.message.includes(task.timedOut));
+    const isSaid = timedOut.some((task) => sequence.message.includes(task.timedOut));
     if (sequence.message && !isSaid) reasons.push([told(sequence.message)]);
+    if (isUnfinished(sequence)) reasons.push(...refusalOf("redrive", "redriven", why[sequence.id]));
   }
   if (!state.live) return reasons;
   const { vote } = state.permitted;
@@ -628,6 +662,27 @@ function reasonsOf(state) {
   if (drained) reasons.push([told(drained)]);
   else if (aborting) reasons.push(["The abort waits for ", told(lastTask(aborting).name), " in ", told(aborting.stage), "."]);
   return reasons;
+}
+
+/** With what a sequence is parked, until when, and what gets it out. */
+function parkedOf(sequence, why) {
+  const { task, until: at } = sequence.parked;
+  const end = at ? [" until ", time(at), ", when it ends as failed"] : [];
+  return [
+    ["Parked at ", told(task), " in ", told(sequence.stage), ...end, "; a retry, a skip or an abort gets it out."],
+    ...refusalOf("retry", "retried", why),
+  ];
+}
+
+/** Why a sequence would not be retried or redriven; nothing if it would, or if nobody knows. */
+function refusalOf(word, done, why) {
+  const outcome = why?.permitted[word];
+  return outcome?.outcome === "rejected" ? [[`It cannot be ${done}: `, told(outcome.message || words(outcome.code))]] : [];
+}
+
+function failureOf(sequence, { name, attempt, message, timedOut }) {
+  const why = timedOut ?? message;
+  return [`Attempt ${attempt} at `, told(name), " in ", told(sequence.stage), " failed", ...(why ? [": ", told(why)] : ["."])];
 }
 
 function placeOf(sequence, why) {
@@ -692,7 +747,7 @@ class Timeline {
     const within = (at) => (Math.min(Math.max(Date.parse(at) || to, from), to) - from) / (to - from);
     const items = state.sequences.map((sequence, index) => ({ sequence, key: `${index}` }));
     reconcile(this.rows, items, (item) => item.key, () => new Row().element,
-      (element, item) => element.row.update(item.sequence, within));
+      (element, item) => element.row.update(item.sequence, within, state.shkeptncontext));
     setParts(this.begin, [time(state.sequences[0].triggeredAt)]);
     setText(this.end, state.live ? `${duration(to - from)} so far` : `took ${duration(to - from)}`);
   }
@@ -703,16 +758,22 @@ class Row {
     this.name = make("span", { class: "name" });
     this.word = make("span", { class: "word" });
     this.track = make("div", { class: "track", "aria-hidden": "true" });
+    this.kin = make("span", { class: "kin" });
     this.tasks = make("ol", { class: "tasks plain" });
-    const head = make("div", { class: "rowhead" }, this.name, this.word);
-    this.element = make("li", { class: "row" }, head, make("div", {}, this.track, this.tasks));
+    this.progress = make("ul", { class: "at-work plain" });
+    const head = make("div", { class: "rowhead" }, this.name, this.word, this.kin);
+    this.element = make("li", { class: "row", tabindex: "-1" }, head,
+      make("div", {}, this.track, this.tasks, this.progress));
     this.element.row = this;
   }
 
-  update(sequence, within) {
+  update(sequence, within, context) {
     setParts(this.name, [told(sequence.stage)]);
     setText(this.word, visible(phaseWord(sequence)));
     set(this.word, "data-tone", tone(sequence));
+    set(this.element, "data-sequence", sequence.id);
+    set(this.element, "aria-current", String(sequence.id === model.route.sequence));
+    setParts(this.kin, kinOf(sequence, context));
     reconcile(this.track, spansOf(sequence), (span) => span.key,
       (span) => make("span", { class: "span" }, make("bdi", {}, visible(span.text))),
       (element, span) => place(element, span, within));
@@ -723,13 +784,41 @@ class Row {
         setParts(element.firstChild, [told(chip.name)]);
         setText(element.lastChild, chip.how);
       });
+    reconcile(this.progress, progressOf(sequence), (each) => each.source,
+      () => make("li", {}, make("span", { class: "source" }), make("progress", { max: "100" }), make("span"), make("span")),
+      ({ children: [source, bar, said, age] }, each) => {
+        setParts(source, [told(each.source)]);
+        bar.hidden = each.percent === null;
+        set(bar, "value", String(each.percent ?? 0));
+        set(bar, "aria-label", visible(`${each.task} by ${each.source}`));
+        const percent = each.percent === null ? "" : `${each.percent} %`;
+        setText(bar, percent);
+        setParts(said, [percent, ...(percent && each.message ? [", "] : []), told(each.message)]);
+        setText(age, `${duration(took(each.at))} ago`);
+      });
   }
+}
+
+/** Links to the sequence that one redrives, and to the one that redrives it. */
+function kinOf({ redrives, redrivenBy }, context) {
+  const kin = Object.entries({ "redrives ": redrives, "redriven by ": redrivenBy }).filter(([, id]) => id);
+  return kin.flatMap(([word, sequence], index) => [
+    index ? ", " : "", word, link(hrefOf({ context, sequence }), short(sequence))]);
+}
+
+/** How far those are who work on the task in flight. */
+function progressOf(sequence) {
+  const task = lastTask(sequence);
+  if (!isLive(sequence) || !task || task.finishedAt !== null) return [];
+  const isDone = ({ source }) => task.executors.some((each) => each.source === source && each.finishedAt);
+  return task.progress.filter((each) => !isDone(each)).map((each) => ({ ...each, task: task.name }));
 }
 
 function phaseWord(sequence) {
   const own = sequence.name === "delivery" ? "" : `${sequence.name}: `;
   const word = {
     held: "paused in line", finished: `finished, ${sequence.result}`,
+    parked: isCovered(sequence) ? "parked, paused" : "parked",
   }[sequence.phase] ?? words(sequence.phase);
   return own + (drainingOf(sequence) || word);
 }
@@ -750,8 +839,10 @@ function spansOf(sequence) {
   if (Date.parse(waited.to ?? "") !== Date.parse(waited.from)) spans.push(waited);
   sequence.tasks.forEach((task, index) => {
     const kind = RESULTS[task.result] ?? (task.approval ? "wait" : "run");
-    spans.push({ key: `task ${index}`, kind, from: task.triggeredAt, to: task.finishedAt ?? end, text: task.name });
+    const name = task.skipped ? `${task.name} (skipped)` : task.name;
+    spans.push({ key: `task ${index}`, kind, from: task.triggeredAt, to: task.finishedAt ?? end, text: name });
   });
+  if (sequence.parked) spans.push({ key: "parked", kind: "wait", from: sequence.parked.at, to: null, text: "parked" });
   if (sequence.dueAt) {
     const from = lastTask(sequence)?.finishedAt ?? sequence.startedAt;
     spans.push({ key: "due", kind: "wait", from, to: null, text: "due later" });
@@ -768,8 +859,10 @@ function chipsOf(sequence) {
   const waited = took(sequence.triggeredAt, sequence.startedAt ?? sequence.endedAt);
   if (waited >= 100 || inLine(sequence)) chips.push({ key: "wait", tone: "wait", name: inLine(sequence) ? "waits" : "waited", how: duration(waited) });
   sequence.planned.forEach((name, index) => {
-    const task = sequence.tasks[index];
-    const chip = task ? taskChip(task, sequence) : { tone: "off", how: isLive(sequence) ? "planned" : "not run" };
+    const task = sequence.tasks.findLast((each) => each.index === index);
+    const carried = sequence.carried[index];
+    const unrun = carried ? `carried, ${carried.result ?? "without a result"}` : isLive(sequence) ? "planned" : "not run";
+    const chip = task ? taskChip(task, sequence) : { tone: RESULTS[carried?.result] ?? "off", how: unrun };
     chips.push({ ...chip, key: `${index}`, name: task?.name ?? name });
   });
   const paused = sequence.pauses.reduce((sum, each) => sum + took(each.from, each.to ?? sequence.endedAt), 0);
@@ -782,8 +875,9 @@ const took = (from, to) => (to ? Date.parse(to) : now()) - Date.parse(from);
 function taskChip(task, sequence) {
   const lasted = duration(took(task.triggeredAt, task.finishedAt ?? sequence.endedAt));
   const [open, shade] = task.approval ? ["open", "wait"] : ["running", "run"];
-  const word = task.timedOut ? "timed out" : task.result ?? open;
-  return { tone: RESULTS[task.result] ?? shade, how: `${word}, ${lasted}` };
+  const word = task.skipped ? `skipped, ${task.result}` : task.timedOut ? "timed out" : task.result ?? open;
+  const attempt = task.attempts > 1 ? `attempt ${task.attempt} of ${task.attempts}` : "";
+  return { tone: RESULTS[task.result] ?? shade, word, attempt, lasted, how: [word, attempt, lasted].filter(Boolean).join(", ") };
 }
 
 // ------------------------------------------------------------------ one delivery
@@ -842,7 +936,7 @@ class Delivery {
 
   /** Ask for an explanation if there is anything to explain that others may change. */
   askWhy() {
-    const isToldMore = (each) => inLine(each) || each.phase === "aborting" || approvalOf(each);
+    const isToldMore = (each) => inLine(each) || each.phase === "aborting" || each.parked || approvalOf(each);
     if (this.state?.sequences.some(isToldMore)) wantWhy(this.context);
   }
 
@@ -851,7 +945,7 @@ class Delivery {
   }
 }
 
-/** Vote, let through, pause, resume, abort and force: each there exactly when it can act. */
+/** Vote, let through, retry, skip, redrive, pause, resume, abort: each there exactly when it can act. */
 class Controls {
   constructor(delivery) {
     this.delivery = delivery;
@@ -859,12 +953,15 @@ class Controls {
     this.approve = button("approve", () => this.vote("pass"), "primary");
     this.reject = button("reject", () => askDialog.reject(this), "danger");
     this.exempt = button("exempt", () => askDialog.exempt(this));
+    this.retry = button("retry", () => this.decide("retry", this.next("retry"), { reason: this.reasonOf({}) }), "primary");
+    this.skip = button("skip", () => askDialog.skip(this));
+    this.redrive = button("redrive", () => askDialog.redrive(this));
     this.pause = button("pause", () => this.send("pause"));
     this.resume = button("resume", () => this.send("resume"), "primary");
     this.abort = button("abort", () => abortDialog.open(this, false), "danger");
     this.force = button("force", () => abortDialog.open(this, true), "danger");
     this.buttons = make("div", { class: "buttons" }, this.approve, this.reject, this.exempt,
-      this.pause, this.resume, this.abort, this.force);
+      this.retry, this.skip, this.redrive, this.pause, this.resume, this.abort, this.force);
     this.answer = make("p", { class: "answer", hidden: "" });
     this.reason = make("input", { maxlength: "1000", autocomplete: "off" });
     this.reasonField = make("label", { class: "field reason", hidden: "" }, "Reason (optional) ", this.reason);
@@ -878,18 +975,24 @@ class Controls {
     const isKeptBack = frozenOf(shownSequence(state).stage) !== null;
     const shown = {
       approve: can("vote"), reject: can("vote"), exempt: can("exempt") && isKeptBack,
+      retry: this.next("retry"), skip: this.next("skip"), redrive: this.delivery.isDetailed && this.next("redrive"),
       pause: can("pause"), resume: can("resume"), abort: can("abort"), force: can("force") && !can("abort"),
+    };
+    const which = (word) => {
+      const [first, ...others] = thoseThatMay(state, word);
+      return others.length ? ` ${first.name} in ${first.stage}` : "";
     };
     for (const [word, isShown] of Object.entries(shown)) {
       const name = {
         approve: "Approve", reject: "Reject…", exempt: "Let through…",
+        retry: `Retry${which("retry")}`, skip: `Skip${which("skip")}…`, redrive: `Redrive${which("redrive")}…`,
         pause: "Pause", resume: "Resume", abort: "Abort…", force: "Force…",
       }[word];
       this[word].hidden = !isShown;
       setText(this[word], name);
       set(this[word], "aria-label", `${name} ${visible(titleOf(state))}`);
     }
-    this.reasonField.hidden = !this.delivery.isDetailed || !(shown.approve || shown.pause || shown.resume);
+    this.reasonField.hidden = !this.delivery.isDetailed || !(shown.approve || shown.retry || shown.pause || shown.resume);
     if (focused?.hidden) this.handOver();
   }
 
@@ -914,6 +1017,16 @@ class Controls {
   async letThrough(body) {
     const sequenceId = shownSequence(this.delivery.state).id;
     await control("Let through", this.path("exempt"), { sequenceId, ...body }, this.answer);
+  }
+
+  /** The first sequence with which a word would do something now. */
+  next(word) {
+    return thoseThatMay(this.delivery.state, word)[0];
+  }
+
+  /** Retry, skip or redrive one sequence; the controller says how it stands then. */
+  async decide(word, { id: sequenceId }, body) {
+    await control(capital(word), this.path(word), { sequenceId, ...body }, this.answer, true);
   }
 
   path(word) {
@@ -952,17 +1065,18 @@ class More {
 }
 
 function taskCells(sequence, task) {
-  const { tone: shade, how } = taskChip(task, sequence);
-  const [word, lasted] = how.split(", ");
+  const { tone: shade, word, attempt, lasted } = taskChip(task, sequence);
   const voters = [...new Map(task.votes.map((vote) => [vote.voter, vote])).values()];
   const executors = task.approval
     ? voters.flatMap((each, index) => [
       index ? ", " : "", told(each.voter), ` ${VOTES[each.result]}`, ...(each.message ? [": ", told(each.message)] : [])])
     : task.executors.flatMap((each, index) => [index ? ", " : "", told(each.source), each.finishedAt ? "" : " (at work)"]);
-  const message = task.message ? [": ", told(task.message)] : [];
+  const skipped = task.skipped ? by(task.skipped) : [];
+  const why = task.message || task.timedOut;
+  const message = why ? [skipped.length ? "; it failed: " : ": ", told(why)] : [];
   return [
-    [told(sequence.stage)], [told(task.name)], executors.length ? executors : ["nobody yet"],
-    [time(task.triggeredAt)], [lasted], [make("span", { "data-tone": shade }, word), ...message],
+    [told(sequence.stage)], [told(task.name), attempt && ` (${attempt})`], executors.length ? executors : ["nobody yet"],
+    [time(task.triggeredAt)], [lasted], [make("span", { "data-tone": shade }, word), ...skipped, ...message],
   ];
 }
 
@@ -1173,7 +1287,7 @@ function abortSentence(isForce, count, canAct) {
     : `It triggers nothing more, and ends as soon as ${tasks} in flight is over:`.replace("tasks in flight is", "tasks in flight are");
 }
 
-/** Asks for a reason before a vote against an approval, or before one is let through. */
+/** Asks for a reason, for a choice, or for both, before something is decided. */
 const askDialog = {
   controls: null,
   act: () => {},
@@ -1182,32 +1296,55 @@ const askDialog = {
     const { state } = controls.delivery;
     const { reject } = lastTask(shownSequence(state)).approval;
     const text = reject === 1 ? "One vote against it ends it as failed." : `It takes ${reject} votes against it to end it as failed.`;
-    this.open(controls, ["Reject ", told(titleOf(state)), "?"], text, "Reject", true,
-      (reason) => controls.vote("fail", { reason }));
+    this.open(controls, ["Reject ", told(titleOf(state)), "?"], text, "Reject", (reason) => controls.vote("fail", { reason }), "required");
   },
 
   exempt(controls) {
     const { state } = controls.delivery;
     const name = told(`${state.name} of ${titleOf(state)}`);
     this.open(controls, ["Let ", name, " through?"],
-      "It starts in spite of the freeze, as soon as a place is free; the others wait on.", "Let it through", false,
+      "It starts in spite of the freeze, as soon as a place is free; the others wait on.", "Let it through",
       (reason) => controls.letThrough({ reason }));
   },
 
-  open(controls, title, text, word, isRejecting, act) {
+  skip(controls) {
+    const sequence = controls.next("skip");
+    const { task } = sequence.parked;
+    this.open(controls, ["Skip ", told(task), " in ", told(sequence.stage), "?"],
+      "It counts as run, with the result you choose: with fail the sequence ends as failed, else it goes on.", "Skip",
+      (reason, result) => controls.decide("skip", sequence, { result, reason }), "required",
+      [["pass", "pass"], ["warning", "warning"], ["fail", "fail"]]);
+  },
+
+  redrive(controls) {
+    const sequence = controls.next("redrive");
+    const { redriveId } = model.details.get(controls.delivery.context).explanations[sequence.id];
+    const tasks = [...new Set(sequence.planned)].map((name) => [name, visible(name)]);
+    this.open(controls, ["Redrive ", told(sequence.name), " in ", told(sequence.stage), "?"],
+      "A new sequence joins the line, and begins with a task of your choice. It does not run those before it again.", "Redrive",
+      (_, startAt) => controls.decide("redrive", sequence, { startAt, redriveId }), "none",
+      [["", "the one at which it ended"], ...tasks]);
+  },
+
+  /** Show it with these choices, if there are any, and a reason that is required, optional or none. */
+  open(controls, title, text, word, act, reason = "optional", choices = []) {
     Object.assign(this, { controls, act });
     setParts($("ask-title"), title);
     setText($("ask-text"), text);
     setText($("ask-go"), word);
-    set($("ask-go"), "class", isRejecting ? "danger" : "primary");
-    setText($("ask-label"), isRejecting ? "Reason" : "Reason (optional)");
-    Object.assign($("ask-reason"), { value: "", required: isRejecting });
+    set($("ask-go"), "class", word === "Reject" ? "danger" : "primary");
+    setText($("ask-label"), reason === "required" ? "Reason" : "Reason (optional)");
+    Object.assign($("ask-reason"), { value: "", required: reason === "required" });
+    $("ask-reason").parentElement.hidden = reason === "none";
+    $("ask-choice").replaceChildren(...choices.map(([value, name]) => make("option", { value }, name)));
+    $("ask-choice").parentElement.hidden = !choices.length;
+    setText($("ask-what"), word === "Skip" ? "Result" : "Begin with");
     $("ask").showModal();
-    focusOn($("ask-reason"));
+    focusOn(choices.length ? $("ask-choice") : $("ask-reason"));
   },
 
   send() {
-    this.act($("ask-reason").value.trim());
+    this.act($("ask-reason").value.trim(), $("ask-choice").value);
     $("ask").close();
   },
 
@@ -1268,19 +1405,22 @@ const freezeDialog = {
 
 // ------------------------------------------------------------------ routes
 
-/** An address within the page: of a context, or of the list with the filters in force. */
-function hrefOf({ context = "", project = model.route.project, filters = model.route.filters }) {
+/** An address within the page: of a context or a sequence in it, or of the list with the filters in force. */
+function hrefOf({ context = "", sequence = "", project = model.route.project, filters = model.route.filters }) {
   const query = new URLSearchParams(Object.entries(filters).filter(([, value]) => value)).toString();
-  return `#/${part(project)}${context ? `/${part(context)}` : ""}${query ? `?${query}` : ""}`;
+  const path = [project, context, sequence].filter(Boolean).map(part).join("/");
+  return `#/${path}${query ? `?${query}` : ""}`;
 }
 
 function routeOf(hash) {
   const [path, query = ""] = hash.replace(/^#?\/?/, "").split("?");
-  const [project = "", context = ""] = path.split("/").map(decoded);
+  const [project = "", context = "", sequence = ""] = path.split("/").map(decoded);
   const given = new URLSearchParams(query);
   const filters = Object.fromEntries(["stage", "service", "state"].map((key) => [key, given.get(key) ?? ""]));
-  return { project, context, filters };
+  return { project, context, sequence, filters };
 }
+
+const rowOf = (sequence) => [...$("delivery").querySelectorAll(".row")].find((row) => row.dataset.sequence === sequence);
 
 function decoded(text) {
   try {
@@ -1293,7 +1433,7 @@ function decoded(text) {
 async function navigate() {
   const before = model.route;
   model.route = routeOf(location.hash);
-  const { project, context, filters } = model.route;
+  const { project, context, sequence, filters } = model.route;
   model.detailNote = "";
   $("project-view").hidden = !project;
   $("chooser").hidden = Boolean(project);
@@ -1303,9 +1443,9 @@ async function navigate() {
   renderDetail();
   if (JSON.stringify(filters) !== JSON.stringify(before.filters)) await loadList().catch(() => {});
   if (context) await loadDetail().catch(() => {});
-  if (context !== before.context) {
+  if (context !== before.context || sequence !== before.sequence) {
     const card = cards.get(before.context);
-    focusOn(context ? $("detail-title") : card?.title ?? $("list-title"));
+    focusOn(context ? rowOf(sequence) ?? $("detail-title") : card?.title ?? $("list-title"));
   }
   return undefined;
 }
