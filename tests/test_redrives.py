@@ -76,7 +76,7 @@ def test_a_redrive_goes_on_where_the_old_one_failed() -> None:
     assert Redrive("c", "c", (Carried("build", PASS),)) == accepted.redrive
     assert ("deploy", 1, 1, deploy.input) == (task.task, task.index, task.attempt, task.input)
     assert old is host.record("c")
-    assert ("ctx", ("alice", "bob")) == (host.record("c2").context, accepted.initiators)
+    assert ("ctx", ("bob", "alice")) == (host.record("c2").context, accepted.initiators)
     assert ("SequenceTriggered", "SequenceStarted", "TaskTriggered") == host.said
 
 

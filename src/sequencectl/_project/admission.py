@@ -193,7 +193,7 @@ def _initiators(draft: Draft, command: TriggerSequence) -> tuple[str, ...]:
     """Return the actors who may not decide an approval that bars them (R34, R41)."""
     own = (command.actor,) if command.actor else ()
     old = None if command.redrives is None else draft.state.sequence(command.redrives)
-    return own if old is None else tuple(dict.fromkeys((*old.initiators, *own)))
+    return own if old is None else tuple(dict.fromkeys((*own, *old.initiators)))
 
 
 def _superseded(

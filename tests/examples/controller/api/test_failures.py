@@ -711,7 +711,7 @@ def test_who_redrives_may_not_approve_where_who_triggers_may_not(shop: Served) -
     ]
 
     assert [(400, "own_approval"), (400, "own_approval"), (200, "applied")] == [*map(said, answers)]
-    assert ["ada", "bob"] == one(shop, detail(shop)["sequences"][-1]["id"])["initiators"]
+    assert ["bob", "ada"] == one(shop, detail(shop)["sequences"][-1]["id"])["initiators"]
 
 
 def test_what_is_permitted_depends_on_who_asks(shop: Served) -> None:
