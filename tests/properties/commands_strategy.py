@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sequencectl import commands as c
-from tests.properties.naive import IN_LINE, Vote
+from tests.properties.naive import IN_LINE
+from tests.properties.naive_sequence import Vote
 from tests.properties.twin import Twin
 from tests.properties.worlds import SECOND, at
 

@@ -22,7 +22,8 @@ from sequencectl import (
 from sequencectl import events as e
 from sequencectl.sequence import SequenceRecord
 from sequencectl.task_run import TaskRun
-from tests.properties.naive import NO_ANSWER, Freeze, Model, Over, Vote
+from tests.properties.naive import NO_ANSWER, Model
+from tests.properties.naive_sequence import Freeze, Over, Vote
 from tests.properties.worlds import at, calendar_of, micros, plane_of
 from tests.support import word
 
