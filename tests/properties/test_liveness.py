@@ -1,4 +1,4 @@
-"""From every state that a walk reaches, everything can still come to an end (R3, R22, R27)."""
+"""From every state that a walk reaches, everything can still come to an end (R3, R22, R27, R40)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import random
 import attrs
 import pytest
 
-from sequencectl import ControlPlane, LiveSequence, ProjectState
+from sequencectl import ControlPlane, LiveSequence, Outcome, ProjectState
 from sequencectl import commands as c
 from sequencectl.task_run import TaskRun
 from tests.properties.test_naive_model import walk
 from tests.properties.twin import Twin
 from tests.properties.worlds import WORLDS, at
+from tests.support import word
 
 ROUNDS = 300
 SEEDS = 3
@@ -24,8 +25,10 @@ class Ending:
     def __init__(self, plane: ControlPlane, state: ProjectState, now: int) -> None:
         self.plane, self.state, self.now = attrs.evolve(plane, calendar=None), state, at(now)
 
-    def tell(self, command: c.Command) -> None:
-        self.state = self.plane.decide(self.state, command, self.now).state
+    def tell(self, command: c.Command) -> Outcome:
+        decision = self.plane.decide(self.state, command, self.now)
+        self.state = decision.state
+        return decision.outcome
 
     def live(self) -> list[LiveSequence]:
         records = [r for r in self.state.sequences.values() if isinstance(r, LiveSequence)]
@@ -37,6 +40,16 @@ class Ending:
             self.tell(c.UnfreezeStage(stage))
         for context in sorted({record.context for record in self.live()}):
             self.tell(c.ResumeSequence(context))
+
+    def decide(self) -> bool:
+        """Retry what is parked, or skip what cannot be retried; return whether anything was."""
+        parked = [record for record in self.live() if record.parked is not None]
+        for record in parked:
+            told = c.RetryTask(sequence_id=record.sequence_id)
+            if word(self.tell(told)) == "rejected too_many_attempts":
+                told_again = c.SkipTask(sequence_id=record.sequence_id, result="warning")
+                assert "applied" == word(self.tell(told_again))
+        return bool(parked)
 
     def in_flight(self) -> list[TaskRun]:
         return [record.task for record in self.live() if record.task is not None]
@@ -81,7 +94,11 @@ def everybody(task: TaskRun) -> list[str]:
 @pytest.mark.parametrize("answers", [True, False], ids=["all answer", "nobody answers"])
 @pytest.mark.parametrize("name", WORLDS)
 def test_everything_can_end(name: str, answers: bool) -> None:
-    """Unfrozen and resumed, everything ends: with answers alone, and with deadlines alone."""
+    """Unfrozen and resumed, everything ends: with answers alone, and with deadlines alone.
+
+    What is parked is retried, or else skipped, where people answer; it runs out of time where
+    nobody does.
+    """
     for seed in range(SEEDS):
         twin = Twin(WORLDS[name])
         choice = random.Random(f"liveness {name} {seed}")
@@ -93,10 +110,25 @@ def test_everything_can_end(name: str, answers: bool) -> None:
             for _ in range(ROUNDS):
                 if not end.live():
                     break
-                if not answers or not end.answer():
+                if not answers or not (end.decide() or end.answer()):
                     end.wait()
 
             assert [] == end.live()
             assert None is end.state.next_deadline
             for lane in {record.lane for record in before}:
                 assert () == end.state.line(lane) == end.state.holders(lane)
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_only_pauses_and_freezes_last(name: str) -> None:
+    """Where nobody does anything, all that has started and is not paused ends, parked or not."""
+    for seed in range(SEEDS):
+        twin = Twin(WORLDS[name])
+        choice = random.Random(f"neglect {name} {seed}")
+        for _ in range(12):
+            walk(twin, choice, steps=3)
+            end = Ending(twin.plane, twin.state, twin.now)
+            while end.state.next_deadline is not None:
+                end.wait()
+
+            assert {record.phase.value for record in end.live()} <= {"waiting", "held", "paused"}
