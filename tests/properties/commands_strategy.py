@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sequencectl import commands as c
-from tests.properties.naive import IN_LINE
+from tests.properties.naive import IN_LINE, LIVE
 from tests.properties.naive_sequence import Vote
 from tests.properties.twin import Twin
 from tests.properties.worlds import SECOND, at
@@ -18,7 +18,13 @@ from tests.properties.worlds import SECOND, at
 Pick = Callable[[Sequence[Any]], Any]
 REASONS = ["", "", "", "yes", "no", "x" * 100, "x" * 101, "é" * 51]
 PEOPLE = ["ann", "bob", "cid", "dan", "eve"]
-DATA = [None, None, {"image": {"tag": "1", "name": "carts"}}, {"image": {"tag": "2"}, "log": ["x"]}]
+DATA = [
+    None,
+    None,
+    {"image": {"tag": "1", "name": "carts"}, "labels": {"by": "a"}},
+    {"image": {"tag": "2"}, "log": ["x"]},
+    {"labels": {"by": "b", "c": "d"}, "log": ["y"], "message": "no", "image": {"tag": None}},
+]
 
 
 def known_ids(twin: Twin) -> list[str]:
@@ -51,7 +57,7 @@ def next_trigger(twin: Twin, pick: Pick) -> c.Command:
         stage=stage,
         sequence=sequence,
         service=service,
-        context=pick(contexts),
+        context=pick(twin.config["contexts"] or contexts),
         priority=pick([None, None, None, 0, 1, 4]),
         data=pick(DATA),
         actor=pick(["ann", "ann", "bob", "bob", "cid", ""]),
@@ -61,28 +67,51 @@ def next_trigger(twin: Twin, pick: Pick) -> c.Command:
 def next_report(twin: Twin, pick: Pick) -> c.Command:
     """Report on a task in flight; now and then on one that is over, or that never was."""
     runs = twin.model.real_tasks
-    in_flight = [real for real, (s, at) in runs.items() if s.run is not None and len(s.runs) == at]
+    in_flight = running(twin)
     some = [*[*runs][-4:], "task-0"]
     if in_flight and pick([True] * 9 + [False]):
         some = in_flight
     elif pick([True, True, False]):
         return next_trigger(twin, pick)
+    task = pick(some)
+    s, *_ = runs.get(task, (None, 0, 0))
+    at_work = [] if s is None or s.run is None else s.run.at_work()
     about: dict[str, Any] = {
-        "source": pick(["a", "b", "a", "b", "c", "d"]),
+        "source": pick(["a", "b", "a", "b", "c", "d", *at_work * 3]),
         "report_id": pick([None, None, None, "r1", "r2", "r3"]),
     }
-    task = pick(some)
-    s, _ = runs.get(task, (None, 0))
     if s is not None and s.run is not None and s.run.approval is not None:
         return next_vote(s.run.votes, task, about, pick)
-    if pick([False, False, True]):
+    is_watched = s is not None and s.run is not None and s.run.silence is not None
+    if pick([False, is_watched, True]):
         return c.ReportTaskStarted(task, **about)
+    fails = twin.config["fails"]
     return c.ReportTaskFinished(
         task,
-        result=pick(["pass", "pass", "pass", "pass", "warning", "fail"]),
-        status=pick(["succeeded"] * 9 + ["errored"]),
+        result=pick(["pass", "pass", "pass", "pass", "warning"] + ["fail"] * fails),
+        status=pick(["succeeded"] * 9 + ["errored"] * fails + ["unknown", "aborted"][: fails - 1]),
         data=pick(DATA),
         **about,
+    )
+
+
+def running(twin: Twin) -> list[str]:
+    """Return the ids of the task runs in flight."""
+    runs = [(real, s.run, which) for real, (s, *which) in twin.model.real_tasks.items()]
+    return [real for real, run, which in runs if run and which == [run.index, run.attempt]]
+
+
+def next_progress(twin: Twin, pick: Pick) -> c.Command:
+    """Say how far a task is: of those in flight, rather as one that was heard of."""
+    runs = twin.model.real_tasks
+    task = pick(running(twin) * 4 + [*runs][-2:] + ["task-0"])
+    s, *_ = runs.get(task, (None, 0, 0))
+    heard = [] if s is None or s.run is None else s.run.heard() + s.run.at_work() * 2
+    return c.ReportTaskProgress(
+        task,
+        source=pick([*heard * 2, "a", "b", "c", "d"]),
+        message=pick(REASONS),
+        percent=pick([None, 0, 50, 100]),
     )
 
 
@@ -131,6 +160,56 @@ def next_control(twin: Twin, pick: Pick) -> c.Command:
     return c.AbortSequence(sequence_id=pick([*known_ids(twin), "nobody"]), **about)
 
 
+def next_decision(twin: Twin, pick: Pick) -> c.Command:
+    """Retry or skip what is parked; now and then what is not, or what is not there."""
+    parked = [s for s in twin.model.live() if s.phase == "parked"]
+    if not parked and pick([True] * 5 + [False]):
+        return next_report(twin, pick)
+    about: dict[str, Any] = {"request_id": pick([None] * 6 + ["q1", "q2", "q8"])}
+    about["actor"] = pick(PEOPLE)
+    model = twin.model
+    called = {name: real for real, name in model.real_sequences.items()}
+    if pick([True, False]):
+        ids = [called.get(s.id, s.id) for s in parked] * 6 + known_ids(twin)[-3:] + ["nobody"]
+        about["sequence_id"] = pick(ids)
+    else:
+        known = [*[s.context for s in model.live()], *[s.context for s in parked] * 6, "nobody"]
+        about["context"] = pick(known)
+        about["stage"] = pick([None] * 4 + [*twin.config["stages"]] * 2 + ["nowhere"])
+    if pick([True, False]):
+        return c.RetryTask(**about)
+    return c.SkipTask(result=pick(["pass", "pass", "warning", "fail"]), **about)
+
+
+def next_redrive(twin: Twin, pick: Pick) -> c.Command:
+    """Redrive one that failed; now and then one that did not, or as something else, or in part."""
+    model = twin.model
+    failed = [s for s in model.sequences.values() if s.result() == "fail" and s.phase not in LIVE]
+    again = [s for s in model.sequences.values() if s.redrives is not None and s.phase not in LIVE]
+    free = [s for s in failed if all(o.first() is not s.first() for o in model.live())]
+    others = [*failed, *again * 2, *[*model.sequences.values()][-2:]]
+    is_likely = pick([True, True, True, False])
+    if not others or (is_likely and not free):
+        return next_report(twin, pick)
+    old = pick(free if is_likely else others)
+    called = {name: real for real, name in model.real_sequences.items()}
+    about = {"sequence": old.name, "service": old.service, "context": old.context}
+    today = twin.config["stages"].get(old.stage, {}).get(old.name, {"tasks": []})
+    names = [task["name"] for task in today["tasks"]]
+    changed = pick([{}] * 24 + [{"service": "orders"}, {"context": None}, {"sequence": "nothing"}])
+    known = [known for known, *_ in model.remembered]
+    return c.TriggerSequence(
+        pick([f"s{len(twin.script)}"] * 30 + known_ids(twin)),
+        stage=old.stage,
+        redrives=pick([called.get(old.id, old.id)] * 24 + ["nobody", *known[-1:]]),
+        start_at=pick([None] * 5 + [*names, *names[-1:] * 2, "build"]),
+        priority=pick([None, None, None, 0, 1]),
+        actor=pick(["ann", "bob", "bob", "cid", "dan", ""]),
+        data=pick(DATA),
+        **about | changed,
+    )
+
+
 def next_freeze(twin: Twin, pick: Pick) -> c.Command:
     """Freeze a stage, also one that is frozen, until about when others end; or unfreeze one."""
     about = {"request_id": pick([None, None, None, "q1", "q5", "q6"]), "actor": pick(PEOPLE)}
@@ -168,10 +247,14 @@ def next_check(_twin: Twin, pick: Pick) -> c.Command:
 
 def next_instant(twin: Twin, pick: Pick) -> int:
     """Return an instant: a little later, at an edge or beside it, or behind the last event."""
-    now, deadline = twin.now, twin.model.next_deadline()
+    now, model = twin.now, twin.model
+    deadline = model.next_deadline()
     edges = [deadline, deadline] if deadline is not None else []
     window = next_window(twin) if twin.config["calendar"] and pick([True, False]) else None
     edges += [] if window is None else [window]
+    if twin.config["turns"]["progress"] > 1:
+        said = [at for s in model.live() if s.run is not None for at in s.run.progress.values()]
+        edges += [at + twin.config["progress_every"] * SECOND for at in sorted(said)[-1:]]
     about = [edge + off for edge in edges for off in (-1, 0, 0, 1)]
     on = [now + seconds * SECOND for seconds in (1, 10, 10, 45)]
     later = max(now, pick([now] * 16 + on * 2 + about))
@@ -192,6 +275,9 @@ NEXT: Mapping[str, Callable[[Twin, Pick], c.Command]] = {
     "freeze": next_freeze,
     "exempt": next_exempt,
     "check": next_check,
+    "decide": next_decision,
+    "redrive": next_redrive,
+    "progress": next_progress,
 }
 
 

@@ -5,23 +5,47 @@ again in everything there is. Instants are whole microseconds; the limits and th
 configurations in `worlds` are whole seconds.
 
 Ids that hosts give stand for themselves. A follow-up is called ``f<number>`` here, and a task run
-is a sequence and an index: whoever compares writes down in `real_sequences` and `real_tasks` which
-real id is which.
+is a sequence, an index and an attempt: whoever compares writes down in `real_sequences` and
+`real_tasks` which real id is which.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Final
 
 from sequencectl import commands as c
-from tests.properties.naive_sequence import WORST, Freeze, Over, Run, Sequence, Vote
+from sequencectl import thaw
+from tests.properties.naive_sequence import (
+    WORST,
+    Asked,
+    Attempt,
+    Done,
+    Freeze,
+    Over,
+    Parked,
+    Run,
+    Sequence,
+    Vote,
+)
 from tests.properties.worlds import SECOND, micros
 
 IN_LINE: Final = ("waiting", "held")
-HOLDING: Final = ("running", "pausing", "paused", "aborting")
+HOLDING: Final = ("running", "parked", "pausing", "paused", "aborting")
 LIVE: Final = IN_LINE + HOLDING
-KINDS: Final = ("reaction", "completion", "total", "waiting", "abort_grace", "delay")
+KINDS: Final = (
+    "reaction",
+    "silence",
+    "completion",
+    "total",
+    "parked",
+    "waiting",
+    "abort_grace",
+    "delay",
+)
+LONGEST: Final = 36_500 * 24 * 3_600
+KIND_OF: Final = {"succeeded": "fail", "errored": "errored", "unknown": "errored"}
 NO_ANSWER: Final = "the calendar cannot answer"
 About = tuple[str, str, str, str]
 
@@ -40,17 +64,24 @@ class Model:
         self.requests: list[str] = []
         self.ended: list[Sequence] = []
         self.born: list[Sequence] = []
+        self.asked: list[Asked] = []
         self.tasks_over: list[Over] = []
-        self.real_tasks: dict[str, tuple[Sequence, int]] = {}
+        self.skipped: list[tuple[str, str, str]] = []
+        self.real_tasks: dict[str, tuple[Sequence, int, int]] = {}
         self.real_sequences: dict[str, str] = {}
 
     def look(self) -> dict[str, tuple[Any, ...]]:
-        """Say of everyone: phase, result, status, what is in flight, how many are over, and why."""
+        """Say of everyone: how it stands, what is in flight, what is over, what stands, and why."""
         return {
             s.id: (
-                s.phase, s.result(), s.status,
-                None if s.run is None else (s.run.name, s.run.standing()), len(s.runs),
-                s.initiators, s.exempted_by, s.superseded_by, s.abandoned,
+                s.phase, s.result(), s.status, s.runs, s.retried,
+                None if s.redrives is None else (s.redrives.id, s.first().id, s.carried),
+                None if s.run is None else (s.run.name, s.run.standing(), s.run.progress),
+                None if s.parked is None else s.parked[:5],
+                s.phase in {"held", "pausing", "paused", "parked"} and self.is_covered(s),
+                s.due if s.phase in HOLDING else None, s.clock,
+                s.left if s.phase in {"held", "paused", "parked"} else None,
+                sorted(s.initiators), s.exempted_by, s.superseded_by, s.abandoned,
             )
             for s in self.sequences.values()
         }  # fmt: skip
@@ -97,7 +128,7 @@ class Model:
         if self.last is not None and 0 < self.last - now <= self.config["clock_skew"] * SECOND:
             now = self.last
         self.now = now
-        self.born, self.tasks_over = [], []
+        self.born, self.asked, self.tasks_over, self.skipped = [], [], [], []
         request = getattr(command, "request_id", None)
         if request is not None and request in self.requests:
             return "repeated"
@@ -120,7 +151,7 @@ class Model:
         while (s := self.next_to_start()) is not None:
             s.phase = "running"
             s.clock = self.after(s.definition.get("total", self.config["total"]))
-            s.due = self.after(s.definition["tasks"][0].get("delay"))
+            s.due = self.delay(s)
             self.go_on(s)
             self.leave_contexts()
 
@@ -152,13 +183,24 @@ class Model:
                 self.freezes[s.stage] = Freeze(self.now, until, "calendar", name, "")
         return None
 
+    def delay(self, s: Sequence) -> int | None:
+        """Return when the next task is due, if this is the end of the one before."""
+        return self.after((s.task() or {}).get("delay"))
+
     def accept(
-        self, name: str, about: About, definition: Any, priority: int, initiators: list[str]
+        self,
+        name: str,
+        about: About,
+        definition: Any,
+        priority: int,
+        *,
+        initiators: list[str],
+        data: dict[str, Any],
     ) -> Sequence:
         self.accepted += 1
         s = Sequence(
             name or f"f{self.accepted}", *about, definition, priority, self.accepted,
-            self.accepted, self.lane(*about[:2]), initiators,
+            self.accepted, self.lane(*about[:2]), initiators, data,
         )  # fmt: skip
         self.sequences[s.id] = s
         self.over = [context for context in self.over if context != s.context]
@@ -171,7 +213,7 @@ class Model:
         about = (s.stage, s.service, s.name)
         waiting = [o for o in self.live() if o.phase == "waiting" and o.accepted > s.accepted]
         newer = [o for o in waiting if (o.stage, o.service, o.name) == about]
-        newer = [o for o in newer if o.priority >= s.priority]
+        newer = [o for o in newer if o.priority >= s.priority and o.redrives is None]
         return min(newer, key=lambda o: (-o.priority, o.place), default=None)
 
     def yield_to_newcomers(self) -> None:
@@ -190,48 +232,117 @@ class Model:
         """Trigger the next task if it is due, as one without a delay always is."""
         if s.due is not None and s.due > self.now:
             return
-        task = s.definition["tasks"][len(s.runs)]
+        task = s.task()
+        assert task is not None
         approval = task.get("approval")
         if s.clock is not None and s.clock <= self.now:
             self.end(s, "timed_out")
         elif approval and approval["newcomer"] == "supersede" and self.newcomer(s) is not None:
             self.supersede(s, self.newcomer(s))
         else:
-            default = {} if approval else {"reaction": self.config["reaction"]}
-            default["completion"] = self.config["completion"]
-            limits = default | self.config["tasks"].get(task["name"], {}) | task
-            reaction, completion = limits.get("reaction"), limits["completion"]
-            times = (self.after(reaction), self.after(completion))
-            s.run = Run(task["name"], task.get("expects"), *times, approval)
-            s.due = None
+            self.ask_for(s, task)
+
+    def ask_for(self, s: Sequence, task: dict[str, Any]) -> None:
+        """Trigger a task."""
+        approval, name, index = task.get("approval"), task["name"], len(s.outcomes())
+        default = {} if approval else {x: self.config[x] for x in ("reaction", "silence")}
+        default["completion"] = self.config["completion"]
+        limits = default | self.config["tasks"].get(name, {}) | task
+        reaction, completion = limits.get("reaction"), limits["completion"]
+        silence = None if approval else limits["silence"]
+        attempt = 1 + len(s.attempts())
+        most = attempt if s.is_by_person() else max(attempt, self.most_attempts(task))
+        times = (self.after(reaction), self.after(completion))
+        silent = None if silence is None else silence * SECOND
+        s.run = Run(name, index, attempt, most, task.get("expects"), *times, silent, approval)
+        s.due = None
+        given = {name: None} | s.data | ({"message": ""} if "message" in s.data else {})
+        given |= {"project": "sockshop", "stage": s.stage, "service": s.service}
+        said = [reaction, completion, silence]
+        self.asked.append(Asked(s.id, name, index, attempt, most, said, given))
+
+    def most_attempts(self, task: dict[str, Any]) -> int:
+        """Return how many runs of a task there may be without a person."""
+        times: int = task.get("retry", {"times": 0})["times"]
+        return min(1 + times, self.config["attempts"])
 
     def end(self, s: Sequence, phase: str) -> None:
         if s.run is not None:
-            s.abandoned = len(s.runs)
-            s.runs.append((s.run.name, "fail"))
+            s.abandoned = (s.run.index, s.run.attempt)
+            said = s.run.said if phase == "timed_out" else []
+            self.take_in(s, Done(s.run.name, "fail"), "aborted", said)
+        if s.parked is not None:
+            self.take_in(s, Done(s.parked.name, "fail"), s.parked.status, s.parked.said)
         if phase != "finished":
             s.status = "errored" if phase == "timed_out" else "aborted"
-        s.phase, s.run, s.due, s.clock, s.left = phase, None, None, None, None
+        s.phase, s.run, s.parked = phase, None, None
+        s.due, s.clock, s.left = None, None, None
         self.ended.append(s)
 
-    def end_task(
-        self, s: Sequence, result: str, status: str, message: str | None, *, expired: bool = False
-    ) -> None:
-        assert s.run is not None
-        self.tasks_over.append(Over(s.id, s.run.name, result, status, message, expired))
-        s.runs.append((s.run.name, result))
-        s.run = None
+    def take_in(self, s: Sequence, done: Done, status: str, said: list[dict[str, Any]]) -> None:
+        """Let a task count, with what was said about it."""
+        for data in said:
+            s.data = merge(s.data, data)
+        s.data = s.data | {"result": done.result, "status": status}
         s.status = status
-        if s.phase == "aborting":
-            self.end(s, "aborted")
-        elif result == "fail" or len(s.runs) == len(s.definition["tasks"]):
+        s.runs.append(done)
+
+    def end_task(
+        self,
+        s: Sequence,
+        result: str,
+        status: str,
+        message: str | None,
+        *,
+        limit: str | None = None,
+    ) -> None:
+        """End the task in flight, in time or, without a message, by a limit."""
+        run, task, silent = s.run, s.task(), []
+        assert run is not None
+        assert task is not None
+        is_timed_out = limit is not None and message is None
+        if limit == "silence":
+            silent = [source for at, source in run.silences() if at == run.silences()[0][0]]
+        failure = "timed_out" if is_timed_out else KIND_OF.get(status)
+        may_go_on = result == "fail" and s.phase != "aborting"
+        is_retried = may_go_on and run.attempt < run.attempts and failure in task["retry"]["on"]
+        is_parked = may_go_on and not is_retried and s.parks()
+        what = "retried" if is_retried else "parked" if is_parked else "over"
+        self.tasks_over.append(Over(s.id, run.name, result, status, message, limit, silent, what))
+        s.run = None
+        if is_retried:
+            s.retried.append(Attempt(run.index, failure, by_person=False))
+            retry = task["retry"]
+            backoff = retry["backoff"] * retry["factor"] ** (run.attempt - 1)
+            s.due = self.after(min(backoff, LONGEST)) if backoff else None
+            self.go_on_if_allowed(s)
+        elif is_parked:
+            s.parked = Parked(run.name, run.attempt, failure, status, limit, run.said)
+            s.phase = "parked"
+            s.left = None if s.clock is None else max(0, s.clock - self.now)
+            s.clock = self.after(self.config["parked"])
+        else:
+            self.take_in(s, Done(run.name, result), status, run.said)
+            if s.phase == "aborting":
+                self.end(s, "aborted")
+            elif is_timed_out:
+                self.end(s, "timed_out")
+            else:
+                self.go_on_after(s)
+
+    def go_on_after(self, s: Sequence) -> None:
+        """Go on after a task that counts."""
+        if s.runs[-1].result == "fail" or s.task() is None:
             self.end(s, "finished")
         else:
-            s.due = self.after(s.definition["tasks"][len(s.runs)].get("delay"))
-            s.phase = "running"
-            self.heed_pauses(s)
-            if s.phase == "running":
-                self.go_on(s)
+            s.due = self.delay(s)
+            self.go_on_if_allowed(s)
+
+    def go_on_if_allowed(self, s: Sequence) -> None:
+        s.phase = "running"
+        self.heed_pauses(s)
+        if s.phase == "running":
+            self.go_on(s)
 
     def end_approval(self, s: Sequence, votes: list[Vote], *, expired: bool = False) -> None:
         """End an approval with the votes of the side that wins."""
@@ -239,7 +350,7 @@ class Model:
         errors = [vote.status for vote in votes if vote.status != "succeeded"]
         reasons = [vote.message for vote in votes if vote.message]
         status, reason = [*errors, "succeeded"][0], ["", *reasons][-1]
-        self.end_task(s, result, status, reason, expired=expired)
+        self.end_task(s, result, status, reason, limit="completion" if expired else None)
 
     def trigger(self, command: c.TriggerSequence) -> str:
         name = self.real_sequences.get(command.sequence_id, command.sequence_id)
@@ -255,6 +366,18 @@ class Model:
             return "rejected unknown_sequence"
         if not command.actor and self.must_be_signed(command.stage, command.sequence):
             return "rejected no_actor"
+        old_one = self.called(command.redrives) if command.redrives is not None else []
+        carried: list[Done] = []
+        if command.redrives is not None:
+            refusal = self.refuse_redrive(about, old_one)
+            start = None if refusal else self.start_of(command, old_one[0], definition["tasks"])
+            if refusal or start is None:
+                return refusal or "rejected unknown_task"
+            carried = [self.carry(old_one[0], at, x) for at, x in enumerate(definition["tasks"])]
+            carried = carried[:start]
+            for task, one in zip(definition["tasks"], carried, strict=False):
+                if "approval" in task and one.result not in {"pass", "warning"}:
+                    return "rejected not_approved"
         asked = command.priority
         priority = definition.get("priority", 0) if asked is None else asked
         queue = self.config["queues"][command.stage]
@@ -269,7 +392,7 @@ class Model:
         old = [s for s in line if (s.name, s.service) == (command.sequence, command.service)]
         old = [s for s in old if s.priority <= priority and (s.phase == "held" or not held)]
         old = [s for s in old if s.exempted_by is None]
-        old = old if queue["mode"] == "latest_only" else []
+        old = old if queue["mode"] == "latest_only" and command.redrives is None else []
         starts = has_room and not held and not self.is_closed(command.stage)
         starts = starts and all(s in old for s in waiting)
         if not starts and len(line) - len(old) >= queue["max_waiting"]:
@@ -277,11 +400,51 @@ class Model:
         for s in old:
             s.superseded_by = name
             self.end(s, "superseded")
-        initiators = [command.actor] if command.actor else []
-        newcomer = self.accept(name, about, definition, priority, initiators)
+        barred = {actor for s in old_one for actor in s.initiators} | {command.actor}
+        initiators, data = sorted(barred - {""}), thaw(command.data)
+        newcomer = self.accept(name, about, definition, priority, initiators=initiators, data=data)
         newcomer.place = min(s.place for s in [*old, newcomer])
+        newcomer.redrives, newcomer.carried = [*old_one, None][0], carried
         self.yield_to_newcomers()
         return "applied"
+
+    def refuse_redrive(self, about: About, found: list[Sequence]) -> str:
+        """Say why nobody may redrive a sequence now; nothing if that may be."""
+        if not found:
+            return "rejected unknown_sequence"
+        old = found[0]
+        if (old.stage, old.service, old.name, old.context) != about:
+            return "rejected id_conflict"
+        if old.phase in LIVE:
+            return "rejected not_ended"
+        if old.result() != "fail":
+            return "rejected not_failed"
+        is_redriven = any(s.first() is old.first() for s in self.live())
+        return "rejected already_redriven" if is_redriven else ""
+
+    def start_of(
+        self, command: c.TriggerSequence, old: Sequence, tasks: list[dict[str, Any]]
+    ) -> int | None:
+        """Return the position of the task that a redrive begins with; None if there is none."""
+        outcomes, names = old.outcomes(), [task["name"] for task in tasks]
+        failed = [at for at, one in enumerate(outcomes) if one.result not in {"pass", "warning"}]
+        at = [*failed, len(outcomes)][0]
+        known = [one.name for one in outcomes] + [task["name"] for task in [old.task()] if task]
+        wanted = command.start_at or [*known, None][at]
+        if wanted not in names:
+            return None
+        is_in_place = command.start_at is None and names[at : at + 1] == [wanted]
+        return at if is_in_place else names.index(wanted)
+
+    def carry(self, old: Sequence, index: int, task: dict[str, Any]) -> Done:
+        """Return what an old sequence had for a task that its redrive does not run."""
+        outcomes, name = old.outcomes(), task["name"]
+        alike = [one.result for one in outcomes if one.name == name]
+        if index < len(outcomes) and outcomes[index].name == name:
+            alike = [outcomes[index].result]
+        known = [result for result in alike if result is not None]
+        is_known = len(known) == len(alike) > 0
+        return Done(name, max(known, key=WORST.index) if is_known else None)
 
     def definitions(self, stage: str) -> dict[str, Any]:
         return {"evaluation": {"tasks": [{"name": "evaluation"}]}} | self.config["stages"][stage]
@@ -300,7 +463,8 @@ class Model:
         return any(approval and not approval["initiator"] for approval in approvals)
 
     def trigger_follow_ups(self, parent: Sequence) -> None:
-        found = {f"{task}.result": result for task, result in parent.runs}
+        ran = [one for one in parent.outcomes() if one.result is not None]
+        found = {f"{one.name}.result": one.result for one in ran}
         found["result"] = parent.result()
         for stage, definitions in self.config["stages"].items():
             for name, definition in definitions.items():
@@ -313,18 +477,26 @@ class Model:
                 if matches and parent.depth < self.config["max_depth"]:
                     about = (stage, parent.service, name, parent.context)
                     priority = definition.get("priority", parent.priority)
-                    born = self.accept("", about, definition, priority, parent.initiators)
+                    own = ("result", "status", "message")
+                    data = {key: value for key, value in parent.data.items() if key not in own}
+                    born = self.accept(
+                        "", about, definition, priority, initiators=parent.initiators, data=data
+                    )
                     born.depth = parent.depth + 1
                     self.born.append(born)
                     self.yield_to_newcomers()
 
     def report(self, command: c.Report) -> str:
-        s, index = self.real_tasks.get(command.task_id, (None, 0))
+        s, *which = self.real_tasks.get(command.task_id, (None, 0, 0))
         if s is None or not any(s is other for other in self.sequences.values()):
             return "unknown_task"
         run = s.run
-        if run is None or len(s.runs) != index:
+        if run is None or which != [run.index, run.attempt]:
             return "late"
+        heard = run.starts if run.approval is not None else run.heard()
+        unknown = command.source not in heard and len(heard) >= self.config["max_sources"]
+        if isinstance(command, c.ReportTaskProgress):
+            return self.progress(run, command, unknown=unknown)
         given = [] if command.report_id is None else [command.report_id]
         if given and given[0] in run.report_ids:
             return "duplicate"
@@ -332,29 +504,51 @@ class Model:
             return self.vote(s, run, run.approval, command, given)
         if run.approval is not None and command.source in run.starts:
             return "duplicate"
-        heard = run.heard()
-        unknown = command.source not in heard and len(heard) >= self.config["max_sources"]
         is_full = len(given) > 0 and len(run.report_ids) >= self.config["max_reports"]
         if isinstance(command, c.ReportTaskStarted):
             if unknown or is_full:
                 return "too_many_sources" if unknown else "too_many_reports"
             run.report_ids += given
             run.starts.append(command.source)
+            run.last_word[command.source] = self.now
             return "applied"
-        too_large = len(command.message.encode()) > self.config["payload_size"]
+        data = thaw(command.data)
+        size = len(json.dumps(data, separators=(",", ":"))) if data else 0
+        too_large = len(command.message.encode()) + size > self.config["payload_size"]
         run.report_ids += [] if is_full else given
-        if unknown or is_full or too_large:
+        is_over_bound = unknown or is_full or too_large
+        if is_over_bound:
             run.results.append(("fail", "errored"))
         elif command.status.value == "succeeded":
             run.results.append((command.result.value, "succeeded"))
         else:
             run.results.append(("fail", command.status.value))
+        run.said += [] if is_over_bound else [data]
         if not unknown:
             run.finishes.append(command.source)
+            run.last_word[command.source] = self.now
             if run.is_over():
                 statuses = [status for _, status in run.results if status != "succeeded"]
                 result = max((result for result, _ in run.results), key=WORST.index)
                 self.end_task(s, result, [*statuses, "succeeded"][0], None)
+        return "applied"
+
+    def progress(self, run: Run, command: c.ReportTaskProgress, *, unknown: bool) -> str:
+        """Count a sign of life, unless there is something against it."""
+        source = command.source
+        if len(command.message.encode()) > self.config["payload_size"]:
+            return "rejected payload_too_large"
+        if unknown:
+            return "too_many_sources"
+        if run.approval is not None:
+            if source in run.starts:
+                return "duplicate"
+            run.starts.append(source)
+        elif source in run.progress:
+            passed = self.now - run.progress[source]
+            if 0 <= passed < self.config["progress_every"] * SECOND:
+                return "too_soon"
+        run.progress[source] = run.last_word[source] = self.now
         return "applied"
 
     def vote(
@@ -420,9 +614,12 @@ class Model:
 
     resume = pause
 
+    def is_covered(self, s: Sequence) -> bool:
+        return (s.context, None) in self.pauses or (s.context, s.stage) in self.pauses
+
     def heed_pauses(self, s: Sequence) -> None:
         """Bring a sequence into the phase that the pauses there are ask for."""
-        if (s.context, None) in self.pauses or (s.context, s.stage) in self.pauses:
+        if self.is_covered(s):
             if s.phase == "running" and s.run is not None:
                 s.phase = "pausing"
             elif s.phase in {"waiting", "running"}:
@@ -435,18 +632,27 @@ class Model:
             s.phase = "waiting" if s.phase == "held" else "running"
             s.clock = None if s.left is None else self.now + s.left
 
-    def abort(self, command: c.AbortSequence) -> str:
+    def addressed(
+        self, command: c.AbortSequence | c.RetryTask | c.SkipTask
+    ) -> tuple[str, list[Sequence]]:
+        """Return who is live of those that a control addresses, or what it is refused for."""
         if command.context is not None:
             if refusal := self.refusal(command.context, command.stage):
-                return refusal
+                return refusal, []
             addressed = self.of_context(command.context, command.stage)
         else:
             addressed = self.called(str(command.sequence_id))
             if not addressed:
-                return self.nobody(str(command.sequence_id))
+                return self.nobody(str(command.sequence_id)), []
         live = [s for s in addressed if s.phase in LIVE]
         if not live:
-            return "rejected already_ended" if addressed else "rejected not_reached"
+            return "rejected already_ended" if addressed else "rejected not_reached", []
+        return "", live
+
+    def abort(self, command: c.AbortSequence) -> str:
+        refusal, live = self.addressed(command)
+        if refusal:
+            return refusal
         if not command.force and all(s.phase == "aborting" for s in live):
             return "already_aborting"
         for s in live:
@@ -456,6 +662,35 @@ class Model:
                 s.phase = "aborting"
                 s.clock = self.after(self.config["abort_grace"])
         return "applied"
+
+    def retry(self, command: c.RetryTask | c.SkipTask) -> str:
+        refusal, live = self.addressed(command)
+        if refusal:
+            return refusal
+        parked = [s for s in live if s.phase == "parked"]
+        if not parked:
+            return "not_parked"
+        if isinstance(command, c.RetryTask):
+            parked = [s for s in parked if 1 + len(s.attempts()) < self.config["attempts"]]
+            if not parked:
+                return "rejected too_many_attempts"
+        for s in parked:
+            run, s.parked = s.parked, None
+            assert run is not None
+            s.phase = "running"
+            s.clock = None if s.left is None else self.now + s.left
+            if isinstance(command, c.RetryTask):
+                s.retried.append(Attempt(len(s.outcomes()), run.failure, by_person=True))
+                s.due = None
+                self.go_on_if_allowed(s)
+            else:
+                result = command.result.value
+                self.skipped.append((s.id, run.name, result))
+                self.take_in(s, Done(run.name, result, is_skipped=True), "succeeded", [])
+                self.go_on_after(s)
+        return "applied"
+
+    skip = retry
 
     def called(self, real_id: str) -> list[Sequence]:
         name = self.real_sequences.get(real_id, real_id)
@@ -535,11 +770,20 @@ class Model:
             self.go_on(s)
         elif kind == "completion" and run is not None and run.is_approved_by_expiry():
             self.end_approval(s, run.standing(), expired=True)
+        elif kind in {"reaction", "silence", "completion"}:
+            self.end_task(s, "fail", "errored", None, limit=kind)
+        elif s.phase == "aborting":
+            self.end(s, "aborted")
+        elif kind == "parked" and s.parked is not None:
+            self.end(s, "finished" if s.parked.limit is None else "timed_out")
         else:
-            if kind in {"reaction", "completion"} and run is not None:
-                s.runs.append((run.name, "fail"))
-                s.run = None
-            if s.phase == "aborting":
-                self.end(s, "aborted")
-            else:
-                self.end(s, "expired" if kind == "waiting" else "timed_out")
+            self.end(s, "expired" if kind == "waiting" else "timed_out")
+
+
+def merge(old: Any, new: Any) -> Any:
+    """Return what becomes of a value when another comes after it."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return old | {key: merge(old.get(key), value) for key, value in new.items()}
+    if isinstance(old, list) and isinstance(new, list):
+        return new + old
+    return old if new is None else new

@@ -1,4 +1,4 @@
-"""The core does what the naive model does, step by step, in every world (R1–R38)."""
+"""The core does what the naive model does, step by step, in every world (R1–R42)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from tests.properties.twin import Twin
 from tests.properties.worlds import SECOND, WORLDS
 
 STEPS = 40
-CHANGE = 0.05
 
 
 def walk(twin: Twin, choice: random.Random, steps: int = STEPS) -> None:
     """Take a walk of so many commands, comparing after each."""
     for _ in range(steps):
         twin.now = next_instant(twin, choice.choice)
-        if twin.config["changes"] and choice.random() < CHANGE:
+        if twin.config["changes"] and choice.random() < twin.config["change"]:
             twin.change(choice.choice(twin.config["changes"]))
         twin.tell(next_command(twin, choice.choice))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import attrs
@@ -18,12 +19,13 @@ from sequencectl import (
     ProjectState,
     UnfreezeStage,
     evolve,
+    thaw,
 )
 from sequencectl import events as e
 from sequencectl.sequence import SequenceRecord
-from sequencectl.task_run import TaskRun
+from sequencectl.task_run import FailedAttempt, ParkedTask, TaskRun
 from tests.properties.naive import NO_ANSWER, Model
-from tests.properties.naive_sequence import Freeze, Over, Vote
+from tests.properties.naive_sequence import Asked, Attempt, Done, Freeze, Over, Vote
 from tests.properties.worlds import at, calendar_of, micros, plane_of
 from tests.support import word
 
@@ -136,9 +138,13 @@ class Twin:
                 context, stage = scope
                 self.pauses -= {p for p in self.pauses if p[0] == context and stage in {None, p[1]}}
             case e.TaskFinishReported():
-                sequence, index = self.model.real_tasks[event.task_id]
+                sequence, index, _ = self.model.real_tasks[event.task_id]
                 is_vote = "approval" in sequence.definition["tasks"][index]
                 assert not (is_vote and event.data), "R34: a vote brought data"
+            case e.SequenceResumed():
+                record = self.folds[-1].sequence(subject.sequence_id)
+                assert isinstance(record, LiveSequence)
+                assert event.deadline == record.deadline, "R30: another limit is said than runs"
             case e.StageFrozen():
                 self.frozen.add(subject.stage)
             case e.StageUnfrozen():
@@ -162,10 +168,12 @@ class Twin:
         for event in events:
             if isinstance(event, e.TaskTriggered):
                 sequence = self.model.sequences[self.name(event.subject.sequence_id)]
-                self.model.real_tasks[event.task_id] = (sequence, event.index)
+                which = (sequence, event.index, event.attempt)
+                assert which not in self.model.real_tasks.values(), "R39: an attempt once more"
+                self.model.real_tasks[event.task_id] = which
 
     def _compare(self, events: tuple[e.Event, ...]) -> None:
-        """Compare every sequence, line, pause, freeze and deadline with the model (R1–R38)."""
+        """Compare every sequence, line, pause, freeze and deadline with the model (R1–R42)."""
         model, state = self.model, self.state
         deadline = model.next_deadline()
         looks = {self.name(real): self._look(record) for real, record in state.sequences.items()}
@@ -178,29 +186,80 @@ class Twin:
         assert model.freezes.keys() == self.frozen
         assert {**model.freezes} == {stage: self._freeze(stage) for stage in state.freezes}
         assert tuple(model.requests) == state.ledger.request_ids
-        over = [self._over(event) for event in events if isinstance(event, e.TaskFinished)]
+        asked = [self._asked(event) for event in events if isinstance(event, e.TaskTriggered)]
+        assert sorted(model.asked, key=itemgetter(0)) == sorted(asked, key=itemgetter(0))
+        for event in events:
+            ended = model.sequences.get(self.name(event.subject.sequence_id))
+            if isinstance(event, e.Ending) and ended is not None:
+                labels = ended.data.get("labels", {})
+                assert labels == thaw(event.labels), "R14: an end brings what was taken in"
+        skipped = [event for event in events if isinstance(event, e.TaskSkipped)]
+        assert model.skipped == [
+            (self.name(event.subject.sequence_id), event.task, event.result.value)
+            for event in skipped
+        ]
+        over = [self._over(x) for x in events if isinstance(x, e.TaskFinished | e.TaskTimedOut)]
         assert len(model.tasks_over) == len(over)
         for expected, seen in zip(model.tasks_over, over, strict=True):
             said = expected.message
-            if said is None or (expected.expired and str(seen.message).endswith(said)):
+            if said is None or (expected.limit and str(seen.message).endswith(said)):
                 said = seen.message  # nothing is said of it, or how it is introduced is not
             assert expected._replace(message=said) == seen
 
     def _look(self, record: SequenceRecord) -> tuple[Any, ...]:
         """Return of a record what the model shows of a sequence."""
-        task: tuple[str, list[Vote]] | None = None
+        task: tuple[str, list[Vote], dict[str, int]] | None = None
+        parked: tuple[Any, ...] | None = None
         superseded_by: str | None = None
-        abandoned: int | None = None
+        abandoned: tuple[int, int] | None = None
+        clocks: tuple[Any, ...] = (False, None, None, None)
         if isinstance(record, LiveSequence):
-            task = None if record.task is None else (record.task.name, votes_of(record.task))
+            task = None if record.task is None else self._in_flight(record.task)
+            parked = None if record.parked is None else self._parked(record.parked)
+            clocks = (
+                record.is_paused,
+                None if record.due_at is None else micros(record.due_at),
+                None if record.deadline is None else micros(record.deadline),
+                None if record.time_left is None else record.time_left // timedelta(microseconds=1),
+            )
         else:
             superseded_by = record.superseded_by and self.name(record.superseded_by)
             if record.abandoned_task is not None:
-                abandoned = self.model.real_tasks[record.abandoned_task][1]
+                _, *which = self.model.real_tasks[record.abandoned_task]
+                abandoned = (which[0], which[1])
+        redrive = record.redrive
         return (
-            record.phase.value, record.result.value, record.status.value, task, len(record.runs),
-            [*record.initiators], record.exempted and record.exempted.actor, superseded_by,
+            record.phase.value, record.result.value, record.status.value,
+            [Done(one.name, one.result.value, one.is_skipped) for one in record.runs],
+            [self._attempt(one) for one in record.retried],
+            None if redrive is None else (
+                self.name(redrive.sequence_id), self.name(redrive.family),
+                [Done(one.name, one.result and one.result.value) for one in redrive.carried],
+            ),
+            task, parked, *clocks,
+            sorted(record.initiators), record.exempted and record.exempted.actor, superseded_by,
             abandoned,
+        )  # fmt: skip
+
+    def _in_flight(self, run: TaskRun) -> tuple[str, list[Vote], dict[str, int]]:
+        progress = {x.source: micros(x.progress.at) for x in run.executors if x.progress}
+        return run.name, votes_of(run), progress
+
+    def _parked(self, run: ParkedTask) -> tuple[Any, ...]:
+        failure = run.failure and run.failure.value
+        limit = run.explanation and run.explanation.kind.value
+        return run.name, run.attempt, failure, run.status.value, limit
+
+    def _attempt(self, attempt: FailedAttempt) -> Attempt:
+        return Attempt(attempt.index, attempt.failure and attempt.failure.value, attempt.by_person)
+
+    def _asked(self, event: e.TaskTriggered) -> Asked:
+        """Return what a task is triggered with as the model has it."""
+        limits = (event.reaction_timeout, event.completion_timeout, event.silence_timeout)
+        return Asked(
+            self.name(event.subject.sequence_id), event.task, event.index, event.attempt,
+            event.attempts, [limit and limit // timedelta(seconds=1) for limit in limits],
+            thaw(event.input),
         )  # fmt: skip
 
     def _freeze(self, stage: str) -> Freeze:
@@ -211,10 +270,17 @@ class Twin:
         until = None if freeze.until is None else micros(freeze.until)
         return Freeze(micros(freeze.at), until, freeze.cause.value, window, freeze.control.actor)
 
-    def _over(self, event: e.TaskFinished) -> Over:
-        expired = event.explanation is not None
-        how = (event.result.value, event.status.value, event.message, expired)
-        return Over(self.name(event.subject.sequence_id), event.task, *how)
+    def _over(self, event: e.TaskFinished | e.TaskTimedOut) -> Over:
+        """Return how a task run came to its end as the model has it."""
+        why, silent = event.explanation, list[str]()
+        if why is not None and why.kind is e.DeadlineKind.SILENCE:
+            silent = sorted(why.awaited.split(", "))
+        how = ("fail", "errored", None)
+        if isinstance(event, e.TaskFinished):
+            how = (event.result.value, event.status.value, event.message)
+        limit = why and why.kind.value
+        name = self.name(event.subject.sequence_id)
+        return Over(name, event.task, *how, limit, silent, event.end.value)
 
     def _check_lanes(self) -> None:
         """Check the laws that need no model: holders and limit, idle lanes, unarmed tasks."""

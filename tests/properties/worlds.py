@@ -3,8 +3,10 @@
 A world is a plain mapping. Instants are whole microseconds after `EPOCH`; limits and delays are
 whole seconds, and so are the instants in a calendar. That is a table of the windows in which a
 stage is closed: from, until (None: for good), and a name. A name that begins with ``!`` says in
-what way the calendar is broken then. `changes` are what the host may change on the way, `turns` say
-how often which kind of command is drawn, and `walks` how many walks are taken.
+what way the calendar is broken then. `changes` are what the host may change on the way, and
+`change` is how often it does. `contexts`, if there are any, are the only ones in which something is
+triggered. `fails` says how often work fails, `turns` how often which kind of command is drawn, and
+`walks` how many walks are taken.
 """
 
 from __future__ import annotations
@@ -25,11 +27,13 @@ APPROVAL: Final = {
     "approve": 1, "reject": 1, "initiator": True, "on_expiry": "time_out", "newcomer": "wait",
 }  # fmt: skip
 DEFAULTS: Final[dict[str, Any]] = {
-    "reaction": 180, "completion": 86_400, "total": None, "waiting": None, "abort_grace": None,
-    "tasks": {}, "clock_skew": 300, "max_depth": 100, "max_sources": 32, "max_reports": 1_000,
-    "payload_size": 65_536, "retain": 200, "remember": 10_000, "remember_requests": 64,
-    "calendar": {}, "changes": [], "walks": 30,
-    "turns": {"trigger": 10, "report": 18, "control": 10, "freeze": 2, "exempt": 1, "check": 4},
+    "reaction": 180, "completion": 86_400, "silence": None, "total": None, "waiting": None,
+    "abort_grace": None, "parked": 86_400, "attempts": 100, "progress_every": 10, "fails": 1,
+    "contexts": [], "tasks": {}, "clock_skew": 300, "max_depth": 100, "max_sources": 32,
+    "max_reports": 1_000, "payload_size": 65_536, "retain": 200, "remember": 10_000,
+    "remember_requests": 64, "calendar": {}, "changes": [], "change": 0.05, "walks": 30,
+    "turns": {"trigger": 10, "report": 18, "control": 10, "freeze": 2, "exempt": 1, "check": 4,
+        "decide": 1, "redrive": 1, "progress": 1},
 }  # fmt: skip
 
 
@@ -56,8 +60,13 @@ def sequence(*tasks: Any, **more: Any) -> dict[str, Any]:
 
 
 def task(name: str, **more: Any) -> dict[str, Any]:
-    """Return a task with a delay, limits of its own, or executors to expect."""
+    """Return a task with a delay, limits of its own, executors to expect, or what failure does."""
     return {"name": name, **more}
+
+
+def retry(times: int = 1, backoff: int = 0, factor: int = 1, on: Any = ("fail", "errored")) -> Any:
+    """Return what a task has that is run again by itself."""
+    return {"retry": {"times": times, "backoff": backoff, "factor": factor, "on": [*on]}}
 
 
 def approval(name: str = "approval", *, limits: Any = None, **more: Any) -> dict[str, Any]:
@@ -90,11 +99,11 @@ def plane_of(config: dict[str, Any]) -> s.ControlPlane:
         s.StageDefinition(stage, tuple(_sequence(name, given) for name, given in sequences.items()))
         for stage, sequences in config["stages"].items()
     )
-    limits = ["reaction", "completion", "total", "waiting", "abort_grace", "clock_skew"]
+    limits = ["reaction", "completion", "silence", "total", "waiting", "abort_grace", "parked"]
     return s.ControlPlane(
         s.Shipyard(stages),
         timeouts=s.TimeoutPolicy(
-            **_seconds(config, *limits),
+            **_seconds(config, *limits, "clock_skew"),
             tasks={name: _task_limits(given) for name, given in config["tasks"].items()},
         ),
         queueing=s.QueuePolicy(
@@ -108,6 +117,8 @@ def plane_of(config: dict[str, Any]) -> s.ControlPlane:
             max_depth=config["max_depth"],
             reports=config["max_reports"],
             payload_size=config["payload_size"],
+            attempts=config["attempts"],
+            progress_every=timedelta(seconds=config["progress_every"]),
         ),
         calendar=calendar_of(config["calendar"]),
     )
@@ -125,6 +136,7 @@ def _sequence(name: str, given: dict[str, Any]) -> s.SequenceDefinition:
         triggered_on=tuple(s.TriggeredOn(*on) for on in given.get("on", ())),
         priority=given.get("priority"),
         timeouts=s.SequenceTimeouts(**_seconds(given, "total", "waiting")),
+        on_failure=given.get("on_failure", "end"),
     )
 
 
@@ -135,11 +147,17 @@ def _task(given: dict[str, Any]) -> s.TaskDefinition:
         expects=given.get("expects"),
         timeouts=_task_limits(given),
         approval=s.Approval(**given["approval"]) if "approval" in given else None,
+        retry=_retry(given["retry"]) if "retry" in given else None,
+        on_failure=given.get("on_failure"),
     )
 
 
 def _task_limits(given: dict[str, Any]) -> s.TaskTimeouts:
-    return s.TaskTimeouts(**_seconds(given, "reaction", "completion"))
+    return s.TaskTimeouts(**_seconds(given, "reaction", "completion", "silence"))
+
+
+def _retry(given: dict[str, Any]) -> s.Retry:
+    return s.Retry(**given | {"backoff": timedelta(seconds=given["backoff"])})
 
 
 # fmt: off
@@ -171,6 +189,84 @@ VOTED: Final = {
         approval(approve=2, reject=2, initiator=False), approval("again", approve=3, **CONSENTS)
     ),
     "timed": sequence(approval(limits={"reaction": 40}), task("go", delay=20), total=90),
+}
+EVERY: Final = ("fail", "errored", "timed_out")
+TRIED: Final = {
+    "delivery": sequence(
+        task("build", **retry(2)),
+        task("deploy", delay=15, **retry(3, backoff=20, factor=2, on=EVERY)),
+        task("test", expects=2, **retry(1, backoff=5, on=["errored"])),
+    ),
+    "hasty": sequence(
+        task("run", delay=10, **retry(9, backoff=30, on=EVERY)),
+        task("check", delay=5, **retry(2)), total=100,
+    ),
+    "kinds": sequence(
+        task("slow", reaction=30, completion=40, **retry(2, on=["timed_out"])),
+        task("strict", **retry(2, on=["fail"])),
+        approval(limits={"completion": 60}),
+        "last",
+    ),
+}
+RELEASED: Final = {
+    "delivery": sequence(task("release", **retry(2, backoff=10)), on=[
+        ("dev", "delivery", {}), ("dev", "hasty", {"run.result": "fail"}),
+        ("dev", "kinds", {"slow.result": "pass", "result": "fail"}),
+    ]),
+}
+STOPPED: Final = {
+    "delivery": sequence(
+        task("deploy", **retry(2, on=["errored"])), task("test", delay=20), "verify",
+        on_failure="park",
+    ),
+    "some": sequence(
+        task("build", on_failure="park", **retry(1, backoff=15, on=EVERY)),
+        approval(approve=2),
+        task("go", delay=25, on_failure="end"),
+        task("build", **retry(1, on=["errored"])),
+        on_failure="park", total=120,
+    ),
+    "late": sequence(task("run", on_failure="park"), approval(**YIELDS), "deploy", total=60),
+}
+ONCE: Final = {
+    "delivery": sequence(
+        "build", approval(initiator=False, limits={"completion": 90}), "deploy", "build", "test"
+    ),
+    "signed": sequence("run", approval("sign", **YIELDS), task("go", delay=15), priority=1),
+}
+TWICE: Final = {
+    "delivery": sequence("test", "build", "deploy", approval(), task("build", delay=10)),
+    "signed": sequence("go", approval("run"), "sign", on_failure="park"),
+}
+TWINS: Final = {
+    "signed": sequence("look", "mark", approval("sign"), "look", "mark", "go"),
+    "delivery": sequence("look", "mark", "look", "go"),
+}
+OTHERS: Final = {
+    "signed": sequence("mark", "look", "go", approval("sign"), "look", "mark"),
+    "delivery": sequence("mark", "look", "go", "look"),
+}
+ROLLED: Final = {
+    "delivery": sequence("release", on=[
+        ("dev", "delivery", {}), ("dev", "some", {"build.result": "warning"}),
+    ]),
+    "rollback": sequence("back", priority=2, on_failure="park", on=[
+        ("dev", "delivery", {"result": "fail"}), ("dev", "some", {"result": "fail"}),
+        ("prod", "delivery", {"result": "fail"}),
+    ]),
+}
+SHORT: Final = {
+    "delivery": sequence("deploy", "test", "verify", on_failure="park"),
+    "some": sequence("build", approval(approve=2), on_failure="park"),
+    "late": sequence("run", on_failure="park"),
+}
+WATCHED: Final = {
+    "open": sequence("one", task("two", silence=None), task("one", silence=60, **retry(on=EVERY))),
+    "number": sequence(task("one", expects=2, on_failure="park"), task("two", expects=1)),
+    "named": sequence(
+        task("one", expects=["a", "b"], **retry(2, backoff=10, on=["timed_out"])),
+        approval(approve=2, limits={"completion": 100}),
+    ),
 }
 WORLDS: Final = {
     "plain": world({"dev": {"delivery": sequence("deploy", "test")}}, remember_requests=1),
@@ -300,4 +396,71 @@ WORLDS: Final = {
         {"calendar": {"dev": OFTEN, "prod": SHIFTED}}, {"calendar": {"prod": BROKEN}},
     ], max_sources=3, remember_requests=2, retain=2, total=120,
         walks=45, turns={"report": 25, "freeze": 3, "exempt": 2, "check": 6, "control": 5}),
+    "retries": world({"dev": TRIED, "prod": RELEASED}, queues={
+        "dev": {"limit": 2, "scope": "service"},
+    }, changes=[
+        {"attempts": 2, "stages": {"dev": {"delivery": sequence("build")}, "prod": {}}},
+        *[{"attempts": 10, "stages": {"dev": TRIED, "prod": RELEASED}}] * 3,
+    ], attempts=10, reaction=60, completion=120, abort_grace=50, remember_requests=2,
+        fails=6, walks=60, turns={
+            "trigger": 4, "report": 50, "control": 8, "freeze": 0, "exempt": 0, "check": 6,
+        }),
+    "parked": world({"dev": STOPPED, "prod": ROLLED}, queues={"dev": {"limit": 2}}, changes=[
+        {"attempts": 2, "stages": {"dev": SHORT, "prod": {}}},
+        {"attempts": 3, "stages": {"dev": STOPPED, "prod": ROLLED}},
+    ], attempts=3, parked=70, reaction=60, completion=90,
+        abort_grace=50, remember_requests=2, retain=3, fails=4, walks=70, turns={
+            "trigger": 5, "report": 36, "control": 12, "freeze": 1, "exempt": 0, "decide": 14,
+            "redrive": 3,
+        }),
+    "together": world({"dev": {
+        "delivery": sequence("run", task("go", delay=10), on_failure="park"),
+        "late": sequence("run", on_failure="park", total=60),
+    }}, queues={"dev": {"limit": 4}}, contexts=["c1", "c1", "c2", "s0"], attempts=2, parked=150,
+        fails=6, walks=40, turns={
+            "trigger": 12, "report": 30, "control": 6, "freeze": 0, "exempt": 0, "decide": 16,
+        }),
+    "redriven": world({
+        "dev": ONCE,
+        "prod": {"delivery": sequence("release", task("check", on_failure="park"), on=[
+            ("dev", "delivery", {}), ("dev", "delivery", {"approval.result": "pass"}),
+            ("dev", "signed", {"run.result": "fail"}), ("dev", "signed", {"go.result": "warning"}),
+            ("prod", "delivery", {"result": "fail"}),
+        ])},
+    }, queues={
+        "dev": {"limit": 2, "mode": "latest_only", "max_waiting": 2},
+        "prod": {"mode": "reject_when_busy", "scope": "service"},
+    }, changes=[{"stages": {"dev": TWICE, "prod": {}}}, {"stages": {"dev": ONCE, "prod": {}}}],
+        change=0.1, retain=4, remember=4, remember_requests=2, max_depth=1, waiting=300, walks=80,
+        turns={
+            "trigger": 4, "report": 50, "control": 6, "freeze": 1, "redrive": 14, "decide": 2,
+        }),
+    "families": world({"dev": TWINS}, queues={"dev": {"limit": 3}}, changes=[
+        {"stages": {"dev": OTHERS}}, {"stages": {"dev": TWINS}},
+    ], change=0.25, fails=2, walks=80, turns={
+        "trigger": 2, "report": 60, "control": 2, "freeze": 0, "exempt": 0, "redrive": 30,
+    }),
+    "silence": world({"dev": WATCHED}, queues={"dev": {"limit": 3}}, silence=40, parked=80,
+        max_sources=3, max_reports=3, payload_size=100, completion=200, abort_grace=90,
+        remember_requests=1, walks=60, fails=2, clock_skew=5, turns={
+            "trigger": 4, "report": 30, "progress": 20, "control": 5, "freeze": 0, "check": 10,
+        }),
+    "failures": world({
+        "dev": {
+            "delivery": sequence(
+                task("build", **retry(1, backoff=10)), approval(**YIELDS),
+                task("deploy", delay=10, **retry(2, on=EVERY)), on_failure="park",
+            ),
+            "hotfix": sequence(task("build", on_failure="park"), priority=2, total=90),
+        },
+        "prod": {"delivery": sequence(approval(**YIELDS), task("release", on_failure="park"), on=[
+            ("dev", "delivery", {"build.result": "pass"}), ("dev", "hotfix", {"result": "fail"}),
+        ])},
+    }, queues={
+        "dev": {"mode": "latest_only", "max_waiting": 3, "limit": 2}, "prod": {"scope": "service"},
+    }, calendar={"prod": OFTEN}, changes=[{"attempts": 3, "progress_every": 5}, {"attempts": 4}],
+        attempts=4, silence=40, parked=60, total=150, waiting=200, abort_grace=40, retain=3,
+        remember_requests=2, fails=4, walks=70, turns={
+            "trigger": 7, "report": 38, "control": 12, "decide": 10, "redrive": 6, "progress": 5,
+        }),
 }
