@@ -92,11 +92,8 @@ Priority: TypeAlias = Annotated[
     int, Rule(int, _PRIORITIES.__contains__, "must be an int from -1000000 to 1000000")
 ]
 """The priority of a sequence; higher goes first."""
-
-
-Percent: TypeAlias = Annotated[
-    int, Rule(int, range(101).__contains__, "must be an int from 0 to 100")
-]
+PERCENT: Final = Rule(int, range(101).__contains__, "must be an int from 0 to 100")
+Percent: TypeAlias = Annotated[int, PERCENT]
 """How far something is."""
 
 

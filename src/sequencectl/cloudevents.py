@@ -18,8 +18,14 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, assert_never
 
 import sequencectl.events as e
-from sequencectl._scalars import ID, NAME, checked_instant
-from sequencectl.commands import ReportTaskFinished, ReportTaskStarted, TriggerSequence
+from sequencectl._scalars import ID, MESSAGE, NAME, PERCENT, checked_instant
+from sequencectl.commands import (
+    Report,
+    ReportTaskFinished,
+    ReportTaskProgress,
+    ReportTaskStarted,
+    TriggerSequence,
+)
 from sequencectl.errors import InvalidValue, PayloadError
 from sequencectl.events import Subject, derived_id
 from sequencectl.outcomes import Rejected, RejectedCode, Result, Status
@@ -32,7 +38,9 @@ CONVERSATIONS: Final = frozenset({"get-sli", "problem", "webhook"})
 SPEC_VERSION: Final = "0.2.4"
 """The version of Keptn's specification that CloudEvents are written in."""
 
-_TYPE: Final = re.compile(r"sh\.keptn\.event\.(?:([^.]*)\.)?([^.]*)\.(triggered|started|finished)")
+_TYPE: Final = re.compile(
+    r"sh\.keptn\.event\.(?:([^.]*)\.)?([^.]*)\.(triggered|started|status\.changed|finished)"
+)
 _RESULTS: Final[Mapping[object, Result]] = {result.value: result for result in Result}
 _STATUSES: Final[Mapping[object, Status]] = {status.value: status for status in Status}
 _KINDS: Final[Mapping[type, str]] = {tuple: "a list", FrozenMap: "an object"}
@@ -82,14 +90,16 @@ def from_cloudevent(
     *,
     conversations: Collection[str] = CONVERSATIONS,
     strict: bool = False,
-) -> TriggerSequence | ReportTaskStarted | ReportTaskFinished | None:
+) -> TriggerSequence | Report | None:
     """Return the command a CloudEvent stands for; None if it stands for none.
 
-    It reads the trigger of a sequence and the started and finished of a task, except of the tasks
-    named in `conversations`: pass that without the names that your shipyard has for tasks. A finish
-    whose data cannot be used counts as errored, without the data, and its message says why (R33).
-    One whose result or status is not a word of Keptn's is a failure whose message shows the value
-    (R12); with `strict` it is a mistake, for a host that can tell the sender. The extension
+    It reads the trigger of a sequence and the started, status.changed and finished of a task,
+    except of the tasks named in `conversations`: pass that without the names that your shipyard has
+    for tasks. A finish whose data cannot be used counts as errored, without the data, and its
+    message says why (R33). One whose result or status is not a word of Keptn's is a failure whose
+    message shows the value (R12); with `strict` it is a mistake, for a host that can tell the
+    sender. A status.changed is a sign of life whatever its data: of that only the message and the
+    percent are read, and one that cannot be used is shown in the message (R42). The extension
     attribute ``actor`` of a trigger or a finish is its actor (R34); it is a claim, which a host
     that knows who sends the event replaces. Any other mistake in such an event raises
     `InvalidValue` with the path in the event as `where` (``triggeredid``, ``data.service``).
@@ -175,11 +185,14 @@ def _trigger(event: Mapping[str, Any], stage: str, sequence: str) -> TriggerSequ
 
 def _report(
     event: Mapping[str, Any], task: str, word: str, *, strict: bool
-) -> ReportTaskStarted | ReportTaskFinished:
+) -> Report:
     if not NAME.fits(task):
         raise InvalidValue("type", task, NAME.problem)
-    about: Any = {"source": event.get("source"), "report_id": event["id"]}
+    about: Any = {"source": event.get("source")}
     task_id: Any = event.get("triggeredid")
+    if word == "status.changed":
+        return ReportTaskProgress(task_id, **about, **_progress(event.get("data")))
+    about["report_id"] = event["id"]
     if word == "started":
         return ReportTaskStarted(task_id, **about)
     about["actor"] = _actor(event)
@@ -189,6 +202,24 @@ def _report(
         said = f"The result cannot be used: {error}".encode(errors="replace").decode()
         about |= {"result": Result.FAIL, "status": Status.ERRORED, "message": said}
     return ReportTaskFinished(task_id, **about)
+
+
+def _progress(data: object) -> dict[str, Any]:
+    """Return the message and the percent of a status.changed; what is wrong with them is said in
+    the message.
+    """
+    if not isinstance(data, Mapping):
+        return {}
+    percent, problems = _given(data.get("percent")), []
+    if percent is not None and not PERCENT.permits(percent):
+        problems.append(InvalidValue("data.percent", percent, PERCENT.problem))
+        percent = None
+    message = data.get("message")
+    if message is not None and not MESSAGE.permits(message):
+        problems.append(InvalidValue("data.message", message, MESSAGE.problem))
+        message = None
+    said = "; ".join(str(each) for each in (*problems, message) if each)
+    return {"message": said.encode(errors="replace").decode(), "percent": percent}
 
 
 def _heard(data: FrozenMap, *, strict: bool) -> dict[str, Any]:
@@ -278,9 +309,9 @@ def _form(event: e.Event) -> _Form | None:
             return f"{of}.finished", own_id, data, about
         case (
             # triggers and reports are on the bus already; the rest has no form in Keptn
-            e.SequenceTriggered() | e.TaskStartReported() | e.TaskFinishReported()
-            | e.TaskProgressReported() | e.SequenceParked() | e.TaskRetried() | e.TaskSkipped()
-            | e.TaskScheduled() | e.TaskFinished() | e.SequenceDrained() | e.SequenceExempted()
+            e.SequenceTriggered() | e.TaskStartReported() | e.TaskProgressReported()
+            | e.TaskFinishReported() | e.TaskScheduled() | e.TaskFinished() | e.SequenceParked()
+            | e.TaskRetried() | e.TaskSkipped() | e.SequenceDrained() | e.SequenceExempted()
             | e.SequenceAbortRequested() | e.ContextPaused() | e.ContextResumed()
             | e.StageFrozen() | e.StageUnfrozen() | e.FollowUpRefused() | e.SequencesForgotten()
         ):  # fmt: skip
