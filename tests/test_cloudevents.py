@@ -133,10 +133,12 @@ NOT_OURS: list[object] = [
     None, 7, "", "com.example.thing", "sh.keptn.log.error", "sh.keptn.events.problem",
     " sh.keptn.event.dev.delivery.triggered", "sh.keptn.event.dev.delivery.triggered\n",
     *[f"sh.keptn.event.{what}" for what in [
-        "triggered", "deploy.triggered", "deploy.status.changed", "dev.delivery.started",
+        "triggered", "deploy.triggered", "deploy.changed", "deploy.status", "deploy.status-changed",
+        "status.changed", "dev.delivery.started", "dev.delivery.status.changed",
         "dev.delivery.finished", "dev.delivery.paused", "dev.delivery.waiting",
-        "dev.delivery.other.triggered", "get-sli.started", "get-sli.finished", "webhook.finished",
-        "problem.open", "service.create.finished",
+        "dev.delivery.other.triggered", "get-sli.started", "get-sli.status.changed",
+        "get-sli.finished", "webhook.finished", "problem.open", "service.create.finished",
+        "service.create.status.changed",
     ]],
 ]  # fmt: skip
 MALFORMED: list[tuple[Any, str]] = [
@@ -405,10 +407,11 @@ ODD = st.one_of(
     payloads(),
 )
 TYPES = st.from_regex(
-    r"\Ash\.keptn\.event(\.(dev|a b|é||get-sli|delivery)){1,3}\.(triggered|started|finished)\Z"
+    r"\Ash\.keptn\.event(\.(dev|a b|é||get-sli|delivery)){1,3}"
+    r"\.(triggered|started|status\.changed|finished)\Z"
 )
 ATTRIBUTES = ["specversion", "id", "source", "triggeredid", "shkeptncontext", "gitcommitid"]
-FIELDS = ["service", "result", "status", "message", "labels", "deploy"]
+FIELDS = ["service", "result", "status", "message", "percent", "labels", "deploy"]
 
 
 def read_or_refused(event: dict[str, Any]) -> object:
@@ -422,7 +425,14 @@ def read_or_refused(event: dict[str, Any]) -> object:
 class TestHostility:
     @settings(max_examples=300)
     @given(
-        st.sampled_from([trigger(), finish(), finish(type="sh.keptn.event.deploy.started")]),
+        st.sampled_from(
+            [
+                trigger(),
+                finish(),
+                finish(type="sh.keptn.event.deploy.started"),
+                finish(type="sh.keptn.event.deploy.status.changed"),
+            ]
+        ),
         st.dictionaries(st.sampled_from(FIELDS), ODD, min_size=1, max_size=2),
         st.none() | TYPES,
         st.none()
@@ -730,8 +740,8 @@ def test_the_words_of_states() -> None:
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 TYPE = re.compile(r"sh\.keptn\.event\.([\w-]+\.)?[\w-]+\.[a-z]+")
 SILENT = {
-    "TaskScheduled", "TaskStartReported", "TaskFinishReported", "SequenceDrained",
-    "SequenceExempted", "SequenceAbortRequested", "ContextPaused", "ContextResumed",
+    "TaskScheduled", "TaskStartReported", "TaskProgressReported", "TaskFinishReported",
+    "SequenceParked", "TaskRetried", "TaskSkipped", "SequenceDrained", "SequenceExempted", "SequenceAbortRequested", "ContextPaused", "ContextResumed",
     "StageFrozen", "StageUnfrozen", "FollowUpRefused", "SequencesForgotten",
 }  # fmt: skip
 
