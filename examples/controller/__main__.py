@@ -1,7 +1,7 @@
 """The command line of the controller: ``python -m examples.controller --data FOLDER``.
 
-Exit status: 0 after SIGTERM or Ctrl-C, 1 if the data cannot be used or the address not be served,
-2 for wrong arguments.
+Exit status: 0 after SIGTERM or Ctrl-C, 1 if the data cannot be used, with these limits, or the
+address not be served, 2 for wrong arguments.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from examples.controller.server import AddressUnusable, Server
 from examples.controller.settings import Settings
 from examples.controller.webhooks import SECRET, Receivers
 from examples.stores.errors import StoreUnusable
-from sequencectl import InvalidValue, QueuePolicy, TimeoutPolicy, parse_duration
+from sequencectl import Bounds, InvalidValue, QueuePolicy, TimeoutPolicy, parse_duration
 
 _NEVER = "never"
 
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
             runner.run(Server.run_controller(Controller(settings)))
-    except (AddressUnusable, StoreUnusable, OSError) as error:
+    except (AddressUnusable, StoreUnusable, InvalidValue, OSError) as error:
         return _complain(str(error))
     return 0
 
@@ -71,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--connections", type=int, default=900, help="the most at once (default: %(default)s)")
     for name in ("silence", "total", "waiting", "abort-grace"):
         add(f"--{name}", type=_duration, default=None, help="a duration (default: no limit)")
+    every = "what an executor says sooner of its progress is passed over (default: %(default)s)"
+    add("--progress-every", default="10s", metavar="DURATION", help=every)
     add("--scope", choices=("stage", "service"), default="stage", help="what runs one at a time")
     add("--mode", choices=("queue", "latest_only", "reject_when_busy"), default="queue")
     add(lifeline.OPTION, action="store_true", help=lifeline.HELP)
@@ -94,6 +96,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         idle_timeout=options.idle_timeout,
         timeouts=TimeoutPolicy(**limits),
         queueing=QueuePolicy(scope=options.scope, mode=options.mode),
+        bounds=Bounds(progress_every=options.progress_every),
         settle=options.settle or timedelta(0),
         receivers=Receivers.of(options.webhook, os.environ.get(SECRET, "")),
     )

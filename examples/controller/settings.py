@@ -11,7 +11,15 @@ from typing import Final, final
 import attrs
 
 from examples.controller.webhooks import Receivers
-from sequencectl import Calendar, ControlPlane, InvalidValue, QueuePolicy, Shipyard, TimeoutPolicy
+from sequencectl import (
+    Bounds,
+    Calendar,
+    ControlPlane,
+    InvalidValue,
+    QueuePolicy,
+    Shipyard,
+    TimeoutPolicy,
+)
 
 SOURCE = "sequencectl-controller"
 """The source of every CloudEvent that the controller itself writes."""
@@ -47,6 +55,7 @@ class Settings:
     actor_header: str = ""
     timeouts: TimeoutPolicy = attrs.field(factory=TimeoutPolicy)
     queueing: QueuePolicy = attrs.field(factory=QueuePolicy)
+    bounds: Bounds = attrs.field(factory=Bounds)
     settle: timedelta = timedelta(minutes=3)
     keep_alive: timedelta = timedelta(seconds=15)
     per_second: float = 4.0
@@ -72,11 +81,16 @@ class Settings:
             raise InvalidValue("actor_header", self.actor_header, "must be the name of a header")
         if self.connections < 1:
             raise InvalidValue("connections", self.connections, "must be at least 1")
+        self.timeouts.check(self.bounds)
 
     def plane(self, shipyard: Shipyard, *, calendar: Calendar | None = None) -> ControlPlane:
         """Return the plane of a project with this shipyard and calendar."""
         return ControlPlane(
-            shipyard, timeouts=self.timeouts, queueing=self.queueing, calendar=calendar
+            shipyard,
+            timeouts=self.timeouts,
+            queueing=self.queueing,
+            bounds=self.bounds,
+            calendar=calendar,
         )
 
 

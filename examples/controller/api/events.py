@@ -32,13 +32,13 @@ from sequencectl import (
     OpenTask,
     ProjectState,
     ReportTaskFinished,
+    ReportTaskProgress,
     ReportTaskStarted,
     TriggerSequence,
     UnknownProject,
 )
 from sequencectl.cloudevents import from_cloudevent, project_of, to_cloudevent
-
-_Command = TriggerSequence | ReportTaskStarted | ReportTaskFinished
+from sequencectl.commands import Report
 
 IGNORED: Final = "ignored"
 """The answer to an event that is none of ours."""
@@ -86,13 +86,13 @@ class EventsApi:
         outcome = await self._host.handle(project, command)
         return JSONResponse({"keptnContext": context, "outcome": outcome})
 
-    async def _sent(self, request: Request, project: str, command: _Command) -> _Command:
+    async def _sent(self, request: Request, project: str, command: TriggerSequence | Report) -> TriggerSequence | Report:
         """Return a command with the sender whom the proxy names, whatever it claims itself.
 
         Programs beside the proxy may trigger and report, in nobody's name; a vote is somebody's,
         and its source would stand for a person.
         """
-        if isinstance(command, ReportTaskStarted):
+        if isinstance(command, ReportTaskStarted | ReportTaskProgress):
             return command
         sender = sender_of(request, self._actor_header)
         if not sender and isinstance(command, ReportTaskFinished):

@@ -21,6 +21,9 @@ CloudEvent = dict[str, Any]
 ELSEWHERE = "outside"
 """The source of a trigger: the library does not keep who sent it."""
 
+PROGRESS = "status.changed"
+"""Keptn's word for progress; its id is made here, since a report of progress has none."""
+
 
 def history_of(event: e.Event) -> CloudEvent | None:
     """Return the CloudEvent by which an event stands in the history; None if it has no form."""
@@ -32,20 +35,30 @@ def history_of(event: e.Event) -> CloudEvent | None:
                 about["actor"] = event.initiators[0]
             return _written(event, f"{of}.triggered", about, thaw(event.data))
         case e.TaskStartReported():
-            return _written(event, f"{event.task}.started", _of_report(event), {})
+            about = _of_report(event, event.report_id)
+            return _written(event, f"{event.task}.started", about, {})
+        case e.TaskProgressReported():
+            said = {"message": event.message or None, "percent": event.percent}
+            data = {name: value for name, value in said.items() if value is not None}
+            return _written(event, f"{event.task}.{PROGRESS}", _of_report(event), data)
         case e.TaskFinishReported():
             data = thaw(event.data) | {"result": event.result.value, "status": event.status.value}
             if event.message:
                 data["message"] = event.message
-            actor = {"actor": event.actor} if event.actor else {}
-            return _written(event, f"{event.task}.finished", _of_report(event) | actor, data)
+            about = _of_report(event, event.report_id)
+            if event.actor:
+                about["actor"] = event.actor
+            return _written(event, f"{event.task}.finished", about, data)
         case _:
             return to_cloudevent(event, source=SOURCE)
 
 
-def _of_report(event: e.TaskStartReported | e.TaskFinishReported) -> dict[str, Any]:
+def _of_report(
+    event: e.TaskStartReported | e.TaskProgressReported | e.TaskFinishReported,
+    report_id: str | None = None,
+) -> dict[str, Any]:
     made = derived_id(event.subject.project, event.serial, "report")
-    own = {"id": event.report_id or made, "source": event.source}
+    own = {"id": report_id or made, "source": event.source}
     return {**own, "triggeredid": event.task_id}
 
 

@@ -2,7 +2,8 @@
 
 Shows: a read model written by the `EventSink`. It is told each event at least once and takes it in
 once, by serial; it is derived, so that a file that is lost, or behind after a power cut, is made up
-from the events that the store keeps. Leaves out: forgetting. It grows with what happens.
+from the events that the store keeps. It grows with what happens, and not with how often executors
+say that they are at work: of that the newest is kept. Leaves out: forgetting the rest.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from examples.controller.storage.deliveries import Document, begin, instant, men
 from examples.controller.storage.states import keptn_state
 from examples.stores.database import Database, Schema
 from sequencectl import Event
-from sequencectl.events import SequenceTriggered, Subject
+from sequencectl.events import SequenceTriggered, Subject, TaskProgressReported
 
 SCHEMA: Final = Schema(
     application_id=0x7365716A,  # "seqj"
@@ -45,6 +46,14 @@ SCHEMA: Final = Schema(
            PRIMARY KEY (project, name)) WITHOUT ROWID""",
     ),
 )
+
+MOST_PROGRESS: Final = 20
+"""So many of the newest reports of progress are kept of an executor on a task."""
+
+_FORGET_PROGRESS: Final = """DELETE FROM history WHERE project = :project AND serial IN (
+    SELECT serial FROM history INDEXED BY of_context WHERE context = :context
+    AND project = :project AND type = :type AND source = :source
+    AND json_extract(event, '$.triggeredid') = :task ORDER BY serial DESC LIMIT -1 OFFSET :most)"""
 
 
 @final
@@ -118,6 +127,9 @@ def _take_in(database: Connection, documents: dict[str, Document], event: Event)
                 "event": json.dumps(written),
             },
         )
+        if isinstance(event, TaskProgressReported):
+            task = {"task": event.task_id, "most": MOST_PROGRESS}
+            database.execute(_FORGET_PROGRESS, {**about, **scope, **task})
     if isinstance(event, SequenceTriggered) and subject.service:
         database.execute(
             "INSERT OR IGNORE INTO service VALUES (?, ?, ?)",
