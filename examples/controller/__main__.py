@@ -1,7 +1,7 @@
 """The command line of the controller: ``python -m examples.controller --data FOLDER``.
 
-Exit status: 0 after SIGTERM or Ctrl-C, 1 if the data cannot be used, with these limits, or the
-address not be served, 2 for wrong arguments.
+Exit status: 0 after SIGTERM or Ctrl-C, 1 if the data cannot be used or the address not be served,
+2 for wrong arguments.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
             runner.run(Server.run_controller(Controller(settings)))
-    except (AddressUnusable, StoreUnusable, InvalidValue, OSError) as error:
+    except (AddressUnusable, StoreUnusable, OSError) as error:
         return _complain(str(error))
     return 0
 

@@ -152,3 +152,29 @@ def test_a_missing_file_and_the_ways_out_are_said(tmp_path: Path, said: Said) ->
 
     wanted = "is missing, and there is something in projects.db: restore the folder from a backup"
     assert f"{tmp_path}/sequences.db: {wanted}, or empty it to begin anew" == said(tmp_path)
+
+
+WRONG: dict[str, tuple[list[str], str]] = {
+    "silence is too short": (
+        ["--silence", "39s"], "silence: must be at least 40s, four times progress_every, got datetime.timedelta(seconds=39)",
+    ),
+    "progress too seldom": (
+        ["--silence", "1m", "--progress-every", "20s"],
+        "silence: must be at least 1m20s, four times progress_every, got datetime.timedelta(seconds=60)",
+    ),
+    "progress in parsecs": (["--progress-every", "3pc"], "progress_every: has the unknown unit 'pc'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_limits_that_contradict_each_other_are_wrong_arguments(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
+    """They are said before there is a project that they would hold for (R42)."""
+    arguments, sentence = WRONG[case]
+    with pytest.raises(SystemExit) as ended:
+        main(["--data", str(tmp_path / "data"), *arguments])
+
+    assert 2 == ended.value.code
+    assert f"sequencectl-controller: error: {sentence}" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
