@@ -71,6 +71,7 @@ def behaviour_of(arguments: argparse.Namespace) -> Behaviour:
         source=arguments.source or f"{arguments.task}-service",
         result=arguments.result,
         duration=arguments.duration,
+        progress=arguments.progress,
         slow=arguments.slow,
         is_silent=arguments.silent,
         never_finishes=arguments.mute_finish,
@@ -92,13 +93,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--source", help="its own name (default: TASK-service)")
     add("--poll", type=_seconds, metavar="SECONDS", help="look so often, follow no stream")
     add("--duration", type=_seconds, default=1.0, metavar="SECONDS", help="a task takes so long")
+    every = "say so often how far it is, 0: never (default: %(default)s)"
+    add("--progress", type=_seconds, default=10.0, metavar="SECONDS", help=every)
     add("--result", choices=RESULTS, default="pass")
     add("--message", default="")
     add("--data", type=_object, default={}, metavar="JSON", help="more data of a finished task")
     add("--fail-every", type=_count, default=0, metavar="N", help="each task of this number fails")
     add("--slow", type=_seconds, default=0.0, metavar="SECONDS", help="start so late")
     add("--silent", action="store_true", help="never say anything")
-    add("--mute-finish", "--dying", action="store_true", help="start and never finish")
+    add("--mute-finish", "--dying", action="store_true", help="start, and say nothing more")
     add("--once", action="store_true", help="end when one is done and none is open")
     add(lifeline.OPTION, action="store_true", help=lifeline.HELP)
     return parser

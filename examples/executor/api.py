@@ -1,6 +1,6 @@
 """What an executor needs of the controller: open tasks, a place for its reports, and a wake-up.
 
-Reading fails with `Away` or `Refused`; a report is sent until it has an answer.
+Reading fails with `Away` or `Refused`; a report that must not be lost is sent until it has an answer.
 """
 
 from __future__ import annotations
@@ -115,12 +115,14 @@ class Api:
         failures = 0
         while True:
             try:
-                body = await self._ask("POST", "/v1/event", json=event)
+                return await self.mention(event)
             except Away:
                 failures += 1
                 await self.sleep(pause_after(failures))
-            else:
-                return str(body.get("outcome"))
+
+    async def mention(self, event: Json) -> str:
+        """Send a report once, and return its answer."""
+        return str((await self._ask("POST", "/v1/event", json=event)).get("outcome"))
 
     async def wake_ups(self, project: str) -> AsyncIterator[None]:
         """Yield whenever something may have changed in a project, as long as the stream lasts."""

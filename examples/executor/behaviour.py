@@ -1,8 +1,8 @@
 """What an executor does with a task, and the reports it makes of it: CloudEvents.
 
-The id of a report is made of the task, the source and the word. An executor that is started again
-and does not remember what it said says the same again, and the controller takes it for a repeat
-(R11).
+The id of a start or a finish is made of the task, the source and the word. An executor that is
+started again and does not remember what it said says the same again, and the controller takes it
+for a repeat (R11). Progress is another matter each time, and so is its id.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ Json: TypeAlias = dict[str, Any]
 
 PREFIX: Final = "sh.keptn.event."
 STARTED: Final = "started"
+PROGRESS: Final = "status.changed"
 FINISHED: Final = "finished"
 FAIL: Final = "fail"
 RESULTS: Final = ("pass", "warning", FAIL)
@@ -31,6 +32,8 @@ class Behaviour:
     source: str
     result: str = "pass"
     duration: float = 0.0
+    progress: float = 10.0
+    """So often it says how far its work is; 0: never. A controller may hear no more than that."""
     slow: float = 0.0
     """It says so much later that it has started."""
     is_silent: bool = False
@@ -61,6 +64,12 @@ def report_id(task_id: str, source: str, word: str) -> str:
 def started(task: Json, behaviour: Behaviour) -> Json:
     """Return the report that work on a task has begun."""
     return _report(task, behaviour, STARTED, {"status": "succeeded"})
+
+
+def progressed(task: Json, behaviour: Behaviour, percent: int) -> Json:
+    """Return the report that work on a task goes on, and how far it is."""
+    said = {"status": "succeeded", "percent": percent, "message": behaviour.message}
+    return _report(task, behaviour, PROGRESS, said) | {"id": str(uuid.uuid4())}
 
 
 def finished(task: Json, behaviour: Behaviour, result: str) -> Json:

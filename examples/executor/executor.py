@@ -7,14 +7,21 @@ longer in it is dropped, whoever ended it. A stream, if there is one, only says 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, final
 
 import attrs
 
 from examples.executor.api import Api, Away, Refused, pause_after
-from examples.executor.behaviour import Behaviour, Json, described, finished, started
+from examples.executor.behaviour import (
+    Behaviour,
+    Json,
+    described,
+    finished,
+    progressed,
+    started,
+)
 
 LOOK: Final = 5.0
 """So many seconds lie between two looks, if no stream says that something has changed."""
@@ -139,26 +146,51 @@ class Executor:
             self.say(f"silent: {described(job.task)}")
             return
         await self.api.sleep(behaviour.slow)
-        if not await self._report(job, "started", started(job.task, behaviour)):
+        outcome = await self._report(job, "started", started(job.task, behaviour))
+        if outcome is None or behaviour.never_finishes:
             return
-        if behaviour.never_finishes:
-            return
-        await self.api.sleep(behaviour.duration)
+        async with asyncio.TaskGroup() as group:
+            telling = group.create_task(self._tell(job, is_again=outcome != APPLIED))
+            await self.api.sleep(behaviour.duration)  # here goes the work
+            telling.cancel()
         job.is_ending = True
         result = behaviour.result_of(job.number)
         await self._report(job, f"finished with {result}", finished(job.task, behaviour, result))
         self._wake.set()
 
-    async def _report(self, job: Job, words: str, event: Json) -> bool:
-        """Say what came of a report; return whether the controller took it, be it as a repeat."""
+    async def _tell(self, job: Job, *, is_again: bool) -> None:
+        """Say how far the work is, every so often until it ends, so that nobody takes it for dead.
+
+        Say so at once if it was begun in an earlier life: then its start counts for nothing now.
+        """
+        every, duration = self.behaviour.progress, self.behaviour.duration
+        passed = 0.0 if is_again else every
+        while 0 < every and passed < duration:
+            if passed:
+                await self.api.sleep(every)
+            percent = int(100 * passed / duration)
+            event = progressed(job.task, self.behaviour, percent)
+            with suppress(Away):  # the next one says more
+                await self._report(job, f"at {percent} %", event, send=self.api.mention)
+            passed += every
+
+    async def _report(
+        self,
+        job: Job,
+        words: str,
+        event: Json,
+        *,
+        send: Callable[[Json], Awaitable[str]] | None = None,
+    ) -> str | None:
+        """Say what came of a report, and return its answer; None if the controller refused it."""
         try:
-            outcome = await self.api.report(event)
+            outcome = await (send or self.api.report)(event)
         except Refused as error:
             self.complain(f"the report on {described(job.task)} was refused: {error}")
-            return False
+            return None
         unchanged = "" if outcome == APPLIED else f", which is {outcome}"
         self.say(f"{words}: {described(job.task)}{unchanged}")
-        return True
+        return outcome
 
     async def _rest(self) -> None:
         """Wait until it is time to look again."""

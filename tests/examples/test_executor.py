@@ -218,7 +218,7 @@ def test_an_executor_that_starts_again_says_the_same_again() -> None:
 
 def test_a_report_is_sent_until_there_is_an_answer() -> None:
     """With growing pauses, under the same id: whatever was lost, it counts once."""
-    stage = Stage()
+    stage = Stage(behaviour=attrs.evolve(USUAL, progress=0))
     stage.api.world.trigger("c1")
     refused = httpx.ConnectError("refused")
     busy = httpx.Response(503, json={"code": 503, "message": "busy"})
@@ -397,6 +397,7 @@ def test_the_command_line_describes_a_behaviour(capsys: pytest.CaptureFixture[st
         "--data=[]",
         "--data={",
         "--duration=-1",
+        "--progress=-1",
         "--poll=nan",
         "--fail-every=-1",
         "--token=\n",

@@ -1,0 +1,178 @@
+"""What an executor says while it works, and when: on a loop whose time passes by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import attrs
+import httpx
+import pytest
+
+from examples.executor.__main__ import _parser, behaviour_of
+from examples.executor.api import Api
+from examples.executor.behaviour import Behaviour
+from examples.executor.executor import Executor
+from tests.examples.controller.api import virtual_time
+from tests.examples.controller.cli.fake_api import FakeApi
+
+TASK = "c1-dev-task-1"
+CARTS = f"deployment of carts in stage dev of sockshop (context c1, task {TASK})"
+Sent = tuple[float, str]
+Failure = httpx.Response | httpx.TransportError | float | None
+USUAL = Behaviour("deployment", "helm", duration=35, message="rolling out")
+
+
+@attrs.define
+class Life:
+    """An executor and its controller, and what was sent at which second."""
+
+    api: FakeApi = attrs.field(factory=FakeApi)
+    behaviour: Behaviour = USUAL
+    sent: list[Sent] = attrs.field(factory=list)
+    said: list[str] = attrs.field(factory=list)
+    complaints: list[str] = attrs.field(factory=list)
+    fail: Callable[[str], Failure] = lambda _: None
+    """What happens to a report of this word; so many seconds are how late its answer comes."""
+
+    def live(self, seconds: float = 100) -> list[Sent]:
+        """Let the executor look, work and be killed after so long; return what it sent."""
+        virtual_time.run(self._live(seconds))
+        return self.sent
+
+    async def _live(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        fake = self.api.async_transport()
+
+        async def answer(request: httpx.Request) -> httpx.Response:
+            word = ""
+            if request.url.path == "/v1/event":
+                kind = str(httpx.Response(200, content=request.content).json()["type"])
+                word = kind.removeprefix("sh.keptn.event.deployment.")
+                self.sent.append((loop.time(), word))
+            failure = self.fail(word)
+            if isinstance(failure, httpx.TransportError):
+                raise failure
+            if isinstance(failure, httpx.Response):
+                return failure
+            await asyncio.sleep(failure or 0)
+            return await fake.handle_async_request(request)
+
+        transport = httpx.MockTransport(answer)
+        async with Api("http://x", "", transport=transport) as api:
+            executor = Executor(
+                api, self.behaviour, self.said.append, self.complaints.append, interval=1.0
+            )
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await executor.run()
+
+
+@pytest.fixture
+def life() -> Life:
+    """A life with a task to work on."""
+    made = Life()
+    made.api.world.project("sockshop", "carts")
+    made.api.world.trigger("c1")
+    return made
+
+
+def changes(*seconds: float) -> list[Sent]:
+    """Reports of progress at these seconds."""
+    return [(at, "status.changed") for at in seconds]
+
+
+def test_an_executor_says_how_far_it_is_while_it_works(life: Life) -> None:
+    """Every ten seconds between its start and its end, with message and percent."""
+    assert [(0, "started"), *changes(10, 20, 30), (35, "finished")] == life.live()
+
+    data = [event["data"] for event in life.api.received[1:-1]]
+    assert [28, 57, 85] == [each["percent"] for each in data]
+    assert {"rolling out"} == {each["message"] for each in data}
+    assert f"at 28 %: {CARTS}, which is ignored" == life.said[1]
+
+
+def test_each_report_of_progress_is_another_event(life: Life) -> None:
+    """Of one source, so that a bus that drops repeats drops none of them; all name their task."""
+    life.live()
+    events = life.api.received[1:-1]
+
+    assert 3 == len({event["id"] for event in events})
+    assert {("helm", TASK, "c1")} == {
+        (event["source"], event["triggeredid"], event["shkeptncontext"]) for event in events
+    }
+
+
+@pytest.mark.parametrize(
+    ("every", "seconds"), [(5.0, [5, 10, 15, 20, 25, 30]), (17.5, [17.5]), (35.0, []), (0.0, [])]
+)
+def test_how_often_it_says_so_is_told(life: Life, every: float, seconds: list[float]) -> None:
+    """Nothing is said that its end says at the same moment; 0 is never."""
+    life.behaviour = attrs.evolve(USUAL, progress=every)
+
+    assert [(0, "started"), *changes(*seconds), (35, "finished")] == life.live()
+
+
+def test_an_executor_that_is_started_again_says_at_once_that_it_lives(life: Life) -> None:
+    """Its start is a repeat, which nobody counts: without more it would be as silent as before."""
+    life.live(12)
+    life.sent.clear()
+
+    expected = [(0, "started"), *changes(0, 10, 20, 30), (35, "finished")]
+    assert expected == life.live()
+    assert f"at 0 %: {CARTS}, which is ignored" in life.said
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [httpx.ConnectError("refused"), httpx.Response(503, json={"code": 503, "message": "busy"})],
+    ids=["away", "busy"],
+)
+def test_progress_that_is_lost_is_not_sent_again(
+    life: Life, failure: httpx.Response | httpx.TransportError
+) -> None:
+    """The next one says more; the work and its end are not held up."""
+    life.fail = lambda word: failure if word == "status.changed" else None
+
+    assert [(0, "started"), *changes(10, 20, 30), (35, "finished")] == life.live()
+    assert [] == life.complaints
+
+
+def test_progress_that_is_refused_is_no_reason_to_stop(life: Life) -> None:
+    """It is said on stderr, each time; the task gets its finish."""
+    refusal = httpx.Response(400, json={"code": 400, "message": "No."})
+    life.fail = lambda word: refusal if word == "status.changed" else None
+    life.live()
+
+    assert [f"the report on {CARTS} was refused: No."] * 3 == life.complaints
+    assert (35, "finished") == life.sent[-1]
+
+
+def test_who_waits_for_an_answer_to_progress_finishes_in_time(life: Life) -> None:
+    """The request in hand is given up: its end says more."""
+    life.fail = lambda word: 3600.0 if word == "status.changed" else None
+
+    assert [(0, "started"), *changes(10), (35, "finished")] == life.live()
+
+
+@pytest.mark.parametrize("fate", ["dies", "is told to stop", "loses its task"])
+def test_whoever_does_not_work_says_nothing(life: Life, fate: str) -> None:
+    """One that has died after its start, one that was ended, one whose task is no longer open."""
+    if fate == "dies":
+        life.behaviour = attrs.evolve(USUAL, never_finishes=True)
+        assert [(0, "started")] == life.live()
+        return
+    if fate == "is told to stop":
+        assert [(0, "started"), *changes(10)] == life.live(15)
+        return
+    life.fail = lambda word: life.api.world.finish("c1") if word == "status.changed" else None
+    assert [(0, "started"), *changes(10)] == life.live()
+
+
+def test_the_command_line_says_how_often() -> None:
+    """Ten seconds, if it says nothing: what a controller hears at most."""
+    usual = behaviour_of(_parser().parse_args(["deployment"]))
+    often = behaviour_of(_parser().parse_args(["deployment", "--progress", "2.5"]))
+
+    assert (10.0, 2.5) == (usual.progress, often.progress)
