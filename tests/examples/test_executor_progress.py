@@ -156,17 +156,22 @@ def test_who_waits_for_an_answer_to_progress_finishes_in_time(life: Life) -> Non
     assert [(0, "started"), *changes(10), (35, "finished")] == life.live()
 
 
-@pytest.mark.parametrize("fate", ["dies", "is told to stop", "loses its task"])
-def test_whoever_does_not_work_says_nothing(life: Life, fate: str) -> None:
-    """One that has died after its start, one that was ended, one whose task is no longer open."""
-    if fate == "dies":
-        life.behaviour = attrs.evolve(USUAL, never_finishes=True)
-        assert [(0, "started")] == life.live()
-        return
-    if fate == "is told to stop":
-        assert [(0, "started"), *changes(10)] == life.live(15)
-        return
+def test_one_that_has_died_says_nothing(life: Life) -> None:
+    """That is how a limit on its silence finds it."""
+    life.behaviour = attrs.evolve(USUAL, never_finishes=True)
+
+    assert [(0, "started")] == life.live()
+
+
+def test_one_that_is_ended_says_nothing_more(life: Life) -> None:
+    """With the work ends what accompanies it."""
+    assert [(0, "started"), *changes(10)] == life.live(15)
+
+
+def test_nothing_is_said_of_a_task_that_is_no_longer_open(life: Life) -> None:
+    """Here somebody finishes it between two reports."""
     life.fail = lambda word: life.api.world.finish("c1") if word == "status.changed" else None
+
     assert [(0, "started"), *changes(10)] == life.live()
 
 

@@ -8,6 +8,8 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
 from tests.e2e.controller.process import PATIENCE, ROOT, Client
 
@@ -42,12 +44,18 @@ class Executor:
         os.killpg(self.process.pid, number)
         return self.process.communicate(timeout=PATIENCE)
 
+    def kill(self) -> None:
+        """Kill this process alone, as the system does that lacks memory: what it started goes on."""
+        self.process.kill()
+        self.process.wait(timeout=PATIENCE)
+
     def __enter__(self) -> Executor:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.end(signal.SIGKILL)
+        with suppress(ProcessLookupError):  # nothing of it is left
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate(timeout=PATIENCE)
 
 
 def reports(client: Client, context: str, task: str) -> Counter[str]:
@@ -60,3 +68,11 @@ def reports(client: Client, context: str, task: str) -> Counter[str]:
 def is_over(client: Client, context: str) -> bool:
     """Whether the first task of a delivery is over and the second one is triggered."""
     return len(client.state(context)["sequences"][0]["tasks"]) == 2
+
+
+def progress(client: Client, context: str) -> list[dict[str, Any]]:
+    """The data of the progress that was reported in a context, the oldest first."""
+    kind = "sh.keptn.event.deployment.status.changed"
+    query = {"keptnContext": context, "type": kind, "pageSize": "100"}
+    page = client.get("/v1/project/sockshop/history", params=query).raise_for_status().json()
+    return [event["data"] for event in page["events"]]
