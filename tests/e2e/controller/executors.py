@@ -17,8 +17,10 @@ SECRET = "open sesame"  # noqa: S105 - nobody else has it
 PAGE = ROOT / "docs" / "writing-an-executor.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 POLLING = BLOCKS[0]
-RECEIVING = BLOCKS[0].partition("\nif __name__ ==")[0] + BLOCKS[1]
-"""The programs of the page: the second one takes `report` from the first."""
+_REPORTING = BLOCKS[0].partition("\nif __name__ ==")[0]
+SAYING = _REPORTING + BLOCKS[1]
+RECEIVING = _REPORTING + BLOCKS[2]
+"""The programs of the page: the second and the third take `report` from the first."""
 
 
 class Executor:

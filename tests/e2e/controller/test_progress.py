@@ -11,7 +11,14 @@ from typing import NoReturn
 
 import pytest
 
-from tests.e2e.controller.executors import SECRET, Executor, is_over, progress, reports
+from tests.e2e.controller.executors import (
+    SAYING,
+    SECRET,
+    Executor,
+    is_over,
+    progress,
+    reports,
+)
 from tests.e2e.controller.process import ROOT, SHIPYARD, Client, Controller, until
 
 OFTEN = "0.2"
@@ -150,6 +157,30 @@ def test_progress_does_not_disturb_the_end_of_a_command(
     (task, *_) = client.state(command)["sequences"][0]["tasks"]
 
     assert (result, message) == (task["result"], task["message"])
+
+
+HALFWAY = """
+with httpx.Client(
+    base_url=os.environ["SEQUENCECTL_ENDPOINT"],
+    headers={"x-token": os.environ["SEQUENCECTL_TOKEN"]},
+) as http:
+    path = f"/v1/event/triggered/sh.keptn.event.{TASK}.triggered"
+    (task,) = http.get(path).json()["events"]
+    progress(http, task, "halfway", 50)
+with httpx.Client(base_url="http://127.0.0.1:1") as http:
+    progress(http, task, "lost")
+"""
+
+
+def test_the_progress_of_the_page_is_heard(controller: Controller, client: Client) -> None:
+    """As it is printed there; what cannot be sent is no mistake."""
+    client.trigger("page")
+    with Executor([sys.executable, "-c", SAYING + HALFWAY], controller.url) as executor:
+        said, complaint = executor.process.communicate(timeout=60)
+    (heard,) = progress(client, "page")
+
+    assert ("", 0, True) == (complaint, executor.process.returncode, "refused" in said)
+    assert ("halfway", 50) == (heard["message"], heard["percent"])
 
 
 def test_an_executor_in_a_shell_that_is_ended_ends_its_command(
