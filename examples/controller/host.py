@@ -17,9 +17,10 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from json import JSONDecodeError
+from time import perf_counter
 from typing import Final, TypeVar, final
 
-from examples.controller.metrics import Metrics
+from examples.controller.metrics import Metrics, word_of
 from examples.controller.settings import Settings
 from examples.controller.storage.folder import Folder
 from examples.controller.storage.journal import Journal
@@ -146,7 +147,7 @@ class Host:
         """
         with self.metrics.timed(command):
             try:
-                handled = await self._deciding(partial(self._controller.handle, project, command))
+                handled = await self._deciding(partial(self._decide, project, command))
             except Exception as error:
                 self.metrics.refused(command, error)
                 if isinstance(error, StoreUnusable):
@@ -157,8 +158,7 @@ class Host:
         self._arm(handled.arm)
         if handled.unsent is not None:
             self.metrics.unsent.inc()
-        outcome = handled.decision.outcome
-        word = outcome.code.value if isinstance(outcome, Unchanged) else APPLIED
+        word = _answer(handled)
         self.metrics.answered(command, word)
         return word
 
@@ -349,6 +349,18 @@ class Host:
             problem = f"holds what is not ours ({error}): delete it to have it made up again"
             raise StoreUnusable(self._folder.journal, problem) from error
 
+    def _decide(self, project: str, command: Command) -> Handled:
+        begin, answer = perf_counter(), ""
+        try:
+            handled = self._controller.handle(project, command)
+            answer = _answer(handled)
+            return handled
+        except Exception as error:
+            answer = word_of(error)
+            raise
+        finally:
+            self.metrics.decided(command, answer, perf_counter() - begin)
+
     async def _deciding(self, work: Callable[[], T]) -> T:
         return await self._loop.run_in_executor(self._decider, partial(self._in_place, work))
 
@@ -361,3 +373,9 @@ class Host:
         done = work()
         self._folder.look()
         return done
+
+
+def _answer(handled: Handled) -> str:
+    """Return the word that a command is answered with."""
+    outcome = handled.decision.outcome
+    return outcome.code.value if isinstance(outcome, Unchanged) else APPLIED

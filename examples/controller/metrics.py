@@ -25,6 +25,9 @@ class Metrics:
         self._seconds = Histogram(
             "command_seconds", "From request to commit.", ("kind",), buckets=_SECONDS, **about
         )
+        self._deciding = Counter(
+            "deciding_seconds", "Seconds of the thread that decides.", ("kind", "answer"), **about
+        )
         self.published = Counter("events", "Events that were published.", **about)
         self.unsent = Counter("unsent", "Commands whose events have to be sent later.", **about)
         self.checks = Counter("checks", "Checks of deadlines, each when a timer rang.", **about)
@@ -38,16 +41,23 @@ class Metrics:
         """Measure how long a command takes."""
         return self._seconds.labels(type(command).__name__).time()
 
+    def decided(self, command: Command, answer: str, seconds: float) -> None:
+        """Count for how long a command with this answer has kept the thread that decides."""
+        self._deciding.labels(type(command).__name__, answer).inc(seconds)
+
     def answered(self, command: Command, answer: str) -> None:
         """Count a command by its answer."""
         self._commands.labels(type(command).__name__, answer).inc()
 
     def refused(self, command: Command, error: Exception) -> None:
         """Count a command that was refused, or failed."""
-        name = type(error).__name__
-        answer = error.code.value if isinstance(error, CommandRejected) else name
-        self.answered(command, answer)
+        self.answered(command, word_of(error))
 
     def text(self) -> bytes:
         """Return everything in the text format."""
         return generate_latest(self._counted)
+
+
+def word_of(error: Exception) -> str:
+    """Return the answer that a command which met an error is counted by."""
+    return error.code.value if isinstance(error, CommandRejected) else type(error).__name__

@@ -124,15 +124,15 @@ class Api:
         """Send a report once, and return its answer."""
         return str((await self._ask("POST", "/v1/event", json=event)).get("outcome"))
 
-    async def wake_ups(self, project: str) -> AsyncIterator[None]:
-        """Yield whenever something may have changed in a project, as long as the stream lasts."""
+    async def messages(self, project: str) -> AsyncIterator[Json]:
+        """Yield what the stream of a project says has changed, as long as it lasts."""
         url = f"{self._root}/v1/stream/{quote(project, safe='')}"
         timeout = httpx.Timeout(TIMEOUT, read=SILENCE)
         try:
             async with aconnect_sse(self._http, "GET", url, timeout=timeout) as source:
-                async for _ in source.aiter_sse():
-                    yield
-        except (httpx.RequestError, SSEError) as error:
+                async for message in source.aiter_sse():
+                    yield message.json()
+        except (httpx.RequestError, SSEError, ValueError) as error:
             raise Away(_why(error)) from error
 
     async def _all(self, path: str, items: str, **query: str) -> list[Json]:

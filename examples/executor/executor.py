@@ -211,12 +211,30 @@ class Executor:
             self._listeners[project] = asyncio.create_task(self._follow(project))
 
     async def _follow(self, project: str) -> None:
-        """Wake up whenever the stream of a project says something; connect again for ever."""
+        """Wake up whenever the stream of a project has news; connect again for ever."""
         failures = 0
         while True:
             with suppress(Away):
-                async for _ in self.api.wake_ups(project):
+                async for message in self.api.messages(project):
                     failures = 0
-                    self._wake.set()
+                    if self._is_news(message):
+                        self._wake.set()
             failures += 1
             await self.api.sleep(pause_after(failures))
+
+    def _is_news(self, message: Json) -> bool:
+        """Whether a message may be about a task that is to be begun, or to be dropped.
+
+        Most are about other tasks, or say how far one is. To look at each of them would make every
+        executor look as often as all of them together report.
+        """
+        try:
+            sequences = [each for state in message["states"] for each in state["sequences"]]
+            return any(
+                (task["finishedAt"] is None) is not (task["id"] in self._jobs)
+                for sequence in sequences
+                for task in sequence["tasks"]
+                if task["name"] == self.behaviour.task
+            )
+        except (LookupError, TypeError):  # a stream begins, has too much to say, or another form
+            return True

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import json
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from typing import Any
 
 import attrs
 import httpx
@@ -12,12 +14,13 @@ import pytest
 
 from examples.executor.__main__ import _parser, behaviour_of
 from examples.executor.api import Api
-from examples.executor.behaviour import Behaviour
+from examples.executor.behaviour import Behaviour, Json
 from examples.executor.executor import Executor
 from tests.examples.controller.api import virtual_time
 from tests.examples.controller.cli.fake_api import FakeApi
 
 TASK = "c1-dev-task-1"
+EVENT_STREAM = {"content-type": "text/event-stream"}
 CARTS = f"deployment of carts in stage dev of sockshop (context c1, task {TASK})"
 Sent = tuple[float, str]
 Failure = httpx.Response | httpx.TransportError | float | None
@@ -173,6 +176,72 @@ def test_nothing_is_said_of_a_task_that_is_no_longer_open(life: Life) -> None:
     life.fail = lambda word: life.api.world.finish("c1") if word == "status.changed" else None
 
     assert [(0, "started"), *changes(10)] == life.live()
+
+
+def looks(*messages: tuple[float, Json]) -> list[float]:
+    """When an executor asks for open tasks that works on c1 and hears these messages in time."""
+    life, asked = Life(), list[float]()
+    life.api.world.project("sockshop", "carts")
+    life.api.world.trigger("c1")
+    async def program() -> None:
+        loop, fake = asyncio.get_running_loop(), life.api.async_transport()
+
+        async def stream() -> AsyncIterator[bytes]:
+            for at, message in messages:
+                await asyncio.sleep(at - loop.time())
+                yield f"data: {json.dumps(message)}\n\n".encode()
+            await asyncio.sleep(3600)
+
+        async def answer(request: httpx.Request) -> httpx.Response:
+            if request.url.path.startswith("/v1/stream/"):
+                return httpx.Response(200, headers=EVENT_STREAM, content=stream())
+            if request.url.path.startswith("/v1/event/triggered/"):
+                asked.append(loop.time())
+            return await fake.handle_async_request(request)
+
+        async with Api("http://x", "", transport=httpx.MockTransport(answer)) as api:
+            behaviour = attrs.evolve(USUAL, duration=1000)
+            executor = Executor(api, behaviour, life.said.append, life.complaints.append)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(4.5):
+                    await executor.run()
+
+    virtual_time.run(program())
+    return asked
+
+
+def states(*tasks: tuple[str, str, str | None]) -> Json:
+    """A message about tasks: their ids, their names, and when they finished."""
+    shown = [{"id": known, "name": name, "finishedAt": at} for known, name, at in tasks]
+    return {"states": [{"sequences": [{"tasks": shown}]}]}
+
+
+@pytest.mark.parametrize(
+    ("message", "is_news"),
+    [
+        pytest.param({"serial": 7}, True, id="the begin of a stream"),
+        pytest.param(states(), False, id="nothing"),
+        pytest.param(states((TASK, "deployment", None)), False, id="progress of its own task"),
+        pytest.param(states(("x", "test", None)), False, id="a task for others"),
+        pytest.param(states(("x", "deployment", "now")), False, id="one that is over"),
+        pytest.param(states(("x", "deployment", None)), True, id="a new one"),
+        pytest.param(states((TASK, "deployment", "now")), True, id="its own is over"),
+        pytest.param(
+            states(("x", "test", None), ("y", "deployment", None)), True, id="one among others"
+        ),
+    ],
+)
+def test_an_executor_looks_when_a_message_has_news_for_it(message: Json, is_news: bool) -> None:
+    """Else every executor would look as often as all of them together say how far they are."""
+    assert [0.0, *([2.0] if is_news else [])] == looks((2.0, message))
+
+
+@pytest.mark.parametrize(
+    "message", ["a text", None, [7], {"states": 7}, {"states": [{"sequences": [{}]}]}]
+)
+def test_a_message_of_another_form_is_news(message: Any) -> None:
+    """The list says what there is; and the stream is followed on, as the second message shows."""
+    assert [0.0, 2.0, 3.0] == looks((2.0, message), (3.0, message))
 
 
 def test_the_command_line_says_how_often() -> None:

@@ -112,16 +112,17 @@ class EventsApi:
         projects = [named] if named else [project.name for project in self._host.projects.all()]
         wanted = {key: query[key] for key in ("stage", "service") if query.get(key)}
         known = query.get("eventID")
-        events = [
-            to_cloudevent(each.triggered, source=SOURCE)
+        found = [
+            each.triggered
             for project in projects
             for each in await self._open_tasks(project)
             if kind == f"sh.keptn.event.{each.triggered.task}.triggered"
             and all(getattr(each.triggered.subject, key) == wanted[key] for key in wanted)
             and known in {None, "", each.triggered.task_id}
         ]
-        part, following = part_of(request, events)
-        return page(request, "events", part, total=len(events), following=following)
+        part, following = part_of(request, found)
+        events = [to_cloudevent(task, source=SOURCE) for task in part]
+        return page(request, "events", events, total=len(found), following=following)
 
     async def list_events(self, request: Request) -> Response:
         """List what happened in a project or in a context, the newest first, as Keptn does."""

@@ -2,7 +2,9 @@
 
 Four writers send commands at a steady pace while many clients follow the stream. Printed are how
 long an answer takes and what the processes need; it fails if a command that was answered is not in
-the history, is there twice, or was not told to a client. Every process runs on this machine.
+the history, is there twice, or was not told to a client. Then deliveries are triggered beside a
+thousand tasks whose executors report progress: see `progress`, which has the bounds. Every process
+runs on this machine.
 """
 
 from __future__ import annotations
@@ -20,10 +22,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.bench.load import progress
 from tests.bench.load.writers import STEPS, Writer
 from tests.e2e.controller.process import ROOT, SHIPYARD, Client, Controller
 
 TICKS = os.sysconf("SC_CLK_TCK")
+PAGES = 10
+"""So many clients follow the stream while executors report their progress."""
 
 
 def main() -> int:
@@ -33,15 +38,30 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=200, help="commands a second in all")
     parser.add_argument("--writers", type=int, default=4)
     parser.add_argument("--clients", type=int, default=500, help="clients that follow the stream")
+    parser.add_argument("--tasks", type=int, default=1_000, help="tasks in flight that progress")
     options = parser.parse_args()
-    with TemporaryDirectory() as folder:
-        arguments = ("--scope", "service", "--reaction", "1h")
-        with (
-            Controller(Path(folder), *arguments) as controller,
-            controller.client() as client,
-        ):
-            client.create("load", SHIPYARD)
-            return run(controller, client, options)
+    with served() as (controller, client):
+        lost = run(controller, client, options)
+    with served() as (controller, _):
+        port = int(controller.url.rpartition(":")[2])
+        with followers(port, PAGES):
+            problems = progress.run(port, tasks=options.tasks, seconds=options.seconds)
+    for problem in problems:
+        print(f"SLOW: {problem}")
+    return 1 if lost or problems else 0
+
+
+@contextmanager
+def served() -> Iterator[tuple[Controller, Client]]:
+    """A controller on a new folder with a project, and a client of it."""
+    arguments = ("--scope", "service", "--reaction", "1h")
+    with (
+        TemporaryDirectory() as folder,
+        Controller(Path(folder), *arguments) as controller,
+        controller.client() as client,
+    ):
+        client.create("load", SHIPYARD)
+        yield controller, client
 
 
 def run(controller: Controller, client: Client, options: argparse.Namespace) -> int:

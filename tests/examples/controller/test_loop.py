@@ -215,6 +215,29 @@ def test_every_command_is_timed_and_counted_by_its_answer(tmp_path: Path) -> Non
     assert (["applied", "duplicate"], [1, 1, 1, 2, 1]) == hosting.run(program())
 
 
+def test_what_keeps_the_deciding_thread_is_counted(tmp_path: Path) -> None:
+    """By kind and answer: a repeat, which is written nowhere, takes a small part of it."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> list[float]:
+        host = hosting.host
+        await host.create("p", SHIPYARD)
+        for _ in range(2):
+            await host.handle("p", trigger("a"))
+        with pytest.raises(CommandRejected):
+            await host.handle("p", AbortSequence("nobody"))
+        kind = 'kind="TriggerSequence"'
+        return [
+            counted(host, f'deciding_seconds_total{{answer="applied",{kind}}}'),
+            counted(host, f'deciding_seconds_total{{answer="duplicate",{kind}}}'),
+            counted(host, 'deciding_seconds_total{answer="unknown_context",kind="AbortSequence"}'),
+        ]
+
+    applied, duplicate, rejected = hosting.run(program())
+    assert min(applied, duplicate, rejected) > 0
+    assert applied > duplicate
+
+
 def test_a_host_is_well_with_the_clock_of_the_machine(tmp_path: Path) -> None:
     """Before anything is asked; its threads are found by their names."""
     hosting = Hosting(tmp_path)
