@@ -611,3 +611,16 @@ def test_a_vote_is_permitted_to_whoever_may_still_change_something() -> None:
     assert ["rejected own_approval", "rejected no_actor"] == [told("alice"), told("")]
     host.vote("a", "dave")
     assert "vote" not in host.plane.permitted(host.state, "a")
+
+
+def test_an_open_task_says_how_long_an_executor_may_be_silent() -> None:
+    """Its executors report progress more often than that (R42)."""
+    said = []
+    for limits in (TimeoutPolicy(), TimeoutPolicy(silence="5m")):
+        host = Host({"dev": {"delivery": ["deploy"]}}, timeouts=limits)
+        host.trigger("c")
+        (task,) = host.plane.open_tasks(host.state)
+        said.append(str(task).partition("; ")[2])
+
+    silence = "; an executor at work is given up after 5m0s of silence"
+    assert ["nobody has reacted.", f"nobody has reacted{silence}."] == said

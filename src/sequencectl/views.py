@@ -12,6 +12,7 @@ from typing import Final, final
 
 import attrs
 
+from sequencectl.durations import format_duration
 from sequencectl.events import (
     Cause,
     Control,
@@ -77,8 +78,12 @@ class OpenTask:
             return f"Task {task.task} of {_named(task.subject)} {since}; {counted}."
         heard = f"heard of: {', '.join(self.reacted)}" if self.reacted else "nobody has reacted"
         number = f" (attempt {task.attempt} of {task.attempts})" if task.attempts > 1 else ""
+        limit = ""
+        if task.silence_timeout is not None:
+            silence = format_duration(task.silence_timeout)
+            limit = f"; an executor at work is given up after {silence} of silence"
         said = f"Task {task.task} of {_named(task.subject)} was triggered at {task.at.isoformat()}"
-        return " ".join((f"{said}{number}; {heard}.", *_progress_lines(self.progress)))
+        return " ".join((f"{said}{number}; {heard}{limit}.", *_progress_lines(self.progress)))
 
 
 @final
