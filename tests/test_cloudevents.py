@@ -741,8 +741,9 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 TYPE = re.compile(r"sh\.keptn\.event\.([\w-]+\.)?[\w-]+\.[a-z]+")
 SILENT = {
     "TaskScheduled", "TaskStartReported", "TaskProgressReported", "TaskFinishReported",
-    "SequenceParked", "TaskRetried", "TaskSkipped", "SequenceDrained", "SequenceExempted", "SequenceAbortRequested", "ContextPaused", "ContextResumed",
-    "StageFrozen", "StageUnfrozen", "FollowUpRefused", "SequencesForgotten",
+    "SequenceParked", "TaskRetried", "TaskSkipped", "SequenceDrained", "SequenceExempted",
+    "SequenceAbortRequested", "ContextPaused", "ContextResumed", "StageFrozen", "StageUnfrozen",
+    "FollowUpRefused", "SequencesForgotten",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Retries, parking, skips and redrives as CloudEvents: each attempt is a task of its own (R39–R41)."""
+"""What follows a failure as CloudEvents: each attempt is a task of its own (R39–R41)."""
 
 from __future__ import annotations
 

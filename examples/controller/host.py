@@ -353,11 +353,12 @@ class Host:
         begin, answer = perf_counter(), ""
         try:
             handled = self._controller.handle(project, command)
-            answer = _answer(handled)
-            return handled
         except Exception as error:
             answer = word_of(error)
             raise
+        else:
+            answer = _answer(handled)
+            return handled
         finally:
             self.metrics.decided(command, answer, perf_counter() - begin)
 

@@ -1,6 +1,6 @@
 """What an executor needs of the controller: open tasks, a place for its reports, and a wake-up.
 
-Reading fails with `Away` or `Refused`; a report that must not be lost is sent until it has an answer.
+Reading fails with `Away` or `Refused`; a report is sent until it has an answer, or mentioned once.
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ class Executor:
         """
         every, duration = self.behaviour.progress, self.behaviour.duration
         passed = 0.0 if is_again else every
-        while 0 < every and passed < duration:
+        while every > 0 and passed < duration:
             if passed:
                 await self.api.sleep(every)
             percent = int(100 * passed / duration)

@@ -183,9 +183,7 @@ def _trigger(event: Mapping[str, Any], stage: str, sequence: str) -> TriggerSequ
     )
 
 
-def _report(
-    event: Mapping[str, Any], task: str, word: str, *, strict: bool
-) -> Report:
+def _report(event: Mapping[str, Any], task: str, word: str, *, strict: bool) -> Report:
     if not NAME.fits(task):
         raise InvalidValue("type", task, NAME.problem)
     about: Any = {"source": event.get("source")}

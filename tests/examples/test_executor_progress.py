@@ -183,6 +183,7 @@ def looks(*messages: tuple[float, Json]) -> list[float]:
     life, asked = Life(), list[float]()
     life.api.world.project("sockshop", "carts")
     life.api.world.trigger("c1")
+
     async def program() -> None:
         loop, fake = asyncio.get_running_loop(), life.api.async_transport()
 

@@ -86,7 +86,9 @@ class EventsApi:
         outcome = await self._host.handle(project, command)
         return JSONResponse({"keptnContext": context, "outcome": outcome})
 
-    async def _sent(self, request: Request, project: str, command: TriggerSequence | Report) -> TriggerSequence | Report:
+    async def _sent(
+        self, request: Request, project: str, command: TriggerSequence | Report
+    ) -> TriggerSequence | Report:
         """Return a command with the sender whom the proxy names, whatever it claims itself.
 
         Programs beside the proxy may trigger and report, in nobody's name; a vote is somebody's,

@@ -47,7 +47,7 @@ class Executor:
         return self.process.communicate(timeout=PATIENCE)
 
     def kill(self) -> None:
-        """Kill this process alone, as the system does that lacks memory: what it started goes on."""
+        """Kill this process alone, as a lack of memory does: what it has started goes on."""
         self.process.kill()
         self.process.wait(timeout=PATIENCE)
 

@@ -1,4 +1,4 @@
-"""Executors that say how far they are, each a process of its own, and what finds those that died."""
+"""Executors that say how far they are, each a process of its own; and what finds a dead one."""
 
 from __future__ import annotations
 
@@ -132,29 +132,25 @@ def test_a_task_that_waits_behind_another_is_not_forgotten(
     }
 
 
-@pytest.mark.parametrize(
-    ("command", "result", "message"),
-    [
-        pytest.param("sleep 1; echo done", "pass", "done", id="ends"),
-        pytest.param("echo half; sleep 1; exit 200", "fail", "half", id="fails"),
-        pytest.param("echo half; sleep 1; kill -9 $$", "fail", "half", id="is killed"),
-        pytest.param("echo half; sleep 1; kill -USR1 $$", "fail", "half", id="by the clock's own"),
-    ],
-)
+ENDS = {
+    "ends": ("sleep 1; echo done", "pass", "done"),
+    "fails": ("echo half; sleep 1; exit 200", "fail", "half"),
+    "is killed": ("echo half; sleep 1; kill -9 $$", "fail", "half"),
+    "by the clock's own signal": ("echo half; sleep 1; kill -USR1 $$", "fail", "half"),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
 def test_progress_does_not_disturb_the_end_of_a_command(
-    controller: Controller,
-    client: Client,
-    shell: dict[str, str],
-    command: str,
-    result: str,
-    message: str,
+    controller: Controller, client: Client, shell: dict[str, str], how: str
 ) -> None:
     """However it ends, and however often the executor is woken meanwhile."""
-    client.trigger(command)
+    command, result, message = ENDS[how]
+    client.trigger(how)
     about = {**shell, "SEQUENCECTL_PROGRESS": "0.03"}
     with Executor([*SHELL, "sh", "-c", command], controller.url, **about):
-        until(lambda: reports(client, command, "deployment")["deployment.finished"])
-    (task, *_) = client.state(command)["sequences"][0]["tasks"]
+        until(lambda: reports(client, how, "deployment")["deployment.finished"])
+    (task, *_) = client.state(how)["sequences"][0]["tasks"]
 
     assert (result, message) == (task["result"], task["message"])
 
@@ -189,7 +185,9 @@ def test_an_executor_in_a_shell_that_is_ended_ends_its_command(
     """At once, as it did not wait for it to notice that anything has happened."""
     client.trigger("ended")
     pid = tmp_path / "pid"
-    with Executor([*SHELL, "sh", "-c", f"echo $$ >{pid}; exec sleep 1000"], controller.url, **shell) as it:
+    with Executor(
+        [*SHELL, "sh", "-c", f"echo $$ >{pid}; exec sleep 1000"], controller.url, **shell
+    ) as it:
         until(lambda: pid.exists() and pid.read_text().strip())
         it.process.send_signal(signal.SIGTERM)
         status = it.process.wait(timeout=60)

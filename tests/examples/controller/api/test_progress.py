@@ -82,7 +82,10 @@ def test_progress_shows_in_both_routes_of_the_history(served: Served) -> None:
     task = begin(served)
     say(served, task, percent=40, message="2 of 5 pods")
     say(served, task, after=60, message="waiting for the last one")
-    first, second = {"percent": 40, "message": "2 of 5 pods"}, {"message": "waiting for the last one"}
+    first, second = (
+        {"percent": 40, "message": "2 of 5 pods"},
+        {"message": "waiting for the last one"},
+    )
 
     assert [second, first] == shown(served)
     assert [first, second] == shown(served, "/v1/project/shop/history")

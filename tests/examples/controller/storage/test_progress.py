@@ -108,7 +108,9 @@ def test_of_much_progress_the_newest_is_kept(tmp_path: Path, count: int) -> None
     host.finish("c", source="helm")
 
     with read(tmp_path / "journal.db", host.events) as reader:
-        kinds = [event["type"] for event in reader.newest(size=1_000, names={"context": "c"}).entries]
+        kinds = [
+            event["type"] for event in reader.newest(size=1_000, names={"context": "c"}).entries
+        ]
         assert last(count) == messages(reader)
     assert [
         f"sh.keptn.event.{kind}"
