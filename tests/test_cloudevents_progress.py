@@ -82,6 +82,16 @@ def test_a_message_that_cannot_be_used_is_shown_in_its_place(message: object) ->
     assert text.startswith("data.message: must be text that UTF-8 can carry, got ")
 
 
+def test_what_cannot_be_shown_spoils_no_message() -> None:
+    """It calls itself what no text can carry."""
+
+    class Hostile:
+        def __repr__(self) -> str:
+            return "\udc80"
+
+    assert ("data.percent: must be an int from 0 to 100, got ?", None) == said(percent=Hostile())
+
+
 def test_all_that_is_wrong_is_shown() -> None:
     """One after the other."""
     text, percent = said(message=7, percent=7.5)

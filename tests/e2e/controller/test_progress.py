@@ -132,6 +132,7 @@ def test_a_task_that_waits_behind_another_is_not_forgotten(
     }
 
 
+PROGRAMS = [name for name in ("sh", "bash", "dash") if shutil.which(name)]
 ENDS = {
     "ends": ("sleep 1; echo done", "pass", "done"),
     "fails": ("echo half; sleep 1; exit 200", "fail", "half"),
@@ -140,17 +141,19 @@ ENDS = {
 }
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("how", ENDS)
 def test_progress_does_not_disturb_the_end_of_a_command(
-    controller: Controller, client: Client, shell: dict[str, str], how: str
+    controller: Controller, client: Client, shell: dict[str, str], how: str, program: str
 ) -> None:
-    """However it ends, and however often the executor is woken meanwhile."""
+    """However it ends, and however often the executor is woken meanwhile; shells differ there."""
     command, result, message = ENDS[how]
-    client.trigger(how)
+    context = f"{program} {how}"
+    client.trigger(context)
     about = {**shell, "SEQUENCECTL_PROGRESS": "0.03"}
-    with Executor([*SHELL, "sh", "-c", command], controller.url, **about):
-        until(lambda: reports(client, how, "deployment")["deployment.finished"])
-    (task, *_) = client.state(how)["sequences"][0]["tasks"]
+    with Executor([program, *SHELL, "sh", "-c", command], controller.url, **about):
+        until(lambda: reports(client, context, "deployment")["deployment.finished"])
+    (task, *_) = client.state(context)["sequences"][0]["tasks"]
 
     assert (result, message) == (task["result"], task["message"])
 

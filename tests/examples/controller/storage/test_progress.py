@@ -125,11 +125,12 @@ def test_no_task_and_no_executor_takes_the_room_of_another(tmp_path: Path) -> No
     host.trigger("dev", context="c")
     host.trigger("prod", "prod", context="c")
     worked(host, "dev", 2)
-    worked(host, "dev", 3, source="argo")
+    worked(host, "dev", MOST_PROGRESS + 5, source="argo")
     worked(host, "prod", MOST_PROGRESS + 5)
 
     with read(tmp_path / "journal.db", host.events) as reader:
-        assert last(2) + last(3, "argo") == messages(reader, stage="dev")
+        expected = last(2) + last(MOST_PROGRESS + 5, "argo")
+        assert expected == messages(reader, stage="dev")
         assert last(MOST_PROGRESS + 5) == messages(reader, stage="prod")
 
 
