@@ -517,6 +517,30 @@ def test_a_task_that_is_gone_is_unknown() -> None:
     assert Rejected(RejectedCode.UNKNOWN_TASK, message) == outcome
 
 
+def test_one_that_ran_all_of_its_tasks_goes_on_if_there_are_more_today() -> None:
+    """It was aborted while its last task was in flight, which passed."""
+    host = failed(tasks=["build"])
+    host.abort("ctx")
+    host.finish("c")
+    host.redrive("c", "c2")
+    refused = host.code
+    again(host, ["build", "deploy"]).redrive("c", "c2")
+
+    assert ("rejected unknown_task", "deploy") == (refused, host.task("c2"))
+
+
+def test_a_second_approval_is_not_passed_with_the_first() -> None:
+    """Where fewer of its name were given than stand there today, it was not given."""
+    sign = {"name": "sign", "approval": True}
+    host = failed("fail", tasks=[sign, "deploy", sign, "release"])
+    host.redrive("c", "c2")
+    host.vote("c2", "bob")
+    host.finish("c2", "fail")
+    host.redrive("c2", "c3", start_at="release")
+
+    assert "rejected not_approved" == host.code
+
+
 def test_a_sequence_that_ran_all_of_its_tasks_has_none_to_begin_with() -> None:
     """It ended because its time was over before its last task ended; today it has fewer."""
     host = again(failed("pass", "pass", "fail"), ["build", "deploy"])

@@ -373,8 +373,8 @@ class Model:
             start = None if refusal else self.start_of(command, old_one[0], definition["tasks"])
             if refusal or start is None:
                 return refusal or "rejected unknown_task"
-            carried = [self.carry(old_one[0], at, x) for at, x in enumerate(definition["tasks"])]
-            carried = carried[:start]
+            names = [task["name"] for task in definition["tasks"]]
+            carried = [self.carry(old_one[0], names[: at + 1]) for at in range(start)]
             for task, one in zip(definition["tasks"], carried, strict=False):
                 if "approval" in task and one.result not in {"pass", "warning"}:
                     return "rejected not_approved"
@@ -431,19 +431,21 @@ class Model:
         at = [*failed, len(outcomes)][0]
         known = [one.name for one in outcomes] + [task["name"] for task in [old.task()] if task]
         wanted = command.start_at or [*known, None][at]
+        if wanted is None:  # all were run: it goes on where today's definition is longer
+            return at if at < len(names) else None
         if wanted not in names:
             return None
         is_in_place = command.start_at is None and names[at : at + 1] == [wanted]
         return at if is_in_place else names.index(wanted)
 
-    def carry(self, old: Sequence, index: int, task: dict[str, Any]) -> Done:
-        """Return what an old sequence had for a task that its redrive does not run."""
-        outcomes, name = old.outcomes(), task["name"]
+    def carry(self, old: Sequence, names: list[str]) -> Done:
+        """Return what an old sequence had for the last of these tasks, which is not run again."""
+        outcomes, index, name = old.outcomes(), len(names) - 1, names[-1]
         alike = [one.result for one in outcomes if one.name == name]
         if index < len(outcomes) and outcomes[index].name == name:
-            alike = [outcomes[index].result]
+            alike = [outcomes[index].result] * names.count(name)
         known = [result for result in alike if result is not None]
-        is_known = len(known) == len(alike) > 0
+        is_known = len(known) == len(alike) >= names.count(name)
         return Done(name, max(known, key=WORST.index) if is_known else None)
 
     def definitions(self, stage: str) -> dict[str, Any]:

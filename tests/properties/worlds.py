@@ -233,10 +233,12 @@ ONCE: Final = {
         "build", approval(initiator=False, limits={"completion": 90}), "deploy", "build", "test"
     ),
     "signed": sequence("run", approval("sign", **YIELDS), task("go", delay=15), priority=1),
+    "brief": sequence("look"),
 }
 TWICE: Final = {
     "delivery": sequence("test", "build", "deploy", approval(), task("build", delay=10)),
     "signed": sequence("go", approval("run"), "sign", on_failure="park"),
+    "brief": sequence("look", "mark"),
 }
 TWINS: Final = {
     "signed": sequence("look", "mark", approval("sign"), "look", "mark", "go"),

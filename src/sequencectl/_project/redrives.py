@@ -9,7 +9,7 @@ from sequencectl.commands import TriggerSequence
 from sequencectl.events import Carried, Redrive
 from sequencectl.outcomes import Rejected, RejectedCode, Result, worst
 from sequencectl.sequence import EndedSequence, LiveSequence
-from sequencectl.shipyard.definitions import SequenceDefinition, TaskDefinition
+from sequencectl.shipyard.definitions import SequenceDefinition
 
 _Outcomes = Sequence[tuple[str, Result | None]]
 """The names of tasks with the results that a sequence had for them."""
@@ -58,7 +58,8 @@ def _begin(
         wanted = command.start_at or "to go on with"
         message = f"Sequence {definition.name} in stage {command.stage} has no task {wanted}."
         return Rejected(RejectedCode.UNKNOWN_TASK, message)
-    carried = [_carried(at, task, outcomes) for at, task in enumerate(definition.tasks[:index])]
+    names = [task.name for task in definition.tasks]
+    carried = [_carried(names[: at + 1], outcomes) for at in range(index)]
     for task, kept in zip(definition.tasks, carried, strict=False):
         if task.approval is not None and kept.result in {None, Result.FAIL}:
             message = f"Sequence {old.sequence_id!r} was not approved in task {task.name}."
@@ -81,12 +82,16 @@ def _start(
     return names.index(name) if name in names else None
 
 
-def _carried(index: int, task: TaskDefinition, outcomes: _Outcomes) -> Carried:
-    """Return what an old sequence had for a task that is not run: by position, else by name."""
-    name = task.name
+def _carried(names: Sequence[str], outcomes: _Outcomes) -> Carried:
+    """Return what an old sequence had for the last of these tasks, which is not run.
+
+    That is the outcome at its position, else the worst of its name: none if one of them is missing,
+    or if there are fewer than today.
+    """
+    index, name = len(names) - 1, names[-1]
     if index < len(outcomes) and outcomes[index][0] == name:
         return Carried(name, outcomes[index][1])
     results = [result for known, result in outcomes if known == name]
     found = [result for result in results if result is not None]
-    is_complete = results and len(found) == len(results)
+    is_complete = len(found) == len(results) >= names.count(name)
     return Carried(name, worst(*found) if is_complete else None)
