@@ -13,15 +13,18 @@ from sequencectl import (
     AbortSequence,
     ControlPlane,
     Decision,
+    DefinitionError,
     FreezeStage,
     Opening,
     PauseSequence,
+    PolicyError,
     ProjectState,
     Result,
     TriggerSequence,
 )
 from sequencectl import events as e
 from sequencectl.commands import Command
+from sequencectl.payload import freeze
 from sequencectl.sequence import EndedSequence, LiveSequence, Phase
 from sequencectl.task_run import Executor, Vote
 from sequencectl.testing.exploration.transition import Transition, just_before, live_ones, of
@@ -169,6 +172,18 @@ def policy(**changes: Any) -> Forger:
     return lambda t: {"plane": attrs.evolve(t.plane, **changes)}
 
 
+def where_it_may_be(forge: Forger) -> Forger:
+    """The same where the plane may be like that, and as it is elsewhere."""
+
+    def tries(t: Transition) -> dict[str, Any]:
+        try:
+            return forge(t)
+        except (DefinitionError, PolicyError):
+            return {}
+
+    return tries
+
+
 def frozen_before(t: Transition) -> dict[str, Any]:
     """The stage was frozen before, by a person and for good."""
     return {"before": t.plane.decide(t.before, FreezeStage("dev"), t.now).state}
@@ -264,3 +279,78 @@ def asks_twice(t: Transition) -> dict[str, Any]:
 def aborted(t: Transition) -> dict[str, Any]:
     """It was an abort."""
     return {"command": AbortSequence(next(iter(t.was.values())).context) if t.was else t.command}
+
+
+def records_of(kind: type, change: Callable[[Any], dict[str, Any]]) -> Forger:
+    """All records of one kind are something else afterwards, the live ones too."""
+
+    def forge(t: Transition) -> dict[str, Any]:
+        records = {
+            k: attrs.evolve(x, **change(x)) if isinstance(x, kind) else x
+            for k, x in t.records.items()
+        }
+        return {"records": records, "live": live_ones(records)}
+
+    return forge
+
+
+def parked_with(**changes: Any) -> Forger:
+    """What is parked is parked with something else afterwards."""
+    return records_of(
+        LiveSequence,
+        lambda x: {"parked": attrs.evolve(x.parked, **changes)} if x.parked else {},
+    )
+
+
+def was_parked_with(**changes: Any) -> Forger:
+    """What was parked was parked with something else."""
+    return lambda t: {
+        "was": {
+            k: attrs.evolve(x, parked=attrs.evolve(x.parked, **changes))
+            if isinstance(x, LiveSequence) and x.parked else x
+            for k, x in t.was.items()
+        }
+    }  # fmt: skip
+
+
+def out_of_its_lane(t: Transition) -> dict[str, Any]:
+    """The state holds nothing, and what is live is what was."""
+    return {"decision": attrs.evolve(t.decision, state=t.plane.initial("other"))}
+
+
+def told_by_nobody(**others: Any) -> Callable[[Any], dict[str, Any]]:
+    """Its data names another task run than those whose data was taken in."""
+    return lambda x: {"data": freeze({**x.data, "told": ["another run"], **others})}
+
+
+def redriving(**changes: Any) -> Callable[[Any], dict[str, Any]]:
+    """What it redrives is something else, if it redrives anything."""
+    return lambda x: {"redrive": attrs.evolve(x.redrive, **changes)} if x.redrive else {}
+
+
+def one_more_of_the_family(t: Transition) -> dict[str, Any]:
+    """Every live sequence has a twin."""
+    return {"live": (*t.live, *[
+        attrs.evolve(x, subject=attrs.evolve(x.subject, sequence_id="twin"),
+            redrive=e.Redrive(x.sequence_id, x.family))
+        for x in t.live
+    ])}  # fmt: skip
+
+
+def heard(change: Callable[[Any], dict[str, Any]]) -> Forger:
+    """What all executors have said is something else afterwards."""
+    return in_flight(
+        lambda x: {"executors": tuple(attrs.evolve(y, **change(y)) for y in x.executors)}
+    )
+
+
+def heard_before(change: Callable[[Any], dict[str, Any]]) -> Forger:
+    """What all executors had said was something else."""
+    return lambda t: {
+        "was": {
+            k: attrs.evolve(x, task=attrs.evolve(
+                x.task, executors=tuple(attrs.evolve(y, **change(y)) for y in x.task.executors)))
+            if isinstance(x, LiveSequence) and x.task else x
+            for k, x in t.was.items()
+        }
+    }  # fmt: skip

@@ -74,9 +74,13 @@ def trigger(stage: str = "dev", sequence: str = "delivery", **more: Any) -> Trig
     return TriggerSequence("own", stage=stage, sequence=sequence, data={"kept": 1}, **more)
 
 
+SPECIAL: Final = ("vote", "exempt", "redrive", "progress", "retry", "skip")
+"""Letters for what most shipyards do not have."""
+
+
 def without(*letters: str) -> tuple[str, ...]:
-    """All letters but these, votes and exemptions."""
-    return tuple(letter for letter in LETTERS if letter not in {*letters, "vote", "exempt"})
+    """All letters but these and the special ones."""
+    return tuple(letter for letter in LETTERS if letter not in {*letters, *SPECIAL})
 
 
 MOVING: Final = ("trigger", "finish", "pause", "resume")
@@ -102,6 +106,22 @@ def executors(expects: Any) -> Slice:
             results=("pass", "warning", "fail"),
         ),
         {"most": 1, "executors": ("x", "y", "z"), "results": ("pass", "fail")},
+    )  # fmt: skip
+
+
+def silent(expects: Any) -> Slice:
+    """Two executors on one task, which may be silent for so long."""
+    stages = {"dev": {"delivery": [{"name": "deploy", "expects": expects}]}}
+    return Slice(
+        plane(stages, timeouts=seconds(reaction=3, completion=4, silence=2, abort_grace=2),
+            bounds=Bounds(progress_every="500ms")),
+        Alphabet(
+            triggers=[trigger()], most=1, executors=("x", "y"), results=("pass",), tick=SECOND,
+            letters=("trigger", "start", "progress", "finish", "stray", "abort", "check", "wait"),
+        ),
+        {"most": 1, "executors": ("x", "y", "z"), "letters": (
+            "trigger", "start", "progress", "finish", "check", "wait",
+        )},
     )  # fmt: skip
 
 
@@ -148,6 +168,11 @@ def failing_hours(_stage: str, at: datetime) -> Any:
             return None
         case second:
             return Opening(second == 0, until=START - timedelta(days=1))
+
+
+def parking(name: str, **more: Any) -> dict[str, Any]:
+    """A task whose failure parks its sequence."""
+    return {"name": name, "onFailure": "park", **more}
 
 
 NO_CONTROLS: Final = without("pause", "resume", "abort", "force", "freeze", "unfreeze")
@@ -388,5 +413,149 @@ SLICES: Final[Mapping[str, Slice]] = {
             ),
         ),
         {"letters": ("trigger", "exempt", "check", "wait")},
+    ),
+    "attempts": Slice(
+        plane({"dev": {"delivery": [
+            {"name": "deploy", "retry": {"times": 1}}, "test",
+        ]}}),
+        Alphabet(
+            triggers=[trigger()], most=2, statuses=("errored", "aborted"),
+            letters=("trigger", "finish", "stray", "pause", "resume", "abort", "force", "check"),
+        ),
+        {"letters": ("trigger", "finish", "pause", "resume", "abort")},
+    ),
+    "attempts with a backoff": Slice(
+        plane({"dev": {"delivery": [
+            "prepare", {"name": "deploy", "triggeredAfter": "1s",
+                "retry": {"times": 2, "backoff": "1s", "factor": 2}},
+        ]}}, timeouts=seconds(reaction=4, completion=4, total=5)),
+        Alphabet(
+            triggers=[trigger()], most=1, results=("pass", "fail"), tick=SECOND,
+            letters=("trigger", "finish", "pause", "resume", "abort", "stray", "check", "wait"),
+        ),
+        {"letters": ("trigger", "finish", "check", "wait")},
+    ),
+    "attempts that ran out of time": Slice(
+        plane({"dev": {"delivery": [
+            {"name": "deploy", "expects": 2, "retry": {"times": 2, "on": ["timed_out"]}},
+        ]}}, timeouts=seconds(reaction=1, completion=2, total=4, abort_grace=1)),
+        Alphabet(
+            triggers=[trigger()], most=1, executors=("x", "y"), tick=SECOND, letters=(
+                "trigger", "start", "finish", "stray", "pause", "resume", "abort", "check", "wait",
+            ),
+        ),
+        {"most": 2, "executors": ("x", "y"), "letters": ("trigger", "finish", "check", "wait")},
+    ),
+    "parked": Slice(
+        plane({"dev": {"delivery": [
+            parking("deploy", retry={"times": 1, "on": ["errored"]}), "test",
+        ]}}, timeouts=seconds(reaction=2, completion=2, total=3, parked=2),
+            bounds=Bounds(attempts=2)),
+        Alphabet(
+            triggers=[trigger()], most=1, statuses=("errored",), tick=SECOND, letters=(
+                "trigger", "finish", "stray", "pause", "resume", "abort", "force", "retry", "skip",
+                "check", "wait",
+            ),
+        ),
+        {"letters": ("trigger", "finish", "retry", "skip", "check", "wait")},
+    ),
+    "parked in two stages": Slice(
+        plane({
+            "dev": {"delivery": {"tasks": [parking("deploy")], "onFailure": "end"}},
+            "prod": {
+                "delivery": {
+                    "tasks": ["deploy", {"name": "test", "triggeredAfter": "1s"}],
+                    "onFailure": "park", "triggeredOn": ["dev.delivery.finished"],
+                },
+                "rollback": {"tasks": ["undo"], "triggeredOn": [
+                    {"event": "prod.delivery.finished",
+                        "selector": {"match": {"deploy.result": "fail"}}},
+                    {"event": "dev.delivery.finished", **FAILED},
+                ]},
+            },
+        }, timeouts=seconds(reaction=2, completion=2, parked=2), bounds=Bounds(attempts=2)),
+        Alphabet(
+            triggers=[trigger(context="release")], most=1, scopes=(None, "prod"),
+            letters=("trigger", "finish", "pause", "resume", "abort", "retry", "skip", "check",
+                "wait"),
+        ),
+        {"scopes": (None,), "letters": ("trigger", "finish", "skip", "check", "wait")},
+    ),
+    "parked in line": Slice(
+        plane({"dev": {"delivery": {
+            "tasks": ["deploy", approval(newcomer="supersede")], "onFailure": "park",
+        }}}, bounds=Bounds(attempts=2)),
+        Alphabet(
+            triggers=[trigger(), trigger(context="release")], most=2,
+            letters=(*CONTROLS, "finish", "vote", "retry", "skip"),
+        ),
+        {"letters": ("trigger", "finish", "vote", "skip")},
+    ),
+    "two parked at once": Slice(
+        plane({"dev": {"delivery": [parking("deploy")]}}, queueing=QueuePolicy(limit=2),
+            bounds=Bounds(attempts=2)),
+        Alphabet(
+            triggers=[trigger(context="release")], most=2,
+            letters=("trigger", "finish", "pause", "resume", "abort", "retry", "skip"),
+        ),
+        {"letters": ("trigger", "finish", "retry", "skip")},
+    ),
+    "redrives": Slice(
+        plane({"dev": {"delivery": ["deploy", "test"]}}),
+        Alphabet(
+            triggers=[trigger()], most=3, results=("pass", "warning", "fail"),
+            start_at=(None, "deploy", "test", "none"),
+            letters=("trigger", "redrive", "finish", "force"),
+        ),
+        {"letters": ("redrive", "trigger", "finish"), "results": ("pass", "fail")},
+    ),
+    "redrives in line": Slice(
+        plane({"dev": {"delivery": ["deploy"]}}, queueing=QueuePolicy(mode="latest_only")),
+        Alphabet(
+            triggers=[trigger()], most=3, letters=("trigger", "redrive", *MOVING[1:]),
+        ),
+        {"letters": ("trigger", "redrive", "finish")},
+    ),
+    "redrives that pass an approval": Slice(
+        plane({"dev": {"delivery": [
+            "build", approval(newcomer="supersede", initiator=False), "deploy",
+        ]}}, queueing=QueuePolicy(mode="latest_only", limit=2)),
+        Alphabet(
+            triggers=[trigger(actor="alice"), trigger(actor="bob")], most=3,
+            voters=("alice", "bob", "carol"), start_at=(None, "deploy"),
+            letters=("trigger", "redrive", "finish", "vote"),
+        ),
+        {"triggers": (trigger(actor="alice"),), "voters": ("carol",)},
+    ),
+    "redrives of what was skipped": Slice(
+        plane({"dev": {
+            "delivery": [parking("build"), "deploy", "deploy", "test"],
+            "report": {"tasks": ["tell"], "triggeredOn": [
+                {"event": "dev.delivery.finished",
+                    "selector": {"match": {"build.result": "warning"}}},
+            ]},
+        }}, queueing=QueuePolicy(mode="reject_when_busy"), bounds=Bounds(retain=1)),
+        Alphabet(
+            triggers=[trigger()], most=3, start_at=(None, "test"),
+            letters=("trigger", "redrive", "finish", "skip"),
+        ),
+        {"letters": ("trigger", "redrive", "finish", "skip"), "results": ("fail",)},
+    ),
+    "silence, any": silent(None),
+    "silence, a number": silent(2),
+    "silence, named": silent(["x"]),
+    "progress": Slice(
+        plane({"dev": {"delivery": [
+            {"name": "deploy", "retry": {"on": ["timed_out"]}}, approval(),
+        ]}}, timeouts=seconds(reaction=9, completion=9, silence=8),
+            bounds=Bounds(progress_every="2s", sources=2)),
+        Alphabet(
+            triggers=[trigger()], most=1, executors=("x",), tick=SECOND, behind=SECOND,
+            results=("pass",), letters=(
+                "trigger", "start", "progress", "finish", "vote", "stray", "pause", "resume",
+                "check", "wait", "slow",
+            ),
+        ),
+        {"letters": ("trigger", "start", "progress", "finish", "check", "wait")},
     ),
 }  # fmt: skip

@@ -43,7 +43,7 @@ def test_an_exploration_ends_and_is_the_same_every_time() -> None:
     """One sequence of two tasks has so many states, the farthest of them nine moves away."""
     found = [explore(PLAIN, ONE) for _ in range(2)]
 
-    assert [Exploration(states=187, transitions=3006, diameter=9)] * 2 == found
+    assert [Exploration(states=191, transitions=4113, diameter=9)] * 2 == found
 
 
 def test_a_search_that_stops_at_its_limit_says_so() -> None:
@@ -181,6 +181,26 @@ def test_a_calendar_needs_a_period() -> None:
         explore(attrs.evolve(PLAIN, calendar=closed), ONE)
 
 
+def test_what_is_parked_ends_by_a_person_or_by_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With neither a skip nor time that passes it need not end; where its limit never comes and
+    nothing else gets it out, that is found.
+    """
+    parks = plane({"dev": {"delivery": [{"name": "deploy", "onFailure": "park"}]}})
+    answers = attrs.evolve(ONE, letters=("trigger", "finish"))
+    skips = attrs.evolve(ONE, letters=("trigger", "finish", "skip"))
+    waits = attrs.evolve(ONE, letters=WAITS)
+
+    assert all(explore(parks, each).is_complete for each in (answers, skips, waits))
+    monkeypatch.setattr("sequencectl._sequence.life.end_parked", lambda _: None)
+    with pytest.raises(Counterexample) as caught:
+        explore(parks, waits)
+    assert "answers_as_the_rules_say" == caught.value.invariant
+    monkeypatch.setattr(Letters, "_waits", lambda *_: iter(()))
+    with pytest.raises(Counterexample) as stuck:
+        explore(parks, waits)
+    assert "s1 never ends, it is parked" == stuck.value.problem
+
+
 def test_what_cannot_be_let_go_need_not_end() -> None:
     """An alphabet that freezes and never unfreezes is explored all the same."""
     letters = without("unfreeze")
@@ -266,9 +286,9 @@ def test_an_unknown_name_is_a_mistake_of_the_alphabet(where: str, value: Any, pr
 
 def test_a_limit_is_never_passed() -> None:
     """With room for so many states, so many are visited; with room for all, the search is whole."""
-    found = [explore(PLAIN, ONE, limit=limit) for limit in (1, 50, 186, 187)]
+    found = [explore(PLAIN, ONE, limit=limit) for limit in (1, 50, 190, 191)]
 
-    assert [1, 50, 186, 187] == [each.states for each in found]
+    assert [1, 50, 190, 191] == [each.states for each in found]
     assert [False, False, False, True] == [each.is_complete for each in found]
 
 
@@ -289,14 +309,14 @@ def test_moves_lead_to_the_state_they_are_kept_for(name: str) -> None:
 
 
 def test_progress_is_reported_now_and_then_and_at_the_end() -> None:
-    """Of 187 states, 100 are visited at the first report and all of them at the second."""
+    """Of 191 states, 100 are visited at the first report and all of them at the second."""
     seen: list[Progress] = []
 
     explore(PLAIN, ONE, progress=seen.append)
 
-    assert [100, 187] == [each.states - each.waiting for each in seen]
-    assert Progress(states=187, transitions=3006, waiting=0) == seen[-1]
-    assert seen[0].transitions < 3006
+    assert [100, 191] == [each.states - each.waiting for each in seen]
+    assert Progress(states=191, transitions=4113, waiting=0) == seen[-1]
+    assert seen[0].transitions < 4113
 
 
 @pytest.mark.parametrize(
@@ -315,6 +335,8 @@ def test_progress_is_reported_now_and_then_and_at_the_end() -> None:
         ("executors", (), "()"),
         ("results", ["perfect"], "['perfect']"),
         ("results", None, "None"),
+        ("statuses", ["broken"], "['broken']"),
+        ("statuses", 3, "3"),
         ("scopes", [3], "3"),
         ("stages", "dev", "'dev'"),
         ("tick", 3, "3"),

@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from sequencectl import (
+    AbortSequence,
     Applied,
     Bounds,
     CheckDeadlines,
@@ -19,6 +20,7 @@ from sequencectl import (
     QueuePolicy,
     ReportTaskStarted,
     Result,
+    RetryTask,
     Status,
     TimeoutPolicy,
     Unchanged,
@@ -27,13 +29,16 @@ from sequencectl import (
 )
 from sequencectl import events as e
 from sequencectl.sequence import EndedSequence, LiveSequence
-from sequencectl.task_run import Executor
+from sequencectl.task_run import Executor, Progress
 from sequencectl.testing.exploration import invariants as i
 from sequencectl.testing.exploration import of_approvals as approval
 from sequencectl.testing.exploration import of_controls as control
+from sequencectl.testing.exploration import of_failures as failure
 from sequencectl.testing.exploration import of_limits as limit
 from sequencectl.testing.exploration import of_openings as opening
 from sequencectl.testing.exploration import of_queue as queue
+from sequencectl.testing.exploration import of_redrives as redrive
+from sequencectl.testing.exploration import of_silence as silence
 from sequencectl.testing.exploration import of_tasks as task
 from sequencectl.testing.exploration.alphabet import START, Move
 from sequencectl.testing.exploration.transition import Check, Transition
@@ -51,6 +56,8 @@ from tests.exploration.forging import (
     forged,
     frozen,
     frozen_before,
+    heard,
+    heard_before,
     in_flight,
     instead,
     live,
@@ -58,15 +65,23 @@ from tests.exploration.forging import (
     nobody_had_voted,
     nobody_in_particular,
     nothing_before,
+    one_more_of_the_family,
+    out_of_its_lane,
+    parked_with,
     paused,
     policy,
+    records_of,
+    redriving,
     short,
     still_open,
     superseded,
     taken_back,
+    told_by_nobody,
     unpaused,
     voted,
     waiting,
+    was_parked_with,
+    where_it_may_be,
     without_limits,
     worked_on_by_more,
 )
@@ -75,6 +90,7 @@ from tests.exploration.walks import Stop, tell, walk
 
 WALKS: Final = {
     "delays": 150, "limits": 150, "opening hours": 50, "an approval by silence": 50,
+    "parked": 100, "parked in two stages": 100, "progress": 30,
 }  # fmt: skip
 """How often to walk through slices with what is rare in a walk; through others, 15 times."""
 
@@ -193,11 +209,110 @@ FORGED: list[tuple[Check, str, Forger]] = [
         events(e.TaskTriggered, lambda x: {"input": {**x.input, "kept": None}})),
     (task.ends_trigger_their_follow_ups, "expected", no(e.SequenceTriggered)),
     (task.nothing_is_given_out_in_vain, "SequenceAborted takes back", taken_back),
+    (task.nothing_is_given_out_in_vain, "SequenceFinished takes back", lambda t: {
+        "events": (*t.events, *[
+            e.SequenceFinished(x.serial, x.at, x.subject, Result.FAIL, Status.SUCCEEDED)
+            for x in t.events if isinstance(x, e.TaskTriggered)])}),
     (task.nothing_is_given_out_in_vain, "TaskFinished takes back", lambda t: {
         "events": (*t.events, *[
             e.TaskFinished(
                 x.serial, x.at, x.subject, x.task_id, x.task, Result.PASS, Status.SUCCEEDED)
             for x in t.events if isinstance(x, e.TaskTriggered)])}),
+    (failure.failures_lead_where_they_should, "is over, not retried",
+        events(e.TaskFinished, lambda _: {"end": e.TaskEnd.OVER})),
+    (failure.failures_lead_where_they_should, "is over, not parked",
+        events(e.TaskFinished, lambda _: {"end": e.TaskEnd.OVER})),
+    (failure.failures_lead_where_they_should, "is retried, not over",
+        events(e.TaskTimedOut, lambda _: {"end": e.TaskEnd.RETRIED})),
+    (failure.failures_lead_where_they_should, "before it could be", instead(was={})),
+    (failure.failed_runs_are_followed_up, "nothing follows",
+        records_of(LiveSequence, lambda _: {"task": None, "due_at": None, "phase": Phase.RUNNING})),
+    (failure.failed_runs_are_followed_up, "is not parked with", parked_with(task_id="another")),
+    (failure.failed_runs_are_followed_up, "is parked because of", parked_with(explanation="none")),
+    (failure.failed_runs_are_followed_up, "0 events say", no(e.SequenceParked)),
+    (failure.attempts_are_numbered, "comes after",
+        events(e.TaskTriggered, lambda x: {"attempt": x.attempt + 1})),
+    (failure.attempts_are_numbered, "comes after",
+        events(e.TaskScheduled, lambda x: {"attempt": x.attempt + 1})),
+    (failure.attempts_are_numbered, "is one too many",
+        where_it_may_be(policy(bounds=Bounds(attempts=1)))),
+    (failure.attempts_are_numbered, "is one of",
+        events(e.TaskTriggered, lambda x: {"attempts": x.attempts + 1})),
+    (failure.one_task_is_in_flight_or_parked, "and one that is parked", lambda t: {"live": tuple(
+        attrs.evolve(x, task=y.task) for x in t.live for y in t.was.values()
+        if isinstance(y, LiveSequence) and y.task)}),
+    (failure.one_task_is_in_flight_or_parked, "with the parked task", live(phase=Phase.PARKED)),
+    (failure.one_task_is_in_flight_or_parked, "have one id",
+        lambda t: {"live": tuple(attrs.evolve(x, runs=x.runs * 2) for x in t.live)}),
+    (failure.nothing_of_a_failed_attempt_counts, "has an outcome", lambda t: {"live": tuple(
+        attrs.evolve(x, runs=(*x.runs, *x.retried)) for x in t.live)}),
+    (failure.nothing_of_a_failed_attempt_counts, "something of",
+        live(result=Result.WARNING)),
+    (failure.nothing_of_a_failed_attempt_counts, "something of", live(status=Status.UNKNOWN)),
+    (failure.data_is_taken_in_with_its_run, "the data of s",
+        records_of(LiveSequence, told_by_nobody())),
+    (failure.data_is_taken_in_with_its_run, "a follow-up has the data of",
+        events(e.SequenceTriggered, told_by_nobody())),
+    (failure.data_is_taken_in_with_its_run, "not of set()",
+        was_parked_with(data=None)),
+    (failure.results_are_those_of_what_counts, "has fail, not", live(result=Result.FAIL)),
+    (failure.results_are_those_of_what_counts, "ended unknown, not",
+        events(e.SequenceFinished, lambda _: {"status": Status.UNKNOWN})),
+    (failure.attempts_are_kept, "keeps the attempts []",
+        records_of(LiveSequence, lambda _: {"retried": ()})),
+    (failure.attempts_are_kept, "keeps the attempts []", after(EndedSequence, retried=())),
+    (failure.parked_ones_hold_their_lane, "does not hold", out_of_its_lane),
+    (failure.parked_ones_hold_their_lane, "nothing ends the parking", live(deadline=None)),
+    (failure.parking_ends_as_it_should, "ended although", lambda t: {
+        "command": RetryTask(t.command.context) if isinstance(t.command, AbortSequence)
+        else t.command}),
+    (failure.parking_ends_as_it_should, "is running, retried under a pause",
+        after(LiveSequence, phase=Phase.RUNNING)),
+    (failure.parking_ends_as_it_should, "is running, retried", after(LiveSequence, task=None)),
+    (failure.parking_ends_as_it_should, "after a skip", after(LiveSequence, runs=())),
+    (failure.parking_ends_as_it_should, "is expired, skipped",
+        after(EndedSequence, phase=Phase.EXPIRED)),
+    (failure.parking_ends_as_it_should, "is still there",
+        after(LiveSequence, phase=Phase.RUNNING, task=None, due_at=None)),
+    (failure.parking_ends_as_it_should, "was not aborted as requested",
+        events(e.SequenceAborted, lambda _: {"cause": e.Cause.FORCED})),
+    (failure.parking_ends_as_it_should, "is not parked any more", parked_with(task_id="another")),
+    (failure.parking_ends_as_it_should, "is expired because of",
+        after(EndedSequence, phase=Phase.EXPIRED)),
+    (failure.parking_ends_as_it_should, "has the outcomes ()", after(EndedSequence, runs=())),
+    (redrive.one_of_a_family_lives, "of one family live", one_more_of_the_family),
+    (redrive.redrives_begin_where_they_should, "was asked for",
+        events(e.SequenceTriggered, lambda _: {"redrive": None})),
+    (redrive.redrives_begin_where_they_should, "which did not fail",
+        events(e.SequenceTriggered, redriving(sequence_id="another"))),
+    (redrive.redrives_begin_where_they_should, "of the family another",
+        events(e.SequenceTriggered, redriving(family="another"))),
+    (redrive.redrives_begin_where_they_should, "carries",
+        events(e.SequenceTriggered, redriving(carried=(e.Carried("more", None),)))),
+    (redrive.redrives_are_kept, "and redrove", records_of(LiveSequence, lambda _: {
+        "redrive": e.Redrive("another", "another")})),
+    (redrive.redrives_supersede_nobody, "has the place",
+        events(e.SequenceTriggered, lambda x: {"place": x.place + 1})),
+    (redrive.redrives_supersede_nobody, "by the redrive", records_of(LiveSequence, lambda _: {
+        "redrive": e.Redrive("another", "another")})),
+    (redrive.redrives_pass_what_was_approved, "passes the approval", live(redrive=e.Redrive(
+        "another", "another", (e.Carried("approve", Result.FAIL),)))),
+    (silence.progress_makes_nobody_awaited, "progress leads to", instead(events=())),
+    (silence.progress_makes_nobody_awaited, "after progress",
+        heard(lambda x: {"starts": x.starts + 1})),
+    (silence.progress_makes_nobody_awaited, "after progress",
+        in_flight(lambda _: {"report_ids": ("another",)})),
+    (silence.progress_makes_nobody_awaited, "the last progress of",
+        heard(lambda _: {"progress": None})),
+    (silence.progress_is_not_recorded_too_often, "after its last",
+        heard_before(lambda x: {"progress": Progress(x.heard_at)})),
+    (silence.executors_are_heard_when_they_report, "heard of",
+        heard(lambda x: {"heard_at": x.heard_at - SECOND})),
+    (silence.silence_is_charged_to_those_at_work, "fell silent at",
+        heard_before(lambda _: {"starts": 0})),
+    (silence.silence_is_charged_to_those_at_work, "fell silent because of",
+        events(e.TaskTimedOut, lambda x: {
+            "explanation": attrs.evolve(x.explanation, awaited="nobody")})),
     (control.pauses_hold_back, "under a pause", paused),
     (control.phases_follow_the_pauses, "does not fit its pauses", unpaused),
     (control.pauses_end_with_their_context, "has no live sequence", instead(live=())),
@@ -213,9 +328,11 @@ FORGED: list[tuple[Check, str, Forger]] = [
     (control.requests_are_remembered, "remembers", policy(bounds=Bounds(request_ids=0))),
     (limit.tasks_have_their_limits, "has the deadlines",
         events(e.TaskTriggered, lambda _: {"reaction_deadline": None})),
+    (limit.tasks_have_their_limits, "may be silent",
+        events(e.TaskTriggered, lambda _: {"silence_timeout": SECOND / 2})),
     (limit.the_next_deadline_is_the_first_limit, "the next deadline is", in_flight(
         lambda x: {"triggered": attrs.evolve(x.triggered, reaction_timeout=SECOND / 2)})),
-    (limit.the_next_deadline_is_the_first_limit, "nothing ends task", without_limits),
+    (limit.the_next_deadline_is_the_first_limit, "nothing ends the running", without_limits),
     (limit.limits_end_at_their_deadline, "ran out of time before",
         instead(command=FreezeStage("dev"))),
     (limit.limits_end_at_their_deadline, "is explained by", events(
@@ -227,6 +344,7 @@ FORGED: list[tuple[Check, str, Forger]] = [
             x.explanation, since=x.explanation.since - SECOND,
             deadline=x.explanation.deadline - SECOND)})),
     (limit.limits_end_at_their_deadline, "ended before its end", nothing_before),
+    (limit.limits_end_at_their_deadline, "the parking of", instead(command=FreezeStage("dev"))),
     (limit.totals_that_passed_trigger_nothing, "was triggered after",
         lambda t: {"now": t.now + 10 * SECOND}),
     (limit.checks_leave_nothing_due, "due since", lambda t: {
@@ -236,6 +354,11 @@ FORGED: list[tuple[Check, str, Forger]] = [
     (limit.clocks_stand_while_paused, "with deadline",
         policy(timeouts=TimeoutPolicy(total="1s", waiting="1s", abort_grace="1s"))),
     (limit.clocks_stand_while_paused, "left", live(time_left=SECOND)),
+    (limit.clocks_stand_while_paused, "is parked until", lambda t: {"live": tuple(
+        attrs.evolve(x, deadline=x.deadline + SECOND) if x.parked else x for x in t.live)}),
+    (limit.clocks_stand_while_paused, ", resumed ",
+        events(e.SequenceResumed, lambda x: {"deadline": x.at})),
+    (limit.clocks_stand_while_paused, "and limited by", live(timeout=SECOND / 2)),
     (limit.clocks_stand_while_paused, "and had", lambda t: {"live": tuple(
         attrs.evolve(x, deadline=x.deadline + SECOND) if x.deadline else x for x in t.live)}),
     (limit.bounds_are_kept, "keeps", policy(bounds=Bounds(retain=0))),

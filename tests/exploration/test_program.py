@@ -20,9 +20,12 @@ from sequencectl import (
     Opening,
     QueuePolicy,
     ReportTaskFinished,
+    ReportTaskProgress,
+    RetryTask,
     SequenceDefinition,
     SequenceTimeouts,
     Shipyard,
+    SkipTask,
     TaskDefinition,
     TaskTimeouts,
     TimeoutPolicy,
@@ -234,16 +237,24 @@ def test_commands_are_written_as_they_are_made() -> None:
         trigger(context="release", priority=0),
         ReportTaskFinished("t", source="x", result="pass", data={"list": [{}]}),
         FreezeStage("d", until=START),
+        attrs.evolve(trigger(context="release"), redrives="s1", start_at="test"),
+        ReportTaskProgress("t", source="x", percent=5),
+        RetryTask("release", stage="dev"),
+        SkipTask(sequence_id="s1", result="warning"),
         CheckDeadlines(limit=1),
     ]
     moves = [Move("", each, START + SECOND) for each in commands]
     program = Program([plane(DELIVERY)], moves).breaking(holds)
 
-    about = "stage='dev', sequence='delivery', context='release', data={'kept': 1}, priority=0"
+    said = "'own', stage='dev', sequence='delivery', context='release', data={'kept': 1}"
     assert [
-        f"(1, plane, TriggerSequence('own', {about})),",
+        f"(1, plane, TriggerSequence({said}, priority=0)),",
         "(1, plane, ReportTaskFinished('t', source='x', result='pass', data={'list': [{}]})),",
         "(1, plane, FreezeStage('d', until=datetime.fromisoformat('2026-01-01 09:00:00+00:00'))),",
+        f"(1, plane, TriggerSequence({said}, redrives='s1', start_at='test')),",
+        "(1, plane, ReportTaskProgress('t', source='x', percent=5)),",
+        "(1, plane, RetryTask('release', stage='dev')),",
+        "(1, plane, SkipTask(sequence_id='s1', result='warning')),",
         "(1, plane, CheckDeadlines(1)),",
     ] == [row.strip() for row in program.splitlines() if row.startswith("    (")]
     assert commands[-1] == names_after(program)["command"]

@@ -17,10 +17,10 @@ from tests.exploration.walks import Stop, projector_of, tell, walk
 
 STATES: Final = 10_000
 KEPT: Final = (
-    "stage", "sequence", "service", "priority", "depth", "phase", "results", "task", "due at",
-    "deadline", "time left", "exempted", "initiators",
+    "stage", "sequence", "service", "priority", "depth", "phase", "results", "due at", "deadline",
+    "time left", "exempted", "initiators", "attempts", "parked",
 )  # fmt: skip
-IMPLIED: Final = {"sequence", "depth", "deadline"}
+IMPLIED: Final = {"sequence", "depth", "deadline", "parked"}
 """In the walks taken here nothing shows that they are needed."""
 TELLING: Final = {
     "stage": "context over two stages",
@@ -28,11 +28,11 @@ TELLING: Final = {
     "priority": "priorities",
     "phase": "delays",
     "results": "limits",
-    "task": "limits",
     "due at": "delays",
     "time left": "limits",
     "exempted": "exempted ones",
     "initiators": "barred voters",
+    "attempts": "attempts",
 }
 """A slice in which a part is needed."""
 
@@ -122,6 +122,17 @@ def test_what_depends_on_an_alphabet_is_kept_there(
     monkeypatch.setattr("tests.exploration.test_projection.projector_of", lambda _: less)
 
     assert compare(name, 10_000, most=most, moves=20)[1]
+
+
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [("_run", "limits"), ("_run", "progress"), ("_redriven", "redrives"), ("_ended", "redrives")],
+)
+def test_tasks_and_families_are_kept(part: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without what was said of a task in flight, or what is redriven, states would be mixed up."""
+    monkeypatch.setattr(Projector, part, lambda *_: ())
+
+    assert compare(name, 10_000, most=200, moves=8)[1]
 
 
 @pytest.mark.parametrize("name", ["freezes that end", "opening hours"])

@@ -49,7 +49,9 @@ def tell(stop: Stop, move: Move) -> Transition | None:
 
 
 def walk(name: str, seed: int) -> Iterator[Stop]:
-    """Yield the stops of a walk that begins some time after the epoch."""
+    """Yield the stops of a walk that begins some time after the epoch; it ends where no move is
+    left.
+    """
     place, choice = SLICES[name], Random(f"{name} {seed}")
     projector, planes = projector_of(place), place.alphabet.planes(place.plane)
     state, now = place.plane.initial(f"project {seed}"), START + timedelta(hours=seed)
@@ -58,6 +60,8 @@ def walk(name: str, seed: int) -> Iterator[Stop]:
         plane = planes[-1] if step > change_at else planes[0]
         stop = Stop(place, plane, state, now, tuple(place.alphabet.moves(state, now, projector)))
         yield stop
+        if not stop.moves:
+            return
         move = choice.choice(stop.moves)
         seen, now = tell(stop, move), move.at
         state = state if seen is None else seen.after

@@ -2,7 +2,7 @@
 
 `explore` gives the real `ControlPlane` every command of an `Alphabet` in every state it reaches.
 States that behave alike count as one (``projection``). After each transition it checks the rules R1
-to R38 as named predicates (``invariants``), then the invariants of the host. When it has seen all
+to R42 as named predicates (``invariants``), then the invariants of the host. When it has seen all
 states, it checks that each of them can still come to an end. Explore your own shipyard::
 
     found = explore(plane, Alphabet(triggers=[TriggerSequence("a", stage="dev", ...)], most=2))

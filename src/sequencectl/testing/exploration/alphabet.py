@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from functools import partial
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
 import attrs
 
 import sequencectl.commands as c
 from sequencectl.control_plane import ControlPlane
 from sequencectl.errors import InvalidValue, required
-from sequencectl.outcomes import Result
+from sequencectl.outcomes import Result, Status
 from sequencectl.policies import QueuePolicy
-from sequencectl.sequence import LiveSequence, SequenceRecord
+from sequencectl.sequence import EndedSequence, LiveSequence, SequenceRecord
 from sequencectl.state import ProjectState
 from sequencectl.task_run import TaskRun
 from sequencectl.testing.exploration.projection import Arranged, Projector
@@ -25,20 +26,26 @@ PROJECT: Final = "sockshop"
 START: Final = datetime(2026, 1, 1, 9, tzinfo=UTC)
 """What the clock shows in the initial state."""
 LETTERS: Final = (
-    "trigger", "again", "start", "finish", "vote", "stray", "pause", "resume", "abort", "force",
-    "freeze", "unfreeze", "exempt", "check", "wait", "slow", "change",
+    "trigger", "again", "redrive", "start", "progress", "finish", "vote", "stray", "pause",
+    "resume", "abort", "force", "retry", "skip", "freeze", "unfreeze", "exempt", "check", "wait",
+    "slow", "change",
 )  # fmt: skip
 """The kinds of moves.
 
-`again` triggers a sequence id that is known. `vote` answers an approval, and `finish` any other
-task. `stray` reports about a task that is over, and about
-an unknown one. `check` sends `CheckDeadlines` as the clock stands. `wait` sends nothing and lets
-the clock go on to the next deadline, so that the next command is decided while it is due. `slow`
-sends each command from a host whose clock is behind the last event. `change` gives the plane
-another queue policy.
+`again` triggers a sequence id that is known. `redrive` triggers one that redrives another.
+`progress` is reported for approvals and for tasks with a limit of silence. `vote` answers an
+approval, and `finish` any other task. `stray` reports about task runs that are over, that were
+retried or that are parked, and about an unknown one. `skip` comes with each result. `check` sends
+`CheckDeadlines` as the clock stands. `wait` sends nothing and lets the clock go on to the next
+deadline, so that the next command is decided while it is due. `slow` sends each command from a host
+whose clock is behind the last event. `change` gives the plane another queue policy.
 """
 _DATA: Final = {"stage": "elsewhere", "service": "other", "project": "foreign", "kept": None}
-"""The data of every finish; it must not change stage, service or project of a task (R14)."""
+"""The data of every finish; it must not change stage, service or project of a task (R14).
+
+With it comes a list ``told`` of the one task id. So ``told`` in the data of a sequence names the
+task runs whose data was taken in.
+"""
 
 
 @final
@@ -54,6 +61,7 @@ class Move:
 
 
 _optional: Final = attrs.validators.optional
+_EnumT = TypeVar("_EnumT", bound=Enum)
 
 
 def _tuple(value: Any) -> Any:
@@ -100,12 +108,20 @@ def _at_least_1(_alphabet: object, field: attrs.Attribute[Any], value: object) -
         raise InvalidValue(field.name, value, "must be an int of at least 1")
 
 
-def _results(words: Iterable[Result | str]) -> tuple[Result, ...]:
+def _words(kind: type[_EnumT], where: str, words: Iterable[_EnumT | str]) -> tuple[_EnumT, ...]:
     try:
-        return tuple(map(Result, words))
+        return tuple([kind(word) for word in words])
     except (TypeError, ValueError):
-        permitted = ", ".join(each.value for each in Result)
-        raise InvalidValue("results", words, f"must be a list of {permitted}") from None
+        permitted = ", ".join(str(each.value) for each in kind)
+        raise InvalidValue(where, words, f"must be a list of {permitted}") from None
+
+
+def _results(words: Iterable[Result | str]) -> tuple[Result, ...]:
+    return _words(Result, "results", words)
+
+
+def _statuses(words: Iterable[Status | str]) -> tuple[Status, ...]:
+    return _words(Status, "statuses", words)
 
 
 def _known(_alphabet: object, field: attrs.Attribute[Any], letters: tuple[str, ...]) -> None:
@@ -122,16 +138,18 @@ class Alphabet:
     `triggers` are patterns. Each is used as long as fewer than `most` sequences are known, with the
     ids s1, s2, …. A pattern whose context is its own id begins a context of its own; any other
     context is shared. Each of the `executors` reports at most once that it started, and once with
-    each of the `results`; a repeat has the same report id. Each of the `voters` votes on approvals
+    each of the `results`, and with each of the `statuses` by which it fails; a repeat has the same
+    report id. It reports its progress as often as may be. Each of the `voters` votes on approvals
     with each of the `results`, as often as may be; the empty text votes without an actor. Controls
-    address the `scopes`; None is a whole context. With `request_ids` every control but resume,
-    unfreeze and exempt has one, so that the same control again is a repeat; then every context
-    must be shared. `freezes` says how long a freeze lasts; None is for good. With a `tick` the
-    clock goes on by so much at most, so that limits begin at different instants. A plane with a
-    calendar needs a `period`, after which the calendar repeats itself, and a `tick`: then time may
-    always pass. The letter `slow` needs `behind`, how far a clock is behind; the letter `change`
-    needs `then`, the next queue policy. Name the `letters` to leave some out. Raises `InvalidValue`
-    for anything else.
+    address the `scopes`; None is a whole context. Redrives begin at each of the tasks in
+    `start_at`; None is where the old one failed. With `request_ids` every control but resume, skip,
+    unfreeze and exempt has one, so that the same control again is a repeat; then every context must
+    be shared. `freezes` says how long a freeze lasts; None is for good. With a `tick` the clock
+    goes on by so much at most, so that limits begin at different instants. A plane with a calendar
+    needs a `period`, after which the calendar repeats itself, and a `tick`: then time may always
+    pass. The letter `slow` needs `behind`, how far a clock is behind; the letter `change` needs
+    `then`, the next queue policy. Name the `letters` to leave some out. Raises `InvalidValue` for
+    anything else.
     """
 
     triggers: tuple[c.TriggerSequence, ...] = attrs.field(
@@ -144,7 +162,11 @@ class Alphabet:
     results: tuple[Result, ...] = attrs.field(
         default=(Result.PASS, Result.FAIL), converter=_results
     )
+    statuses: tuple[Status, ...] = attrs.field(default=(), converter=_statuses)
     scopes: tuple[str | None, ...] = attrs.field(
+        default=(None,), converter=_scopes, validator=partial(_each, str | None)
+    )
+    start_at: tuple[str | None, ...] = attrs.field(
         default=(None,), converter=_scopes, validator=partial(_each, str | None)
     )
     stages: tuple[str, ...] = attrs.field(
@@ -205,7 +227,10 @@ class Alphabet:
         is_slow = self.behind is not None and "slow" in self.letters
         changes = len(self.planes(plane)) > 1
         period = None if plane.calendar is None else self.period
-        return Projector(self.named_contexts, self.ids, forgets, is_slow, changes, period)
+        return Projector(
+            self.named_contexts, self.ids, forgets, is_slow, changes, period,
+            redrives="redrive" in self.letters, progress_every=plane.bounds.progress_every,
+        )  # fmt: skip
 
     def planes(self, plane: ControlPlane) -> tuple[ControlPlane, ...]:
         """Return the planes in the order in which they decide."""
@@ -235,7 +260,9 @@ class Alphabet:
                 yield from self._newcomers(state)
             case "again":
                 yield from self._repeats(state, known)
-            case "start" | "finish":
+            case "redrive":
+                yield from self._redrives(state, known)
+            case "start" | "progress" | "finish":
                 for record in known.live:
                     if record.task is not None:
                         yield from self._reports(letter, record.task)
@@ -245,10 +272,10 @@ class Alphabet:
                         yield from self._votes(record.task.task_id)
             case "stray":
                 yield from self._strays(known)
-            case "pause" | "resume" | "abort" | "force":
+            case "pause" | "resume" | "abort" | "force" | "retry" | "skip":
                 for context in contexts:
                     for scope in self.scopes:
-                        yield self._control(letter, context, scope)
+                        yield from self._controls(letter, context, scope)
             case "freeze" | "unfreeze":
                 for stage in self.stages:
                     yield from self._stage_controls(letter, stage, now)
@@ -281,20 +308,53 @@ class Alphabet:
             assert was is not None
             yield _trigger(sequence_id, was.stage, was.sequence, was.service, was.context)
 
+    def _redrives(self, state: ProjectState, known: Arranged) -> Iterator[c.Command]:
+        """Yield what redrives each ended one, and what is refused: a live one, and an unknown one.
+
+        A newcomer that may be triggered without redriving anything lends its priority and actor.
+        """
+        free = [each for each in self.ids if not _is_known(state, each)]
+        if not free:
+            return
+        records: list[SequenceRecord] = list(known.live)
+        records += [record for _, _, group in known.contexts for record in group]
+        for record in records:
+            for newcomer in self._namesakes(record):
+                for start_at in self.start_at if isinstance(record, EndedSequence) else (None,):
+                    yield attrs.evolve(
+                        newcomer, sequence_id=free[0], context=record.context,
+                        redrives=record.sequence_id, start_at=start_at,
+                    )  # fmt: skip
+        for pattern in self.triggers[:1]:
+            yield attrs.evolve(pattern, sequence_id=free[0], context="own", redrives="unknown")
+
+    def _namesakes(self, record: SequenceRecord) -> Sequence[c.TriggerSequence]:
+        """Return the patterns for the sequence of a record; a plain one for a mere follow-up."""
+        subject = record.subject
+        named = (subject.stage, subject.sequence, subject.service)
+        found = [x for x in self.triggers if (x.stage, x.sequence, x.service) == named]
+        return found or [_trigger(record.sequence_id, *named, record.context)]
+
     def _reports(self, letter: str, task: TaskRun) -> Iterator[c.Command]:
         task_id, is_approval = task.task_id, _is_approval(task)
         for source in self.executors:
             if letter == "start":
                 report_id = None if is_approval else f"{source} started"
                 yield c.ReportTaskStarted(task_id, source=source, report_id=report_id)
+            elif letter == "progress":
+                if is_approval or task.triggered.silence_timeout is not None:
+                    yield c.ReportTaskProgress(task_id, source=source)
             elif not is_approval:
-                yield from (self._finish(task_id, source, result) for result in self.results)
+                yield from self._finishes(task_id, source)
 
-    def _finish(self, task_id: str, source: str, result: Result) -> c.Command:
-        report_id = f"{source} finished, {result.value}"
-        return c.ReportTaskFinished(
-            task_id, source=source, result=result, data=_DATA, report_id=report_id
-        )
+    def _finishes(self, task_id: str, source: str) -> Iterator[c.Command]:
+        said = [(result, Status.SUCCEEDED, result.value) for result in self.results]
+        said += [(Result.PASS, status, status.value) for status in self.statuses]
+        for result, status, word in said:
+            yield c.ReportTaskFinished(
+                task_id, source=source, result=result, status=status,
+                data={**_DATA, "told": [task_id]}, report_id=f"{source} finished, {word}",
+            )  # fmt: skip
 
     def _votes(self, task_id: str) -> Iterator[c.Command]:
         for voter in self.voters:
@@ -315,19 +375,27 @@ class Alphabet:
     def _strays(self, known: Arranged) -> Iterator[c.Command]:
         records: list[SequenceRecord] = list(known.live)
         records += [record for _, _, group in known.contexts for record in group]
-        over = [record.runs[-1].task_id for record in records if record.runs]
+        over = [task_id for record in records for task_id in _over(record)]
         for task_id in (*over, "unknown"):
             yield c.ReportTaskStarted(task_id, source=self.executors[0])
             yield c.ReportTaskFinished(task_id, source=self.executors[0], result=Result.FAIL)
+            if "progress" in self.letters:
+                yield c.ReportTaskProgress(task_id, source=self.executors[0])
 
-    def _control(self, letter: str, context: str, scope: str | None) -> c.Command:
-        if letter == "resume":
-            return c.ResumeSequence(context, stage=scope)
+    def _controls(self, letter: str, context: str, scope: str | None) -> Iterator[c.Command]:
         request_id = self._request(letter, context, scope)
-        if letter == "pause":
-            return c.PauseSequence(context, stage=scope, request_id=request_id)
-        force = letter == "force"
-        return c.AbortSequence(context, stage=scope, force=force, request_id=request_id)
+        match letter:
+            case "pause":
+                yield c.PauseSequence(context, stage=scope, request_id=request_id)
+            case "resume":
+                yield c.ResumeSequence(context, stage=scope)
+            case "retry":
+                yield c.RetryTask(context, stage=scope, request_id=request_id)
+            case "skip":
+                yield from (c.SkipTask(context, stage=scope, result=each) for each in Result)
+            case _:
+                force = letter == "force"
+                yield c.AbortSequence(context, stage=scope, force=force, request_id=request_id)
 
     def _request(self, *words: str | None) -> str | None:
         return " ".join(word for word in words if word) if self.request_ids else None
@@ -339,6 +407,14 @@ class Alphabet:
         later = [at for at in limits_of(state, live) if at > now]
         if later or always:
             yield Move("wait", None, min(later + tick))
+
+
+def _over(record: SequenceRecord) -> Iterator[str]:
+    """Yield the ids of the task runs of which a report is late: of each kind the last one."""
+    yield from [run.task_id for run in record.runs[-1:]]
+    yield from [attempt.task_id for attempt in record.retried[-1:]]
+    if isinstance(record, LiveSequence) and record.parked is not None:
+        yield record.parked.task_id
 
 
 def _is_approval(task: TaskRun) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 import sequencectl.commands as c
@@ -10,8 +10,8 @@ from sequencectl.control_plane import ControlPlane
 from sequencectl.events import Cause
 from sequencectl.outcomes import Applied, Outcome, Rejected, Result, Status
 from sequencectl.policies import Bounds, QueueMode
-from sequencectl.sequence import LiveSequence, Phase, SequenceRecord
-from sequencectl.shipyard.definitions import Approval
+from sequencectl.sequence import EndedSequence, LiveSequence, Phase, SequenceRecord
+from sequencectl.shipyard.definitions import Approval, SequenceDefinition
 from sequencectl.state import ProjectState
 from sequencectl.task_run import TaskRun
 from sequencectl.testing.exploration.transition import (
@@ -22,6 +22,7 @@ from sequencectl.testing.exploration.transition import (
     limits_of,
     live_ones,
     opening_of,
+    outcomes_of,
     superseded_by,
 )
 
@@ -43,12 +44,14 @@ def expected(plane: ControlPlane, state: ProjectState, command: c.Command, now: 
     match command:
         case c.TriggerSequence():
             return _trigger(plane, state, command, now)
-        case c.ReportTaskStarted() | c.ReportTaskFinished():
-            return _report(plane, records, command)
+        case c.ReportTaskStarted() | c.ReportTaskProgress() | c.ReportTaskFinished():
+            return _report(plane, records, command, now)
         case c.PauseSequence() | c.ResumeSequence():
             return _pause(state, records, command)
         case c.AbortSequence():
             return _abort(records, command)
+        case c.RetryTask() | c.SkipTask():
+            return _of_parked(plane, records, command)
         case c.FreezeStage():
             return _freeze(state, command, now)
         case c.UnfreezeStage():
@@ -74,12 +77,16 @@ def _check(
 def _trigger(
     plane: ControlPlane, state: ProjectState, command: c.TriggerSequence, now: datetime
 ) -> str:
-    """Return the answer to a trigger: known ids, whether an actor is missing, free room (R8)."""
+    """Return the answer to a trigger: known ids, whether an actor is missing, what a redrive needs,
+    free room (R8, R41).
+    """
     known = state.sequence(command.sequence_id)
     if known is not None or state.remembered(command.sequence_id) is not None:
         return "duplicate"
     if not command.actor and bars_its_actor(plane.shipyard, command.stage, command.sequence):
         return "rejected no_actor"
+    if refusal := _redrive(plane, state, command):
+        return refusal
     policy = plane.queueing.for_stage(command.stage)
     lane, live = plane.queueing.lane(command.stage, command.service), live_ones(state.sequences)
     gone = superseded_by(plane, state, command)
@@ -98,12 +105,80 @@ def _trigger(
     return "applied" if starts else "rejected queue_full"
 
 
-def _report(plane: ControlPlane, records: tuple[SequenceRecord, ...], command: c.Report) -> str:
-    """Return the answer to a report; it counts once, for a task in flight (R11, R13)."""
+def _redrive(plane: ControlPlane, state: ProjectState, command: c.TriggerSequence) -> str:
+    """Return why one may not be redriven; empty if it may, or if nothing is (R41)."""
+    if command.redrives is None:
+        return ""
+    old = state.sequence(command.redrives)
+    if old is None:
+        return "rejected unknown_sequence"
+    said = (command.stage, command.sequence, command.service, command.context)
+    if said != (old.stage, old.name, old.service, old.context):
+        return "rejected id_conflict"
+    if not isinstance(old, EndedSequence):
+        return "rejected not_ended"
+    if old.result is not Result.FAIL:
+        return "rejected not_failed"
+    if any(family_of(each) == family_of(old) for each in live_ones(state.sequences)):
+        return "rejected already_redriven"
+    definition = plane.shipyard.sequence(command.stage, command.sequence)
+    assert definition is not None, "an alphabet names sequences of the shipyard"
+    carried = carried_by(definition, old, command.start_at)
+    if carried is None:
+        return "rejected unknown_task"
+    for task, (_, result) in zip(definition.tasks, carried, strict=False):
+        if task.approval is not None and result not in {Result.PASS, Result.WARNING}:
+            return "rejected not_approved"
+    return ""
+
+
+def family_of(record: SequenceRecord) -> str:
+    """Return the id of the first one of a family: what all others of it redrive (R41)."""
+    return record.sequence_id if record.redrive is None else record.redrive.family
+
+
+def carried_by(
+    definition: SequenceDefinition, old: EndedSequence, start_at: str | None
+) -> list[tuple[str, Result | None]] | None:
+    """Return the tasks before the one that a redrive of `old` begins with, and the results that
+    `old` had for them; None if there is no task to begin with (R41).
+    """
+    outcomes, names = outcomes_of(old), [task.name for task in definition.tasks]
+    begin, first = 0, start_at
+    if start_at is None:
+        good = (Result.PASS, Result.WARNING)
+        bad = [number for number, (_, result) in enumerate(outcomes) if result not in good]
+        begin = bad[0] if bad else len(outcomes)
+        first = outcomes[begin][0] if bad else old.next_task
+    if start_at is not None or names[begin : begin + 1] != [first]:
+        if first not in names:
+            return None
+        begin = names.index(first)
+    return [(name, _had(outcomes, number, name)) for number, name in enumerate(names[:begin])]
+
+
+def _had(outcomes: list[tuple[str, Result | None]], number: int, name: str) -> Result | None:
+    """Return the result that there was for a task: at its position if it has the name, else the
+    worst of the name, where a missing one is the worst of all (R41).
+    """
+    if number < len(outcomes) and outcomes[number][0] == name:
+        return outcomes[number][1]
+    found = {result for known, result in outcomes if known == name}
+    if not found or None in found:
+        return None
+    return next(each for each in (Result.FAIL, Result.WARNING, Result.PASS) if each in found)
+
+
+def _report(
+    plane: ControlPlane, records: tuple[SequenceRecord, ...], command: c.Report, now: datetime
+) -> str:
+    """Return the answer to a report; it counts once, for a task in flight (R11, R13, R42)."""
     task_id = command.task_id
     for record in records:
         task = record.task if isinstance(record, LiveSequence) else None
         if isinstance(record, LiveSequence) and task is not None and task.task_id == task_id:
+            if isinstance(command, c.ReportTaskProgress):
+                return _progress(plane.bounds, task, command, now)
             if command.report_id is not None and command.report_id in task.report_ids:
                 return "duplicate"
             approval = task.triggered.approval
@@ -111,13 +186,33 @@ def _report(plane: ControlPlane, records: tuple[SequenceRecord, ...], command: c
                 return _on_approval(plane.bounds, record, task, approval, command)
             bounds, heard = plane.bounds, task.executors
             return "applied" if len(heard) < min(bounds.sources, bounds.reports) else ""
-        if any(run.task_id == task_id for run in record.runs):
+        over = [run.task_id for run in record.runs] + [each.task_id for each in record.retried]
+        if task_id in over:
+            return "late"
+        parked = record.parked if isinstance(record, LiveSequence) else None
+        if parked is not None and parked.task_id == task_id:
             return "late"
     return "unknown_task"
 
 
+def _progress(bounds: Bounds, task: TaskRun, command: c.ReportTaskProgress, now: datetime) -> str:
+    """Return the answer to the progress of a task in flight (R42)."""
+    known = [each for each in task.executors if each.source == command.source]
+    if not known:
+        return "applied" if len(task.executors) < bounds.sources else "too_many_sources"
+    if task.triggered.approval is not None:
+        return "duplicate"
+    last = known[0].progress
+    is_soon = last is not None and timedelta(0) <= now - last.at < bounds.progress_every
+    return "too_soon" if is_soon else "applied"
+
+
 def _on_approval(
-    bounds: Bounds, record: LiveSequence, task: TaskRun, approval: Approval, command: c.Report
+    bounds: Bounds,
+    record: LiveSequence,
+    task: TaskRun,
+    approval: Approval,
+    command: c.ReportTaskStarted | c.ReportTaskFinished,
 ) -> str:
     """Return the answer to a start or a vote on an open approval (R34)."""
     has_room = command.report_id is None or len(task.report_ids) < bounds.reports
@@ -210,12 +305,45 @@ def _pause(
 
 def _abort(records: tuple[SequenceRecord, ...], command: c.AbortSequence) -> str:
     """Return the answer to an abort of a context, or of a stage of it (R22, R23)."""
+    live, refusal = _addressed(records, command)
+    if refusal:
+        return refusal
+    waits = not command.force and all(each.phase.value == "aborting" for each in live)
+    return "already_aborting" if waits else "applied"
+
+
+def _of_parked(
+    plane: ControlPlane, records: tuple[SequenceRecord, ...], command: c.RetryTask | c.SkipTask
+) -> str:
+    """Return the answer to the retry or the skip of what is parked in a context (R40)."""
+    live, refusal = _addressed(records, command)
+    if refusal:
+        return refusal
+    parked = [each for each in live if each.phase is Phase.PARKED]
+    if not parked:
+        return "not_parked"
+    most, is_retry = plane.bounds.attempts, isinstance(command, c.RetryTask)
+    is_too_often = is_retry and all(attempts_of(each) >= most for each in parked)
+    return "rejected too_many_attempts" if is_too_often else "applied"
+
+
+def attempts_of(record: LiveSequence) -> int:
+    """Return how often the task was triggered that is in flight, scheduled, parked or next (R39,
+    R40).
+    """
+    index, last = len(outcomes_of(record)), record.task or record.parked
+    return sum(each.index == index for each in record.retried) + (last is not None)
+
+
+def _addressed(
+    records: tuple[SequenceRecord, ...], command: c.AbortSequence | c.RetryTask | c.SkipTask
+) -> tuple[list[LiveSequence], str]:
+    """Return the live sequences of a context, or of a stage of it, and why there are none."""
     context, stage = command.context, command.stage
     if refusal := _refusal(records, context):
-        return refusal
+        return [], refusal
     there = [each for each in records if each.context == context and stage in {None, each.stage}]
     live = [each for each in there if isinstance(each, LiveSequence)]
     if not live:
-        return "rejected already_ended" if there else "rejected not_reached"
-    waits = not command.force and all(each.phase.value == "aborting" for each in live)
-    return "already_aborting" if waits else "applied"
+        return [], "rejected already_ended" if there else "rejected not_reached"
+    return live, ""

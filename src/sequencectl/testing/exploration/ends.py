@@ -1,8 +1,9 @@
 """That everything can still end: which moves are meant to lead to an end, and who never gets there.
 
-There are three ways. All that was paused or frozen is let go, or exempted, and every task is
-answered. Or it is let go and time passes until every deadline was acted on. Or nobody does anything
-but act on deadlines: then all ends that is not paused, if there is a limit on waiting, too.
+There are three ways. All that was paused or frozen is let go, or exempted, what is parked is
+retried or skipped, and every task is answered. Or it is let go and time passes until every deadline
+was acted on. Or nobody does anything but act on deadlines: then all ends that is not paused, if
+there is a limit on waiting, too.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from sequencectl.commands import CheckDeadlines, ReportTaskFinished
+from sequencectl.commands import CheckDeadlines, ReportTaskFinished, RetryTask, SkipTask
 from sequencectl.control_plane import ControlPlane
 from sequencectl.errors import CalendarError
-from sequencectl.outcomes import Result
+from sequencectl.outcomes import Result, Status
 from sequencectl.sequence import LiveSequence
 from sequencectl.state import ProjectState
 from sequencectl.testing.exploration.alphabet import Alphabet, Move
-from sequencectl.testing.exploration.transition import live_ones
+from sequencectl.testing.exploration.transition import live_ones, parks
 
 ANSWERED, WAITED, SILENT = 1, 2, 4
 _LETS_GO: Final = ("resume", "unfreeze")
@@ -33,7 +34,9 @@ Ends: TypeAlias = Callable[[ControlPlane, Alphabet, ProjectState, datetime], str
 def everything_ends_if_all_answer(
     plane: ControlPlane, alphabet: Alphabet, state: ProjectState, now: datetime
 ) -> str:
-    """Let everything go and let all executors answer; return who never ends, and at which task."""
+    """Let everything go, retry or skip what is parked, and let all executors answer; return who
+    never ends, and at which task.
+    """
     return _left(plane, alphabet, state, now, ANSWERED)
 
 
@@ -67,6 +70,9 @@ def ways_to_end(plane: ControlPlane, alphabet: Alphabet) -> int:
     found = ANSWERED if alphabet.can_answer else 0
     if has_votes and "vote" not in alphabet.letters:
         found = 0
+    is_parked = any(parks(each, task) for each in definitions for task in each.tasks)
+    if is_parked and "skip" not in alphabet.letters and not alphabet.can_wait:
+        found = 0
     if plane.timeouts.is_unbounded or not {"check", "wait"} <= set(alphabet.letters):
         return found
     limits = [plane.timeouts.waiting_for(each.timeouts) for each in definitions]
@@ -76,7 +82,8 @@ def ways_to_end(plane: ControlPlane, alphabet: Alphabet) -> int:
 def way(move: Move, state: ProjectState) -> int:
     """Return the ways that a move belongs to.
 
-    Among the answers, time passes only while no task is in flight: for a delay.
+    Among the answers, time passes only while no task is in flight: for a delay, or for the limit
+    of what is parked.
     """
     if move.letter in _LETS_GO:
         return ANSWERED | WAITED
@@ -85,7 +92,11 @@ def way(move: Move, state: ProjectState) -> int:
     if move.letter == "change":
         return 0
     match move.command:
-        case ReportTaskFinished(result=Result.PASS):
+        case (
+            ReportTaskFinished(result=Result.PASS, status=Status.SUCCEEDED)
+            | SkipTask(result=Result.PASS)
+            | RetryTask()
+        ):
             return ANSWERED
         case None | CheckDeadlines():
             idle = not any(getattr(each, "task", None) for each in state.sequences.values())

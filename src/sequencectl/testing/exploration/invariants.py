@@ -1,10 +1,11 @@
-"""What must hold after each transition: rules R1 to R38 as predicates with names.
+"""What must hold after each transition: rules R1 to R42 as predicates with names.
 
 Each looks at one decision, the records before it and those after it, and says what is wrong; an
 empty text means that all is well. They are written from ``docs/rules.md`` and use the core as
 little as they can: who holds a lane, who is covered by a pause, what is over and when a limit ends
 is worked out once more. The predicates of every decision are here; those of a theme are in
-``of_queue``, ``of_openings``, ``of_tasks``, ``of_approvals``, ``of_controls`` and ``of_limits``.
+``of_queue``, ``of_openings``, ``of_tasks``, ``of_failures``, ``of_redrives``, ``of_silence``,
+``of_approvals``, ``of_controls`` and ``of_limits``.
 """
 
 from __future__ import annotations
@@ -17,15 +18,18 @@ from sequencectl.outcomes import Applied
 from sequencectl.testing.exploration.answers import expected, word
 from sequencectl.testing.exploration.of_approvals import OF_APPROVALS
 from sequencectl.testing.exploration.of_controls import OF_CONTROLS
+from sequencectl.testing.exploration.of_failures import OF_FAILURES
 from sequencectl.testing.exploration.of_limits import OF_LIMITS
 from sequencectl.testing.exploration.of_openings import OF_OPENINGS
 from sequencectl.testing.exploration.of_queue import OF_THE_QUEUE
+from sequencectl.testing.exploration.of_redrives import OF_REDRIVES
+from sequencectl.testing.exploration.of_silence import OF_SILENCE
 from sequencectl.testing.exploration.of_tasks import OF_TASKS
 from sequencectl.testing.exploration.transition import IN_LINE, Check, Transition
 
 
 def answers_as_the_rules_say(t: Transition) -> str:
-    """Every command gets the outcome that the rules say (R6–R8, R13, R18–R25, R29, R34–R38)."""
+    """Every command gets the outcome that the rules say (R6–R8, R13, R18–R25, R29, R34–R42)."""
     wanted = expected(t.plane, t.before, t.command, t.at)
     seen = word(t.decision.outcome)
     return f"expected {wanted!r}, answered {seen!r}" if wanted not in {"", seen} else ""
@@ -67,6 +71,9 @@ WHEN_APPLIED: Final[tuple[Check, ...]] = (
     *OF_THE_QUEUE,
     *OF_OPENINGS,
     *OF_TASKS,
+    *OF_FAILURES,
+    *OF_REDRIVES,
+    *OF_SILENCE,
     *OF_APPROVALS,
     *OF_CONTROLS,
     *OF_LIMITS,

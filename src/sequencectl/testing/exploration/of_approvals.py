@@ -22,6 +22,7 @@ from sequencectl.testing.exploration.transition import (
     live_ones,
     names_of,
     of,
+    outcomes_of,
 )
 
 
@@ -66,8 +67,9 @@ def barred_voters_never_stand(t: Transition) -> str:
 
 
 def initiators_are_kept(t: Transition) -> str:
-    """A sequence keeps the actor of its trigger, and a follow-up all of what it follows; one that
-    has or leads to an approval that bars them has at least one (R34).
+    """A sequence keeps the actor of its trigger, a follow-up all of what it follows, and a redrive
+    all of what it redrives besides; one that has or leads to an approval that bars them has at
+    least one (R34, R41).
     """
     for event in of(t, e.SequenceTriggered):
         known = event.subject.sequence_id
@@ -76,6 +78,9 @@ def initiators_are_kept(t: Transition) -> str:
             wanted = t.was[event.parent].initiators
         elif isinstance(t.command, c.TriggerSequence) and t.command.actor:
             wanted = (t.command.actor,)
+        if event.redrive is not None:
+            wanted = (*t.was[event.redrive.sequence_id].initiators, *wanted)
+            wanted = tuple(dict.fromkeys(wanted))
         if event.initiators != wanted:
             return f"{known} was triggered by {event.initiators}, not {wanted}"
         is_barring = bars_its_actor(t.plane.shipyard, event.subject.stage, event.subject.sequence)
@@ -129,8 +134,8 @@ def open_approvals_yield(t: Transition) -> str:
 
 def only_newer_deliveries_make_void(t: Transition) -> str:
     """What has started is superseded only where an approval yields that is open, or would be
-    triggered, and by the first in line of those that were accepted later, have no lower priority
-    and are not held (R35).
+    triggered, and by the first in line of those that were accepted later, have no lower priority,
+    redrive nothing and are not held (R35, R41).
     """
     for event in of(t, e.SequenceSuperseded):
         state = just_before(t, event)
@@ -139,7 +144,7 @@ def only_newer_deliveries_make_void(t: Transition) -> str:
             continue
         task, approval = record.task, approval_of(record)
         if task is None:
-            following = record.definition.tasks[len(record.runs) :]
+            following = record.definition.tasks[len(outcomes_of(record)) :]
             approval = following[0].approval if following else None
         if record.phase is not Phase.RUNNING or approval is None:
             return f"{record.sequence_id} was superseded, and no approval of it is open"
@@ -185,6 +190,7 @@ def _first_newer(state: ProjectState, record: LiveSequence) -> str | None:
     newer = [
         (-each.priority, each.place, each.sequence_id) for each in live_ones(state.sequences)
         if names_of(each) == names_of(record) and each.phase is Phase.WAITING
+        and each.redrive is None
         and each.accepted_serial > record.accepted_serial and each.priority >= record.priority
     ]  # fmt: skip
     return min(newer)[2] if newer else None

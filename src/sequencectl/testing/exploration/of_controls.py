@@ -22,9 +22,12 @@ def pauses_hold_back(t: Transition) -> str:
 
 
 def phases_follow_the_pauses(t: Transition) -> str:
-    """A sequence is held, pausing or paused if a pause covers it, and only then (R18, R20)."""
+    """A sequence is held, pausing or paused if a pause covers it, and only then; a parked one stays
+    so and says it (R18, R20, R40).
+    """
     for record in t.live:
-        as_covered = t.covered(record) is (record.phase in PAUSED)
+        says = record.phase in PAUSED or (record.parked is not None and record.parked.is_paused)
+        as_covered = t.covered(record) is says
         if record.phase is not Phase.ABORTING and not as_covered:
             return f"{record.sequence_id} is {record.phase.value}, which does not fit its pauses"
     return ""
@@ -39,7 +42,7 @@ def pauses_end_with_their_context(t: Transition) -> str:
 
 def phases_fit_the_task(t: Transition) -> str:
     """A pausing or aborting sequence has a task in flight, a running one has a task in flight or
-    scheduled, and one in line or paused has none (R18, R20, R22).
+    scheduled, and one in line, parked or paused has none (R18, R20, R22, R40).
     """
     for record in t.live:
         busy = record.task is not None
@@ -80,7 +83,9 @@ def aborts_do_what_they_should(t: Transition) -> str:
 
 
 def endings_are_final(t: Transition) -> str:
-    """A sequence has one ending event, and no event after it (R24)."""
+    """A sequence has one ending event, no event after it, and stays as it is, redriven or not (R24,
+    R41).
+    """
     over = {known for known, was in t.was.items() if isinstance(was, EndedSequence)}
     for event in t.events:
         known = event.subject.sequence_id

@@ -22,6 +22,7 @@ from sequencectl.testing.exploration.transition import (
     live_ones,
     next_limit,
     of,
+    was_live,
 )
 
 
@@ -44,7 +45,7 @@ def instants_never_go_back(t: Transition) -> str:
 
 def tasks_have_their_limits(t: Transition) -> str:
     """A task has the limits of its definition or of the policy, counted from its trigger (R26,
-    R27); the default limit of a reaction is not for approvals (R34).
+    R27); the default limit of a reaction is not for approvals, nor is any on silence (R34, R42).
     """
     for event in of(t, e.TaskTriggered):
         task = definition_of(t, event.subject.sequence_id).tasks[event.index]
@@ -53,38 +54,43 @@ def tasks_have_their_limits(t: Transition) -> str:
         seen = (event.reaction_deadline, event.completion_deadline)
         if seen != (_later(t.at, reaction), _later(t.at, limits.completion)):
             return f"task {event.task} has the deadlines {seen}"
+        if event.silence_timeout != (None if task.approval else limits.silence):
+            return f"task {event.task} may be silent for {event.silence_timeout}"
     return ""
 
 
 def the_next_deadline_is_the_first_limit(t: Transition) -> str:
     """The next deadline of the project is the first instant at which a limit or delay of a sequence
-    ends, or a freeze; a task in flight has such an instant (R10, R22, R27, R30, R36).
+    ends, or a freeze; what has a task in flight or scheduled, or is parked, has such an instant
+    (R10, R22, R27, R30, R36, R40, R42).
     """
     first = min(limits_of(t.after, t.live), default=None)
     if first != t.after.next_deadline:
         return f"the next deadline is {t.after.next_deadline}, not {first}"
     for record in t.live:
-        if (
-            next_limit(record) is None
-            and record.task is not None
-            and not t.plane.timeouts.is_unbounded
-        ):
-            return f"nothing ends task {record.task.name} of {record.sequence_id}"
+        goes_on = record.phase in {Phase.RUNNING, Phase.PARKED, Phase.PAUSING, Phase.ABORTING}
+        if goes_on and next_limit(record) is None and not t.plane.timeouts.is_unbounded:
+            return f"nothing ends the {record.phase.value} {record.sequence_id}"
     return ""
 
 
 def limits_end_at_their_deadline(t: Transition) -> str:
-    """A limit ends a task, sequence or freeze only in a check, when it is due, and says why; a
-    `total` that has passed also ends what would trigger a task (R10, R27–R29, R36).
+    """A limit ends a task, sequence, freeze or parking only in a check, when it is due, and says
+    why; a `total` that has passed also ends what would trigger a task (R10, R27–R29, R36, R40).
     """
     order: list[tuple[datetime, int]] = []
-    finished = {event.subject.sequence_id for event in of(t, e.TaskFinished)}
+    over = (e.TaskFinished, e.TaskTimedOut)
+    finished = {x.subject.sequence_id for x in t.events if isinstance(x, over)}
     for event in t.events:
         known, why = event.subject.sequence_id, getattr(event, "explanation", None)
-        if why is not None:
+        is_check, parked = isinstance(t.command, c.CheckDeadlines), _ended_by_itself(t, event)
+        if parked is not None:
+            if parked.deadline is None or parked.deadline > t.at or not is_check:
+                return f"the parking of {known} ended before {parked.deadline}"
+            order.append((parked.deadline, parked.place))
+        elif why is not None and not isinstance(event, e.SequenceParked):
             late = isinstance(event, e.SequenceTimedOut) and event.abandoned_task is None
             late = late and why.kind is e.DeadlineKind.TOTAL
-            is_check = isinstance(t.command, c.CheckDeadlines)
             if not (is_check or late) or why.deadline > t.at:
                 return f"{known} ran out of time before {why.deadline}"
             if why.since + why.timeout != why.deadline or not str(why).endswith("terminated."):
@@ -137,26 +143,35 @@ def nobody_expires_beside_a_free_place(t: Transition) -> str:
 
 
 def clocks_stand_while_paused(t: Transition) -> str:
-    """The waiting limit of a held sequence and the total limit of a paused one stand still, and go
-    on later with what was left; neither applies to an aborting sequence (R30).
+    """The waiting limit of a held sequence and the total limit of a paused or parked one stand
+    still, and go on later with what was left; the limit of a parked one runs instead, paused or
+    not; none of these applies to an aborting sequence (R30, R40).
     """
     for record in t.live:
-        known, timeouts, own = record.sequence_id, t.plane.timeouts, record.definition.timeouts
-        total = timeouts.total if own.total is INHERIT else own.total
-        waiting = timeouts.waiting if own.waiting is INHERIT else own.waiting
-        limit = waiting if record.phase in IN_LINE else total
-        limit = timeouts.abort_grace if record.phase is Phase.ABORTING else limit
-        stands = record.phase in {Phase.HELD, Phase.PAUSED}
+        known, phase, was = record.sequence_id, record.phase.value, was_live(t, record.sequence_id)
+        limit, stands = _limit(t.plane, record), record.phase in {Phase.HELD, Phase.PAUSED}
         if (record.deadline is None) is not (stands or limit is None):
-            return f"{known} is {record.phase.value} with deadline {record.deadline}"
-        if (record.time_left is None) is not (limit is None or not stands):
-            return f"{known} is {record.phase.value} with {record.time_left} left"
-        was = t.was.get(known)
-        if not isinstance(was, LiveSequence) or Phase.ABORTING in {was.phase, record.phase}:
+            return f"{known} is {phase} with deadline {record.deadline}"
+        kept = limit
+        if record.phase is Phase.PARKED:
+            kept, stands = _total(t.plane, record), True
+            is_new = was is None or was.phase is not Phase.PARKED
+            wanted = _later(t.at, limit) if is_new or was is None else was.deadline
+            if record.deadline != wanted:
+                return f"{known} is parked until {record.deadline}, not {wanted}"
+        if (record.time_left is None) is not (kept is None or not stands):
+            return f"{known} is {phase} with {record.time_left} left"
+        if record.timeout != limit:
+            return f"{known} is {phase} and limited by {record.timeout}, not {limit}"
+        if was is None or Phase.ABORTING in {was.phase, record.phase}:
             continue
         goes_on = (was.phase in IN_LINE) is (record.phase in IN_LINE)
         if goes_on and _left(was, t.at) != _left(record, t.at):
             return f"{known} has {_left(record, t.at)} left, and had {_left(was, t.at)}"
+    for event in of(t, e.SequenceResumed):
+        was = was_live(t, event.subject.sequence_id)
+        if was is not None and was.parked is not None and event.deadline != was.deadline:
+            return f"{was.sequence_id} is parked until {was.deadline}, resumed {event.deadline}"
     return ""
 
 
@@ -189,9 +204,39 @@ def _own_reaction(plane: ControlPlane, task: TaskDefinition) -> timedelta | None
     return None
 
 
+def _ended_by_itself(t: Transition, event: e.Event) -> LiveSequence | None:
+    """Return the sequence, as it was, that ends parked in a way that only its limit can end it."""
+    was = was_live(t, event.subject.sequence_id)
+    if was is None or not isinstance(event, e.SequenceFinished | e.SequenceTimedOut):
+        return None
+    by_person = isinstance(t.command, c.RetryTask | c.SkipTask)
+    return was if was.phase is Phase.PARKED and not by_person else None
+
+
+def _total(plane: ControlPlane, record: LiveSequence) -> timedelta | None:
+    own = record.definition.timeouts.total
+    return plane.timeouts.total if own is INHERIT else own
+
+
+def _limit(plane: ControlPlane, record: LiveSequence) -> timedelta | None:
+    """Return the limit of a sequence as a whole, which depends on its phase (R26)."""
+    match record.phase:
+        case Phase.WAITING | Phase.HELD:
+            own = record.definition.timeouts.waiting
+            return plane.timeouts.waiting if own is INHERIT else own
+        case Phase.ABORTING:
+            return plane.timeouts.abort_grace
+        case Phase.PARKED:
+            return plane.timeouts.parked
+        case _:
+            return _total(plane, record)
+
+
 def _left(record: LiveSequence, now: datetime) -> timedelta | None:
-    """Return how much of its limit a sequence has left, whether the limit stands still or not."""
-    if record.deadline is None:
+    """Return how much of its waiting, or of its total, a sequence has left, whether that stands
+    still or not.
+    """
+    if record.deadline is None or record.phase is Phase.PARKED:
         return record.time_left
     return max(record.deadline - now, timedelta(0))
 

@@ -22,8 +22,8 @@ from sequencectl.testing.exploration.transition import (
 
 
 def lanes_keep_their_limit(t: Transition) -> str:
-    """No sequence starts in a full lane, or beside a full lane that overlaps it; running, pausing,
-    paused and aborting sequences hold a lane (R1, R5).
+    """No sequence starts in a full lane, or beside a full lane that overlaps it; running, parked,
+    pausing, paused and aborting sequences hold a lane (R1, R5).
     """
     for event in of(t, e.SequenceStarted):
         started = t.records.get(event.subject.sequence_id)
@@ -102,7 +102,8 @@ def no_lane_idles(t: Transition) -> str:
 
 def newcomers_supersede_as_they_may(t: Transition) -> str:
     """With `latest_only` a newcomer supersedes those in line for the same stage, service and
-    sequence whose priority is not higher and who are not exempted, and takes their place (R6, R38).
+    sequence whose priority is not higher and who are not exempted, and takes their place; a redrive
+    supersedes none and joins the line at its end (R6, R38, R41).
     """
     started = {event.subject.sequence_id for event in of(t, e.SequenceStarted)}
     superseded = sorted(

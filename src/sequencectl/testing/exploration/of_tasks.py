@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Final
 
 import sequencectl.commands as c
 import sequencectl.events as e
 from sequencectl.control_plane import ControlPlane
 from sequencectl.outcomes import Result, Status, worst
+from sequencectl.policies import LONGEST_TIMEOUT
 from sequencectl.sequence import LiveSequence, Phase, SequenceRecord
 from sequencectl.task_run import TaskRun
 from sequencectl.testing.exploration.transition import (
@@ -18,6 +20,8 @@ from sequencectl.testing.exploration.transition import (
     approval_of,
     definition_of,
     of,
+    outcomes_of,
+    was_live,
 )
 
 _ENDINGS: Final[Mapping[Phase, tuple[type, Status | None]]] = {
@@ -30,33 +34,44 @@ _ENDINGS: Final[Mapping[Phase, tuple[type, Status | None]]] = {
 
 
 def tasks_run_in_order(t: Transition) -> str:
-    """Tasks run in declared order, one at a time (R9)."""
-    for event in of(t, e.TaskTriggered):
-        was = t.was.get(event.subject.sequence_id)
-        over = len(was.runs) if isinstance(was, LiveSequence) else 0
-        over += sum(
-            isinstance(each, e.TaskFinished | e.TaskTimedOut) and each.subject == event.subject
-            for each in t.events[: event.serial - t.before.serial - 1]
-        )
-        if event.index != over:
-            return f"task {event.index} was triggered after {over}"
+    """Tasks run in declared order, one at a time; one that is retried or parked is not over, one
+    that is carried or skipped is (R9, R39–R41).
+    """
+    over = {known: len(outcomes_of(was)) for known, was in t.was.items()}
+    for event in t.events:
+        known = event.subject.sequence_id
+        match event:
+            case e.SequenceTriggered():
+                over[known] = 0 if event.redrive is None else len(event.redrive.carried)
+            case e.TaskFinished(end=e.TaskEnd.OVER) | e.TaskTimedOut(end=e.TaskEnd.OVER):
+                over[known] += 1
+            case e.TaskSkipped():
+                over[known] += 1
+            case e.TaskTriggered() | e.TaskScheduled() if event.index != over[known]:
+                return f"task {event.index} was triggered after {over[known]}"
+            case _:
+                pass
     return ""
 
 
 def delays_are_kept(t: Transition) -> str:
-    """A delayed task is scheduled when the task before it is over, and triggered when due (R10)."""
+    """A delayed task is scheduled when the task before it is over, another attempt when the one
+    before it has failed, and each is triggered when due (R10, R39).
+    """
     due = {key: each.due_at for key, each in t.was.items() if isinstance(each, LiveSequence)}
     for event in t.events:
         known = event.subject.sequence_id
+        if not isinstance(event, e.TaskScheduled | e.TaskTriggered):
+            continue
+        delay = _delay(t, event)
         if isinstance(event, e.TaskScheduled):
             due[known] = event.due_at
-            delay = definition_of(t, known).tasks[event.index].triggered_after
             if event.due_at != t.at + delay:
                 return f"{known} is due at {event.due_at}, not {delay} from now"
-        elif isinstance(event, e.TaskTriggered):
-            at, task = due.get(known), definition_of(t, known).tasks[event.index]
-            if task.triggered_after and (at is None or at > t.at):
-                return f"{task.name} of {known} was triggered, due at {at}"
+        else:
+            at = due.get(known)
+            if delay and (at is None or at > t.at):
+                return f"{event.task} of {known} was triggered, due at {at}"
     return ""
 
 
@@ -77,7 +92,8 @@ def tasks_are_over_when_they_should(t: Transition) -> str:
             return f"task {event.task} is over without a report"
         if not _is_over(task, report.source):
             return f"task {event.task} is over too early"
-        result = report.result if task.result is None else worst(task.result, report.result)
+        said = report.result if report.status is Status.SUCCEEDED else Result.FAIL
+        result = said if task.result is None else worst(task.result, said)
         if event.result is not result:
             return f"task {event.task} has {event.result.value}, not {result.value}"
     return ""
@@ -112,19 +128,23 @@ def reports_count_once(t: Transition) -> str:
 
 
 def results_end_what_they_should(t: Transition) -> str:
-    """A failed task, or the last one, ends the sequence with the worst result (R12, R21, R24)."""
+    """A failed task that is neither retried nor parked, or the last one, ends the sequence with the
+    worst result; a carried warning counts, a carried fail does not (R12, R21, R24, R39–R41).
+    """
     for known, record in t.records.items():
+        over = outcomes_of(record)
         results = [run.result for run in record.runs]
         failed = Result.FAIL in results
+        results += [result for _, result in over if result is Result.WARNING]
         if isinstance(record, LiveSequence):
-            if failed or len(results) >= len(record.definition.tasks):
+            if failed or len(over) >= len(record.definition.tasks):
                 return f"{known} should have ended"
         elif known in t.was and isinstance(was := t.was[known], LiveSequence):
             by, status = _ENDINGS[record.phase]
             result = worst(Result.PASS, *results) if status is None else Result.FAIL
             if record.result is not result or status not in {None, record.status}:
                 return f"{known} ended with {record.result.value}, {record.status.value}"
-            early = not failed and len(results) < len(was.definition.tasks)
+            early = not failed and len(over) < len(was.definition.tasks)
             if by is e.SequenceFinished and early:
                 return f"{known} ended before its last task"
     return ""
@@ -169,15 +189,36 @@ def ends_trigger_their_follow_ups(t: Transition) -> str:
 
 
 def nothing_is_given_out_in_vain(t: Transition) -> str:
-    """No task is triggered in the decision in which it is over, abandoned or void (R10, R35)."""
+    """No task is triggered in the decision in which it is over, abandoned or void, or in which its
+    sequence ends (R10, R35, R40).
+    """
     given = {event.task_id for event in of(t, e.TaskTriggered)}
+    at_work = {event.subject.sequence_id for event in of(t, e.TaskTriggered)}
     for event in t.events:
         taken = getattr(event, "abandoned_task", None)
         if isinstance(event, e.TaskFinished | e.TaskTimedOut):
             taken = event.task_id
-        if taken in given:
+        ends = isinstance(event, e.Ending) and event.subject.sequence_id in at_work
+        if taken in given or ends:
             return f"{type(event).__name__} takes back what was given out in the same decision"
     return ""
+
+
+def _delay(t: Transition, event: e.TaskScheduled | e.TaskTriggered) -> timedelta:
+    """Return what has to pass before an attempt at a task: `triggeredAfter` before the first, the
+    backoff before any other one, and nothing if a person asked for it (R10, R39, R40).
+    """
+    known = event.subject.sequence_id
+    task, number = definition_of(t, known).tasks[event.index], event.attempt - 1
+    if not number:
+        return task.triggered_after
+    was = was_live(t, known)
+    earlier = () if was is None else was.retried
+    asked = any(each.by_person for each in earlier if each.index == event.index)
+    asked = asked or any(each.subject.sequence_id == known for each in of(t, e.TaskRetried))
+    if asked or task.retry is None:
+        return timedelta(0)
+    return min(task.retry.backoff * int(task.retry.factor ** (number - 1)), LONGEST_TIMEOUT)
 
 
 def _is_over(task: TaskRun, finishing: str | None = None) -> bool:
@@ -205,8 +246,10 @@ def _counts(task: TaskRun) -> Counter[tuple[type, str]]:
 
 
 def _follow_ups(plane: ControlPlane, ended: SequenceRecord) -> Iterator[tuple[str, str]]:
-    """Yield stage and name of each follow-up that the results of an end match (R15)."""
-    found = {f"{run.name}.result": run.result.value for run in ended.runs}
+    """Yield stage and name of each follow-up that the results of an end match: the last outcome of
+    a task, run, skipped or carried (R15, R40, R41).
+    """
+    found = {f"{name}.result": result.value for name, result in outcomes_of(ended) if result}
     found["result"] = ended.result.value
     for stage in plane.shipyard.stages:
         for definition in stage.sequences:

@@ -197,7 +197,7 @@ def _is_default(value: Any, field: attrs.Attribute[Any], given: Any) -> bool:
     default: Any = field.default
     if isinstance(default, attrs.Factory):  # type: ignore[arg-type] # a class at run time
         default = default.factory()
-    if field.name == "context":
+    if field.name == "context" and given is not None:
         default = getattr(value, "sequence_id", default)
     return given == default or (isinstance(given, FrozenMap) and not given)
 

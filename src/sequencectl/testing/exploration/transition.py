@@ -18,11 +18,16 @@ import sequencectl.events as e
 from sequencectl._project.fold import evolve
 from sequencectl.control_plane import ControlPlane, Decision
 from sequencectl.errors import InvalidValue, required
-from sequencectl.outcomes import Outcome
+from sequencectl.outcomes import Outcome, Result
 from sequencectl.policies import Opening, QueueMode
 from sequencectl.sequence import LiveSequence, Phase, SequenceRecord
 from sequencectl.shipyard import Shipyard
-from sequencectl.shipyard.definitions import Approval, SequenceDefinition
+from sequencectl.shipyard.definitions import (
+    Approval,
+    OnFailure,
+    SequenceDefinition,
+    TaskDefinition,
+)
 from sequencectl.state import ProjectState
 from sequencectl.task_run import TaskRun
 
@@ -241,6 +246,29 @@ def opening_of(plane: ControlPlane, stage: str, at: datetime) -> Opening | None:
     return found if found.is_open or found.until is None or found.until > at else None
 
 
+def outcomes_of(record: SequenceRecord) -> list[tuple[str, Result | None]]:
+    """Return name and result of the tasks that a sequence has behind it: those that it carries,
+    then its runs (R41). In a live one the next task comes after them.
+    """
+    carried = () if record.redrive is None else record.redrive.carried
+    before = [(each.name, each.result) for each in carried]
+    return [*before, *[(run.name, run.result) for run in record.runs]]
+
+
+def was_live(t: Transition, known: str) -> LiveSequence | None:
+    """Return the record of a sequence before the decision; None if it did not live then."""
+    was = t.was.get(known)
+    return was if isinstance(was, LiveSequence) else None
+
+
+def parks(definition: SequenceDefinition, task: TaskDefinition) -> bool:
+    """Return whether the failure of a task parks its sequence: the word of the task wins, and that
+    of the sequence is not for approvals (R40).
+    """
+    says = definition.on_failure if task.on_failure is None else task.on_failure
+    return says is OnFailure.PARK and task.approval is None
+
+
 def approval_of(record: LiveSequence) -> Approval | None:
     """Return how the task in flight is decided by votes; None if it is not, or if there is none."""
     return None if record.task is None else record.task.triggered.approval
@@ -254,8 +282,11 @@ def names_of(record: LiveSequence) -> tuple[str, str, str]:
 def superseded_by(
     plane: ControlPlane, state: ProjectState, command: c.TriggerSequence
 ) -> list[LiveSequence]:
-    """Return those in line that a newcomer supersedes with `latest_only` (R6, R38)."""
-    if plane.queueing.for_stage(command.stage).mode is not QueueMode.LATEST_ONLY:
+    """Return those in line that a newcomer supersedes with `latest_only` (R6, R38); a redrive
+    supersedes none (R41).
+    """
+    is_latest_only = plane.queueing.for_stage(command.stage).mode is QueueMode.LATEST_ONLY
+    if not is_latest_only or command.redrives is not None:
         return []
     priority = priority_of(plane, command)
     is_born_held = any(
@@ -313,7 +344,25 @@ def next_limit(record: LiveSequence) -> datetime | None:
             instants.append(begun.at + begun.reaction_timeout)
         if begun.completion_timeout is not None:
             instants.append(begun.at + begun.completion_timeout)
+        instants += silences(record.task).values()
     return min(instants, default=None)
+
+
+def silences(task: TaskRun) -> dict[str, datetime]:
+    """Return until when each source may be silent that has started, has not finished, and is
+    expected (R42).
+    """
+    timeout, expects = task.triggered.silence_timeout, task.triggered.expects
+    if timeout is None:
+        return {}
+    found = {}
+    for each in task.executors:
+        is_expected = not isinstance(expects, frozenset) or each.source in expects
+        finished = each.finishes >= (each.starts if expects is None else 1)
+        if each.starts and not finished and is_expected:
+            assert each.heard_at is not None, "only states of schema 1 do not say it"
+            found[each.source] = each.heard_at + timeout
+    return found
 
 
 def _is_reacted_to(task: TaskRun) -> bool:
