@@ -81,7 +81,7 @@ def initiators_are_kept(t: Transition) -> str:
         if event.redrive is not None:
             wanted = (*t.was[event.redrive.sequence_id].initiators, *wanted)
             wanted = tuple(dict.fromkeys(wanted))
-        if event.initiators != wanted:
+        if sorted(event.initiators) != sorted(wanted):
             return f"{known} was triggered by {event.initiators}, not {wanted}"
         is_barring = bars_its_actor(t.plane.shipyard, event.subject.stage, event.subject.sequence)
         if is_barring and not event.initiators:
