@@ -106,6 +106,17 @@ def test_a_failed_task_parks_its_sequence() -> None:
     assert (Result.PASS, {}, ()) == (record.result, dict(record.data), record.runs)
 
 
+def test_a_failure_without_a_message_is_named() -> None:
+    """The event says why in any case; the end says what it would have said at once."""
+    host = Host({"dev": {"delivery": [DEPLOY]}})
+    host.trigger("c")
+    host.finish("c", "fail")
+    host.until(DAY)
+
+    assert "Task deploy in stage dev failed." == host.of(SequenceParked)[0].message
+    assert "" == host.of(SequenceFinished)[0].message
+
+
 def test_a_task_that_runs_out_of_time_parks_its_sequence() -> None:
     """The event has the explanation with which the sequence would have ended."""
     host = Host({"dev": {"delivery": [DEPLOY]}}, timeouts=TimeoutPolicy(reaction="1m"))

@@ -65,7 +65,7 @@ def park(sequence: SequenceDraft) -> None:
         e.SequenceParked,
         task_id=parked.task_id,
         task=parked.name,
-        message=parked.message,
+        message=parked.message or f"Task {parked.name} in stage {record.stage} failed.",
         explanation=parked.explanation,
         timeout=timeout,
         deadline=after(sequence.now, timeout),
