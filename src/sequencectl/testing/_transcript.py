@@ -11,18 +11,34 @@ from typing import Final, assert_never, final
 from sequencectl.commands import Command
 from sequencectl.control_plane import Decision
 from sequencectl.durations import format_duration
-from sequencectl.events import Cause, Control, Event, SequenceTriggered, Subject, TaskTriggered
+from sequencectl.events import (
+    Carried,
+    Cause,
+    Control,
+    Event,
+    Redrive,
+    SequenceParked,
+    SequenceTriggered,
+    Subject,
+    TaskEnd,
+    TaskScheduled,
+    TaskSkipped,
+    TaskTriggered,
+)
 from sequencectl.outcomes import Applied, Rejected, Status, Unchanged
 
 _PARTS_OF_COMMANDS: Final = {
     "sequence_id": "", "task_id": "", "context": "context ", "stage": "stage ",
-    "sequence": "sequence ", "service": "service ", "priority": "priority ", "source": "from ",
-    "result": "result ", "status": "status ", "message": "", "force": "force ",
+    "sequence": "sequence ", "service": "service ", "priority": "priority ",
+    "redrives": "redrives ", "start_at": "from task ", "source": "from ",
+    "result": "result ", "status": "status ", "percent": "percent ", "message": "",
+    "force": "force ",
     "until": "until ", "actor": "by ", "reason": "",
 }  # fmt: skip
 _PARTS_OF_EVENTS: Final = {
-    "task": "task ", "due_at": "due at ", "source": "from ", "actor": "by ", "result": "result ",
-    "status": "status ", "stage": "stage ", "sequence": "sequence ", "window": "",
+    "redrive": "redrives ", "task": "task ", "attempt": "attempt ", "due_at": "due at ",
+    "source": "from ", "actor": "by ", "result": "result ", "status": "status ", "end": "",
+    "percent": "percent ", "stage": "stage ", "sequence": "sequence ", "window": "",
     "until": "until ", "control": "",
     "cause": "cause ", "superseded_by": "by ", "explanation": "", "message": "",
     "contexts": "contexts ",
@@ -69,13 +85,17 @@ class Transcript:
         """Return the readable name of an id, or the id itself if the host chose it."""
         return self._names.get(made_id, made_id)
 
+    def learn(self, made_id: str, name: str) -> None:
+        """Call an id by a readable name from now on."""
+        self._names[made_id] = name
+
     def _learn_names(self, event: Event) -> None:
         subject = event.subject
         if isinstance(event, SequenceTriggered) and event.parent is not None:
-            self._names[subject.sequence_id] = subject.context
+            self.learn(subject.sequence_id, subject.context)
         elif isinstance(event, TaskTriggered):
             service = f" for {subject.service}" if subject.service else ""
-            self._names[event.task_id] = f"{event.task} of {self._name_of(subject)}{service}"
+            self.learn(event.task_id, f"{event.task} of {self._name_of(subject)}{service}")
 
     def _name_of(self, subject: Subject) -> str:
         known = self.name(subject.sequence_id) or subject.context
@@ -90,11 +110,32 @@ class Transcript:
             said["source"] = ""  # a vote of a person
         if said.get("message"):
             said["explanation"] = ""  # the message says it, or what came of it
+        said |= self._of_several_fields(value)
         return [*dict.fromkeys(shown[name] + text for name, text in said.items() if text)]
+
+    def _of_several_fields(self, value: Command | Event) -> dict[str, str]:
+        """Return the parts that one field alone does not say, empty where nothing is to be said."""
+        match value:
+            case SequenceTriggered(redrive=Redrive() as redrive):
+                begin = value.definition.tasks[len(redrive.carried)].name
+                told = f"{self.name(redrive.sequence_id)} from task {begin}"
+                carried = ", ".join(map(_carried, redrive.carried))
+                return {"redrive": f"{told}, carried {carried}" if carried else told}
+            case TaskTriggered():
+                attempt = f"{value.attempt} of {value.attempts}"
+                return {"attempt": attempt if value.attempts > 1 else ""}
+            case TaskScheduled(attempt=1):
+                return {"attempt": ""}
+            case TaskSkipped():
+                return {"message": ""}  # it says again who skipped it, and why
+            case SequenceParked(deadline=datetime() as deadline):
+                return {"until": self._text(deadline)}
+            case _:
+                return {}
 
     def _text(self, part: object) -> str:
         match part:
-            case None | False | Status.SUCCEEDED | Cause.REQUESTED:
+            case None | False | Status.SUCCEEDED | Cause.REQUESTED | TaskEnd.OVER:
                 return ""
             case Enum():
                 return str(part.value)
@@ -109,6 +150,10 @@ class Transcript:
                 return actor + f"({part.reason})" if part.reason else actor.rstrip()
             case _:
                 return str(part)
+
+
+def _carried(task: Carried) -> str:
+    return f"{task.name} {'not run' if task.result is None else task.result.value}"
 
 
 def _words(value: Command | Event, parts: list[str]) -> str:

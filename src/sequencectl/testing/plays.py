@@ -31,15 +31,18 @@ from sequencectl.commands import (
     FreezeStage,
     PauseSequence,
     ReportTaskFinished,
+    ReportTaskProgress,
     ReportTaskStarted,
     ResumeSequence,
+    RetryTask,
+    SkipTask,
     TriggerSequence,
     UnfreezeStage,
 )
 from sequencectl.control_plane import ControlPlane, Decision, combine
 from sequencectl.durations import format_duration
-from sequencectl.errors import InvalidValue
-from sequencectl.events import Event
+from sequencectl.errors import InvalidValue, UnknownSequence
+from sequencectl.events import Event, SequenceTriggered, TaskTriggered
 from sequencectl.outcomes import Result, Status
 from sequencectl.policies import Calendar
 from sequencectl.shipyard.definitions import Approval
@@ -97,6 +100,41 @@ class Play:
             )
         )
 
+    def redrive(
+        self,
+        sequence_id: str,
+        *,
+        start_at: str | None = None,
+        data: Mapping[str, object] | None = None,
+        actor: str = "",
+    ) -> Decision:
+        """Trigger a sequence that goes on where an ended one failed, or at the task `start_at`.
+
+        Its id is that of `ProjectState.redrive_id`, and its data, unless given, the input of the
+        last task run of the old one. Raises `UnknownSequence` if that is not known.
+        """
+        old = self._state.sequences.get(sequence_id)
+        if old is None:
+            raise UnknownSequence(self._state.project, sequence_id)
+        redrive_id = self._state.redrive_id(sequence_id)
+        family = self._state.family(sequence_id)
+        first = self._transcript.name(family[0])
+        self._transcript.learn(redrive_id, f"redrive {len(family)} of {first}")
+        return self.tell(
+            TriggerSequence(
+                redrive_id,
+                stage=old.stage,
+                sequence=old.name,
+                service=old.service,
+                context=old.context,
+                data=self._last_input(sequence_id) if data is None else data,
+                revision=old.subject.revision,
+                actor=actor,
+                redrives=sequence_id,
+                start_at=start_at,
+            )
+        )
+
     def start(
         self,
         task: str,
@@ -119,6 +157,31 @@ class Play:
         reports = [ReportTaskStarted(run.task_id, source=each) for each in sources]
         return combine(*map(self.tell, reports))
 
+    def progress(
+        self,
+        task: str,
+        *,
+        message: str = "",
+        percent: int | None = None,
+        source: str | None = None,
+        context: str | None = None,
+        stage: str | None = None,
+        service: str | None = None,
+    ) -> Decision:
+        """Report how far the work on the open task of this name is.
+
+        Without a `source`, every executor that is at work on it reports, or an invented one if none
+        has started. `context`, `stage` and `service` tell several open tasks of one name apart.
+        Raises `InvalidValue`, with a list of the open tasks, unless exactly one task is meant.
+        """
+        run = self._open_task(task, context, stage, service)
+        at_work = [executor.source for executor in run.at_work] or [_SOMEBODY]
+        reports = [
+            ReportTaskProgress(run.task_id, source=each, message=message, percent=percent)
+            for each in (at_work if source is None else [source])
+        ]
+        return combine(*map(self.tell, reports))
+
     def finish(
         self,
         task: str,
@@ -135,7 +198,8 @@ class Play:
         """Report the result of the open task of this name.
 
         Without a `source`, every executor the task still waits for reports that result, so that
-        the task is over: as many voters as it takes, if it is an approval. `context`, `stage` and
+        the task is over: as many voters as it takes, if it is an approval. A `status` such as
+        ``errored`` makes any result fail. `context`, `stage` and
         `service` tell several open tasks of one name apart. Raises `InvalidValue`, with a list of
         the open tasks, unless exactly one is meant.
         """
@@ -183,6 +247,26 @@ class Play:
         """Abort a delivery, or its part in one stage; `force` does not wait for open tasks."""
         return self.tell(
             AbortSequence(context, stage=stage, force=force, actor=actor, reason=reason)
+        )
+
+    def retry(
+        self, context: str, *, stage: str | None = None, actor: str = "", reason: str = ""
+    ) -> Decision:
+        """Run the failed task of what is parked in a delivery, or its part in one stage, again."""
+        return self.tell(RetryTask(context, stage=stage, actor=actor, reason=reason))
+
+    def skip(
+        self,
+        context: str,
+        *,
+        result: Result | str = Result.PASS,
+        stage: str | None = None,
+        actor: str = "",
+        reason: str = "",
+    ) -> Decision:
+        """Let what is parked in a delivery go on as if its failed task had come to `result`."""
+        return self.tell(
+            SkipTask(context, result=result, stage=stage, actor=actor, reason=reason)
         )
 
     def approve(
@@ -317,6 +401,13 @@ class Play:
         self._events.extend(decision.events)
         self._transcript.record(self._now, decision)
         return decision
+
+    def _last_input(self, sequence_id: str) -> Mapping[str, object]:
+        """Return the input of the last task run of a sequence, or the data of its trigger."""
+        told = [each for each in self._events if each.subject.sequence_id == sequence_id]
+        inputs = [each.input for each in told if isinstance(each, TaskTriggered)]
+        data = [each.data for each in told if isinstance(each, SequenceTriggered)]
+        return [*data, *inputs][-1]
 
     def _open_task(
         self, name: str, context: str | None, stage: str | None, service: str | None
