@@ -15,6 +15,7 @@ import sequencectl.commands as c
 from sequencectl.control_plane import ControlPlane, Decision, combine
 from sequencectl.outcomes import Result, Status
 from sequencectl.policies import Bounds, Opening, QueuePolicy, TimeoutPolicy
+from sequencectl.sequence import Phase
 from sequencectl.shipyard import Shipyard
 from sequencectl.state import ProjectState
 
@@ -23,13 +24,17 @@ START: Final = datetime(2026, 3, 29, 0, 59, 59, 999_999, tzinfo=UTC)
 
 _FAILED: Final = {"selector": {"match": {"result": "fail"}}}
 _TEST: Final = {"name": "test", "triggeredAfter": "90s", "properties": {"deep": {"list": [None]}}}
-_CHECK: Final = {"name": "check", "expects": ["x", "it's y"]}
+_CHECK: Final = {
+    "name": "check", "expects": ["x", "it's y"], "onFailure": "park",
+    "timeouts": {"silence": "40s"}, "retry": {"on": ["errored", "timed_out"]},
+}  # fmt: skip
+_DEPLOY: Final = {"name": "deploy", "retry": {"times": 2, "backoff": "30s", "factor": 2}}
 _SIGN: Final = {
     "name": "sign",
     "approval": {"approve": 2, "reject": 2, "onExpiry": "approve", "newcomer": "supersede"},
 }
 _STAGES: Final[Mapping[str, Mapping[str, object]]] = {
-    "dev": {"delivery": {"tasks": ["deploy", _TEST]}},
+    "dev": {"delivery": {"tasks": [_DEPLOY, _TEST], "onFailure": "park"}},
     "qa": {"delivery": {
         "tasks": [_CHECK, "promote"],
         "triggeredOn": ["dev.delivery.finished"],
@@ -56,7 +61,8 @@ def opening(stage: str, now: datetime) -> Opening:
 PLANE: Final = ControlPlane(
     Shipyard.of(_STAGES),
     timeouts=TimeoutPolicy(
-        reaction="3m0.000001s", completion="1h", total="2h", waiting="5m", abort_grace="1m"
+        reaction="3m0.000001s", completion="1h", total="2h", waiting="5m", abort_grace="1m",
+        parked="90m",
     ),
     queueing=QueuePolicy(stages={"prod": QueuePolicy(mode="latest_only", scope="service")}),
     bounds=Bounds(retain=3, remember=1, request_ids=2, max_depth=1),
@@ -86,12 +92,16 @@ def next_command(
     """Return a command that a host may give to `plane` in `state`, mostly about what exists."""
     records = [*state.sequences.values()]
     live = [record.context for record in records if not record.phase.has_ended]
+    parked = [record.context for record in records if record.phase is Phase.PARKED]
+    failed = [one for one in records if one.phase.has_ended and one.result is Result.FAIL]
     contexts = live * 3 + [record.context for record in records[-2:]] or ["nobody"]
     stages = [stage.name for stage in plane.shipyard.stages]
     tasks = [each.triggered.task_id for each in plane.open_tasks(state)]
+    late = [*(run.task_id for one in records for run in one.retried), "late"][-2:]
     actor, request = pick("", "ann é"), pick(None, None, "q1", "q 2", "it's q3")
     kinds = ["trigger", "report"] * 3 + ["report"] * len(tasks) + ["pause"] * 2
     kinds += ["resume"] * len(state.contexts) + ["freeze", "unfreeze", "exempt"]
+    kinds += ["retry", "skip"] * (1 + 2 * len(parked)) + ["redrive"] * bool(failed)
     match pick(*kinds, "abort", "check", "check"):
         case "trigger":
             stage = pick(*plane.shipyard.stages)
@@ -106,12 +116,31 @@ def next_command(
                 revision=pick(None, "r/1"),
                 actor=actor,
             )
+        case "redrive":
+            old = pick(*failed)
+            return c.TriggerSequence(
+                pick(state.redrive_id(old.sequence_id), f"s'{state.serial}/%"),
+                stage=old.stage,
+                sequence=old.name,
+                service=old.service,
+                context=old.context,
+                data=data(),
+                actor=actor,
+                redrives=old.sequence_id,
+                start_at=pick(None, None, *(run.name for run in old.runs)),
+            )
         case "report" if pick(True, False, False):
             source = pick("x", "it's y")
-            return c.ReportTaskStarted(pick(*tasks, "late"), source=source, report_id=request)
+            return c.ReportTaskStarted(pick(*tasks, *late), source=source, report_id=request)
+        case "report" if pick(True, False, False):
+            source, message = pick("x", "it's y"), pick("", _MESSAGE)
+            percent = pick(None, 0, 100)
+            return c.ReportTaskProgress(
+                pick(*tasks, *late), source=source, message=message, percent=percent
+            )
         case "report":
             return c.ReportTaskFinished(
-                pick(*tasks * 5, "late"),
+                pick(*tasks * 5, *late),
                 source=pick("x", "it's y"),
                 result=pick(*Result, *Result, Result.PASS),
                 status=pick(*[Status.SUCCEEDED] * 9, *Status),
@@ -128,6 +157,12 @@ def next_command(
         case "abort":
             force = pick(True, False)
             return c.AbortSequence(pick(*contexts), force=force, actor=actor, request_id=request)
+        case "retry":
+            context = pick(*parked * 3, *contexts)
+            return c.RetryTask(context, actor=actor, request_id=request)
+        case "skip":
+            context, result = pick(*parked * 3, *contexts), pick(*Result)
+            return c.SkipTask(context, result=result, actor=actor, request_id=request)
         case "freeze":
             until = (state.ledger.at or START) + timedelta(minutes=pick(1, 5))
             reason = "fire, it's %s"

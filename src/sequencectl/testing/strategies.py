@@ -56,13 +56,16 @@ _PAYLOADS = payloads()
 
 def shipyards() -> st.SearchStrategy[Shipyard]:
     """Return shipyards of two stages. Their sequences have up to three tasks, some of which people
-    decide by votes, and may trigger one another.
+    decide by votes, and may trigger one another. Failed tasks may be retried or park a sequence.
     """
     task = st.sampled_from([
         "deploy", {"name": "check", "expects": 2}, {"name": "review", "expects": ["x", "it's y"]},
         {"name": "late", "triggeredAfter": "90s", "properties": {"note": ["é"]}},
         {"name": "sign", "approval": {"approve": 2, "reject": 2, "onExpiry": "approve"}},
         {"name": "sign", "approval": {"initiator": False, "newcomer": "supersede"}},
+        {"name": "again", "retry": {"times": 2, "backoff": "30s", "factor": 2}},
+        {"name": "again", "retry": {"on": ["errored", "timed_out"]}, "onFailure": "park"},
+        {"name": "slow", "timeouts": {"silence": "40s"}, "expects": ["x"], "onFailure": "end"},
     ])  # fmt: skip
     ends = [f"{stage}.{name}.finished" for stage in _STAGES for name in _SEQUENCES]
     failed = [{"event": end, "selector": {"match": {"result": "fail"}}} for end in ends]
@@ -71,6 +74,7 @@ def shipyards() -> st.SearchStrategy[Shipyard]:
         optional={
             "triggeredOn": st.lists(st.sampled_from([*ends, *failed]), max_size=1),
             "priority": st.integers(-2, 2),
+            "onFailure": st.sampled_from(["end", "park", "park"]),
         },
     )
     stage = st.fixed_dictionaries(dict.fromkeys(_SEQUENCES, sequence))
@@ -85,14 +89,25 @@ def planes() -> st.SearchStrategy[ControlPlane]:
     return st.builds(
         ControlPlane,
         shipyards(),
-        timeouts=st.builds(TimeoutPolicy, total=limits, waiting=limits, abort_grace=limits),
+        timeouts=st.builds(
+            TimeoutPolicy,
+            total=limits,
+            waiting=limits,
+            abort_grace=limits,
+            parked=limits.filter(bool),
+        ),
         queueing=st.builds(
             QueuePolicy,
             limit=st.integers(1, 2),
             mode=st.sampled_from(QueueMode),
             scope=st.sampled_from(LaneScope),
         ),
-        bounds=st.builds(Bounds, retain=st.integers(0, 3), remember=st.integers(0, 3)),
+        bounds=st.builds(
+            Bounds,
+            retain=st.integers(0, 3),
+            remember=st.integers(0, 3),
+            attempts=st.integers(3, 4),
+        ),
         calendar=st.sampled_from([None, opening]),
     )
 
