@@ -16,13 +16,16 @@ from sequencectl import (
     PauseSequence,
     ReportTaskFinished,
     ResumeSequence,
+    RetryTask,
     Shipyard,
+    SkipTask,
     TaskTriggered,
     TriggerSequence,
     UnfreezeStage,
 )
 from sequencectl.testing import ClosedTimes
 from sequencectl.testing._walk import START
+from sequencectl.testing.simulation.course import MARK
 
 PLANE: Final = ControlPlane(Shipyard.of({"dev": {"delivery": ["deploy"]}}))
 A, B = (TriggerSequence(each, stage="dev", sequence="delivery") for each in "ab")
@@ -55,7 +58,7 @@ CONSENT: Final = approved(onExpiry="approve", reject=2)
 
 
 def opened(plane: ControlPlane, before: tuple[Command, ...] = (A,)) -> TaskTriggered:
-    """The approval that is open after these commands, in every world that begins with them."""
+    """The task that is open after these commands, in every world that begins with them."""
     state = plane.initial("p")
     for command in before:
         state = plane.decide(state, command, START).state
@@ -111,6 +114,71 @@ def two_calendars(*commands: Command, **more: Any) -> Any:
     return world(*commands, before=(A,), after=HOUR, calendars=(old, new), **more)
 
 
+# ---------------------------------------------------------------- tasks that fail
+
+
+def failing(**task: Any) -> ControlPlane:
+    """A plane whose first task fails; another one follows."""
+    return ControlPlane(Shipyard.of({"dev": {"delivery": [{"name": "deploy", **task}, "test"]}}))
+
+
+ENDING: Final = failing()
+PARKING: Final = failing(onFailure="park")
+RETRYING: Final = failing(retry={"times": 2, "backoff": "30s"})
+IMPATIENT: Final = failing(
+    retry={"on": ["timed_out"]}, timeouts={"reaction": None, "completion": "1h"}
+)
+LISTENING: Final = failing(timeouts={"silence": "1m"})
+BACKOFF, SILENCE, LIMIT = timedelta(seconds=30), timedelta(minutes=1), timedelta(hours=24)
+
+
+def finished(plane: ControlPlane, result: str = "fail", source: str = "x") -> ReportTaskFinished:
+    """The finish of the first attempt at the first task, with an id and with data."""
+    task, report_id = opened(plane), f"{source} says {result}"
+    data = {MARK: {task.task_id: source}}
+    return task.finished(source=source, result=result, data=data, report_id=report_id)
+
+
+def redrive(sequence_id: str = "", **more: Any) -> TriggerSequence:
+    """The redrive of `A`, which has failed; with the derived id unless another one is given."""
+    state = ENDING.initial("p")
+    for command in (A, finished(ENDING)):
+        state = ENDING.decide(state, command, START).state
+    known = sequence_id or state.redrive_id("a")
+    return TriggerSequence(
+        known, stage="dev", sequence="delivery", context="a", redrives="a", **more
+    )
+
+
+RETRY, RETRY_TOO = (RetryTask("a", request_id=each) for each in ("retry", "retry too"))
+SKIP: Final = SkipTask("a", result="pass", request_id="skip")
+STARTED: Final = opened(LISTENING).started(source="x", report_id="x starts")
+PROGRESS: Final = opened(LISTENING).progress(source="x", percent=50)
+
+
+def parked(*commands: Command, **more: Any) -> Any:
+    """A world in which `A` is parked and `B` waits for its lane."""
+    before = (A, B, finished(PARKING))
+    return world(*commands, **{"plane": PARKING, "before": before, **more})
+
+
+def retried(*commands: Command, **more: Any) -> Any:
+    """A world in which the second attempt of `A` is due just now."""
+    before = (A, finished(RETRYING))
+    return world(*commands, **{"plane": RETRYING, "before": before, "after": BACKOFF, **more})
+
+
+def failed(*commands: Command, **more: Any) -> Any:
+    """A world in which `A` has failed."""
+    return world(*commands, **{"plane": ENDING, "before": (A, finished(ENDING)), **more})
+
+
+def silent(*commands: Command, **more: Any) -> Any:
+    """A world in which an executor has started, and must say a word just now."""
+    more = {"plane": LISTENING, "before": (A, STARTED), "after": SILENCE, **more}
+    return world(*commands, **more)
+
+
 QUICK: Final[Mapping[str, Any]] = {
     "two commands": world(A, B),
     "two commands, one crash": world(A, B, crashes=1),
@@ -141,6 +209,18 @@ QUICK: Final[Mapping[str, Any]] = {
     ),
     "an exemption and the end of a freeze": frozen(EXEMPT, CHECK, errors=1),
     "two calendars": two_calendars(UNFREEZE, AGAIN),
+    "two retries of a parked task": parked(RETRY, RETRY_TOO, errors=1),
+    "a retry and a skip": parked(RETRY, SKIP, duplicates=1),
+    "a retry and the limit of parking": parked(RETRY, CHECK, after=LIMIT, errors=1),
+    "a late report and the second attempt": retried(
+        finished(RETRYING, "pass", "y"), CHECK, errors=1
+    ),
+    "a finish and the limit that retries": world(
+        finished(IMPATIENT, "pass"), CHECK, plane=IMPATIENT, before=(A,), after=HOUR
+    ),
+    "two redrives with one id": failed(redrive(), redrive(), errors=1),
+    "two redrives with two ids": failed(redrive(), redrive("r"), errors=1),
+    "progress and silence": silent(PROGRESS, CHECK, errors=1),
 }
 """For every run of the tests: a few seconds."""
 
@@ -172,5 +252,21 @@ THOROUGH: Final[Mapping[str, Any]] = {
     "an unfreeze and the end of a freeze, one crash": frozen(UNFREEZE, CHECK, crashes=1),
     "an exemption and the end of a freeze, one crash": frozen(EXEMPT, CHECK, crashes=1),
     "two calendars and a newer delivery, one error": two_calendars(UNFREEZE, AGAIN, B, errors=1),
+    "two retries of a parked task, one crash": parked(RETRY, RETRY_TOO, crashes=1),
+    "two retries and a skip": parked(RETRY, RETRY_TOO, SKIP),
+    "a retry and an abort, one crash": parked(RETRY, FORCE, crashes=1),
+    "a retry and the limit of parking, one crash": parked(RETRY, CHECK, after=LIMIT, crashes=1),
+    "a late report and the second attempt, one crash, one repeated": retried(
+        finished(RETRYING, "pass", "y"), CHECK, crashes=1, duplicates=1
+    ),
+    "a finish and the limit that retries, one crash": world(
+        finished(IMPATIENT, "pass"), CHECK, plane=IMPATIENT, before=(A,), after=HOUR, crashes=1
+    ),
+    "three redrives": failed(redrive(), redrive(), redrive("r")),
+    "two redrives with two ids, one crash": failed(redrive(), redrive("r"), crashes=1),
+    "a redrive and a newer delivery, an error, one repeated": failed(
+        redrive(), B, errors=1, duplicates=1
+    ),
+    "progress and silence, a crash, one repeated": silent(PROGRESS, CHECK, crashes=1, duplicates=1),
 }
 """For `dev.py simulate`: about a minute."""

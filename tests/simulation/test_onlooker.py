@@ -40,6 +40,7 @@ from sequencectl.testing import ClosedTimes
 from sequencectl.testing._walk import START
 from sequencectl.testing.simulation.faults import Mishap
 from sequencectl.testing.simulation.onlooker import Onlooker, Violation
+from tests.simulation.told import instead, last_of, twice
 
 HOUR: Final = timedelta(hours=1)
 NIGHT: Final = ClosedTimes({"dev": [(START, START + HOUR, "night")]})
@@ -83,19 +84,15 @@ class Told:
 
     def of(self, kind: type[Event]) -> Any:
         """Return the last event of a kind."""
-        return [event for event in self.events if type(event) is kind][-1]
+        return last_of(self.events, kind)
 
     def instead(self, kind: type[Event], *others: Event, **changes: Any) -> list[Event]:
         """Return the events with others in place of the last one of a kind, or with it changed."""
-        event = self.of(kind)
-        at = self.events.index(event)
-        told = others or (attrs.evolve(event, **changes),) if changes or others else ()
-        return [*self.events[:at], *told, *self.events[at + 1 :]]
+        return instead(self.events, kind, *others, **changes)
 
     def twice(self, kind: type[Event]) -> list[Event]:
         """Return the events with the last one of a kind told twice."""
-        event = self.of(kind)
-        return self.instead(kind, event, event)
+        return twice(self.events, kind)
 
 
 def delivery(sequence_id: str, **more: Any) -> TriggerSequence:

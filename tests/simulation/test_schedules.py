@@ -42,10 +42,15 @@ def test_a_classic_mistake_is_found(mistake: str) -> None:
 
 @pytest.mark.parametrize("mistake", ["no-serial-check", "answer-first"])
 @pytest.mark.parametrize(
-    "name", [name for name in QUICK if re.search("vote|unfreeze|exemption", name)]
+    "name",
+    [
+        name
+        for name in QUICK
+        if re.search("vote|unfreeze|exemption|retry|retries|redrives|limit that|silence", name)
+    ],
 )
 def test_two_who_decide_at_once_show_a_mistake(name: str, mistake: str) -> None:
-    """Where two replicas act on one approval or freeze, the serial alone keeps them apart."""
+    """Where two replicas act on one approval, freeze or failure, the serial keeps them apart."""
     with pytest.raises(ScheduleFailed):
         explore(**QUICK[name], mistake=mistake)
 

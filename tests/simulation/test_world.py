@@ -8,19 +8,28 @@ from typing import Any
 import attrs
 import pytest
 
-from sequencectl import PauseSequence, ResumeSequence, TaskTriggered
+from sequencectl import (
+    ControlPlane,
+    PauseSequence,
+    ReportTaskStarted,
+    ResumeSequence,
+    TaskTriggered,
+)
 from sequencectl._protocol import Checked
+from sequencectl.events import TaskProgressReported
 from sequencectl.testing import InMemoryStore
-from sequencectl.testing.simulation.faults import Fault
+from sequencectl.testing.simulation.faults import Fault, Mishap
 from sequencectl.testing.simulation.onlooker import Violation
 from sequencectl.testing.simulation.replica import Replica
 from sequencectl.testing.simulation.world import Trouble, World
-from tests.simulation.small_worlds import PLANE, A
+from tests.simulation.small_worlds import PLANE, RETRYING, A
 
 SECOND = timedelta(seconds=1)
 
 
-def world_of(asked: list[TaskTriggered] | None = None) -> tuple[World, Replica]:
+def world_of(
+    asked: list[TaskTriggered] | None = None, plane: ControlPlane = PLANE
+) -> tuple[World, Replica]:
     """A world of one replica that has started; its executors never answer."""
 
     def stay_silent(event: TaskTriggered, source: str) -> Any:
@@ -28,7 +37,7 @@ def world_of(asked: list[TaskTriggered] | None = None) -> tuple[World, Replica]:
             asked.append(event)
         return ()
 
-    world = World(PLANE, InMemoryStore(), stay_silent, replicas=1)
+    world = World(plane, InMemoryStore(), stay_silent, replicas=1)
     world.start(world.replicas[0])
     finish(world)
     return world, world.replicas[0]
@@ -102,6 +111,44 @@ def test_a_task_under_a_second_id_is_found() -> None:
 
     with pytest.raises(Violation, match="a task runs twice, also as "):
         world.witness.published("p", another)
+
+
+def test_a_report_that_counts_for_another_task_is_found() -> None:
+    """An executor that answers late is not heard for the attempt that followed."""
+    asked: list[TaskTriggered] = []
+    world, _ = world_of(asked)
+    handle(world, A)
+    decision = PLANE.decide(world.stored("p"), asked[0].started(source="x"), world.now)
+    other = attrs.evolve(decision, command=ReportTaskStarted("other", source="x"))
+
+    with pytest.raises(Violation, match=r"counts for the task .*: ReportTaskStarted.*'other'"):
+        world.witness.committed(other, message=None, has_settled=True)
+
+
+def test_progress_that_is_repeated_later_is_one_more_sign_of_life() -> None:
+    """It has no report id, so that nothing tells the repeat from a new word (R42)."""
+    asked: list[TaskTriggered] = []
+    world, replica = world_of(asked)
+    handle(world, A)
+    handle(world, asked[0].progress(source="x"), leaves_copy=True)
+    world.now += 10 * SECOND
+    world.take(replica, world.waiting()[0])
+
+    finish(world)
+
+    told = world.witness.histories["p"].committed
+    assert 2 == sum(isinstance(event, TaskProgressReported) for event in told)
+
+
+def test_a_late_report_about_an_old_attempt_is_counted() -> None:
+    """So that a set of seeds can tell that it has met one."""
+    asked: list[TaskTriggered] = []
+    world, _ = world_of(asked, RETRYING)
+    handle(world, A)
+    handle(world, asked[0].finished(source="x", result="fail"))
+    handle(world, asked[0].finished(source="y", result="pass"))
+
+    assert 1 == world.hits[Mishap.OLD_ATTEMPT, ""]
 
 
 def test_what_is_stored_must_be_what_its_events_lead_to() -> None:

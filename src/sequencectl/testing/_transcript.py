@@ -23,6 +23,7 @@ from sequencectl.events import (
     TaskEnd,
     TaskScheduled,
     TaskSkipped,
+    TaskTimedOut,
     TaskTriggered,
 )
 from sequencectl.outcomes import Applied, Rejected, Status, Unchanged
@@ -126,6 +127,8 @@ class Transcript:
                 return {"attempt": attempt if value.attempts > 1 else ""}
             case TaskScheduled(attempt=1):
                 return {"attempt": ""}
+            case TaskTimedOut():
+                return {"result": "", "status": ""}  # they are the same for each of them
             case TaskSkipped():
                 return {"message": ""}  # it says again who skipped it, and why
             case SequenceParked(deadline=datetime() as deadline):

@@ -265,9 +265,7 @@ class Play:
         reason: str = "",
     ) -> Decision:
         """Let what is parked in a delivery go on as if its failed task had come to `result`."""
-        return self.tell(
-            SkipTask(context, result=result, stage=stage, actor=actor, reason=reason)
-        )
+        return self.tell(SkipTask(context, result=result, stage=stage, actor=actor, reason=reason))
 
     def approve(
         self,

@@ -5,8 +5,8 @@ voters vote, lets replicas make the calls of the shipped protocol one by one, an
 replicas crash, messages repeat, clocks jump and calendars change. Then the world heals, and
 everything must end. After every call it checks what is promised: nothing that was committed or
 acknowledged is lost, events are published in order and only what was committed, no command takes
-effect twice, no task runs twice, no vote counts twice, nothing starts in a closed stage unless it
-is exempted. After every commit it checks the invariants of the host.
+effect twice, no attempt at a task runs twice, no vote counts twice, nothing starts in a closed
+stage unless it is exempted. After every commit it checks the invariants of the host.
 
 The message of a seed that fails ends with what plays it again::
 
@@ -57,11 +57,20 @@ __all__ = ["NASTY", "PLANE", "Faults", "Report", "SimulationFailed", "simulate",
 
 PLANE: Final = ControlPlane(
     Shipyard.of({
-        "dev": {"delivery": ["deploy", {"name": "test", "expects": 2}]},
+        "dev": {"delivery": [
+            {"name": "deploy", "retry": {"times": 2, "backoff": "20s", "factor": 3}},
+            {
+                "name": "test", "expects": 2, "timeouts": {"silence": "2m"},
+                "retry": {"on": ["fail", "errored", "timed_out"]},
+            },
+        ]},
         "qa": {
             "delivery": {
                 "tasks": [
-                    {"name": "check", "triggeredAfter": "30s", "expects": ["x", "y"]},
+                    {
+                        "name": "check", "triggeredAfter": "30s", "expects": ["x", "y"],
+                        "timeouts": {"silence": "90s"}, "onFailure": "park",
+                    },
                     {"name": "review", "approval": {
                         "approve": 2, "reject": 2, "initiator": False,
                     }},
@@ -77,13 +86,14 @@ PLANE: Final = ControlPlane(
                 {"name": "sign-off", "approval": {
                     "reject": 2, "onExpiry": "approve", "newcomer": "supersede",
                 }},
-                "release",
+                {"name": "release", "retry": {"on": ["errored"]}},
             ],
+            "onFailure": "park",
             "triggeredOn": ["qa.delivery.finished"],
         }},
     }),
     timeouts=TimeoutPolicy(
-        reaction="2m", completion="20m", total="1h", waiting="3h", abort_grace="5m"
+        reaction="2m", completion="20m", total="1h", waiting="3h", abort_grace="5m", parked="30m"
     ),
     queueing=QueuePolicy(stages={"qa": QueuePolicy(limit=2, scope="service")}),
 )  # fmt: skip
@@ -228,6 +238,7 @@ class _Run:
             plane,
             store,
             self.crowd.answers,
+            people=self.crowd.react,
             replicas=dice.choice((2, 2, 3, 4)),
             settle=dice.choice((0, 1, 3)) * _MINUTE,
             attempts=dice.choice((1, 2, 5)),
@@ -253,7 +264,7 @@ class _Run:
     def _heal(self, turn: Replica) -> None:
         """Let nothing go wrong until nothing is left to do, then check the world."""
         world = self.world
-        self.faults = self.crowd.faults = Faults(preemption=0.2)
+        self.faults = self.crowd.faults = Faults(preemption=min(0.2, self.faults.preemption))
         self.is_healing = True
         self.crowd.agree(world)
         for replica in world.replicas:

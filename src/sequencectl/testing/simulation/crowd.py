@@ -17,17 +17,21 @@ from sequencectl.commands import (
     PauseSequence,
     ReportTaskFinished,
     ResumeSequence,
+    RetryTask,
+    SkipTask,
     TriggerSequence,
     UnfreezeStage,
 )
 from sequencectl.control_plane import ControlPlane
-from sequencectl.events import Cause, TaskTriggered
+from sequencectl.events import Cause, Event, TaskTriggered
 from sequencectl.policies import Calendar, Opening
 from sequencectl.shipyard.definitions import Approval
 from sequencectl.testing._walk import START
 from sequencectl.testing.fakes import ClosedTimes
+from sequencectl.testing.simulation.course import MARK
 from sequencectl.testing.simulation.faults import Dice, Faults, Mishap, Pair
 from sequencectl.testing.simulation.replica import Replica
+from sequencectl.testing.simulation.rescue import Rescue
 from sequencectl.testing.simulation.world import Answers, World
 
 _MINUTE: Final = timedelta(minutes=1)
@@ -50,6 +54,7 @@ class Crowd:
         self.requests = 0
         self.calendar: Calendar | None = None
         self._initiators: dict[str, str] = {}
+        self._rescue = Rescue(dice, self.hits, self._request, self._initiators)
 
     def plan(self, world: World) -> None:
         """Draw what people want, and when."""
@@ -74,7 +79,7 @@ class Crowd:
         """Draw what a person does to a delivery or a stage, and perhaps takes back later."""
         stage = self.dice.choice(self.plane.shipyard.stages).name
         scope = self.dice.choice((None, None, stage))
-        wants = ("pause", "pause", "freeze", "freeze until", "exempt", "abort", "force")
+        wants = ("pause", "pause", "freeze", "freeze until", "exempt", "abort", "force", "retry")
         match self.dice.choice(wants):
             case "pause":
                 paused = PauseSequence(context, stage=scope, request_id=self._request())
@@ -88,6 +93,10 @@ class Crowd:
             case "exempt":
                 at = self.dice.span(40 * _MINUTE)
                 world.later(at, partial(self._exempt, world, project))
+            case "retry":
+                retried = RetryTask(context, request_id=self._request())
+                skipped = SkipTask(context, result="pass", request_id=self._request())
+                self._want(world, project, retried, skipped)
             case how:
                 force = how == "force"
                 aborted = AbortSequence(context, force=force, request_id=self._request())
@@ -203,6 +212,10 @@ class Crowd:
 
     # ------------------------------------------------------------------ executors and voters
 
+    def react(self, world: World, event: Event) -> None:
+        """Let people do something about what is parked or has failed."""
+        self._rescue.react(world, event)
+
     def answers(self, event: TaskTriggered, source: str) -> Answers:
         """Draw what an executor, or all voters, answer to a task they get for the first time."""
         mix, hits = self.faults, self.hits
@@ -211,13 +224,19 @@ class Crowd:
         never = self.plane.timeouts.is_unbounded  # then nothing but an answer ends a task
         name = f"{event.task_id[:8]}-{source}"
         results = self.dice.choices(("pass", "warning", "fail"), (8, 1, 1), k=2)
-        starts = self.dice.span(_MINUTE)
+        starts, status = self.dice.span(_MINUTE), "succeeded"
         if not never and self.dice.happens(mix.mute):
             hits[Mishap.MUTE, ""] += 1
             return []
         answers: list[tuple[timedelta, Command]] = [
             (starts, event.started(source=source, report_id=f"{name}-start"))
         ]
+        if self.dice.happens(mix.progress):
+            answers += self._progress(event, source, starts)
+        if self.dice.happens(mix.failing):
+            hits[Mishap.FAILING, ""] += 1
+            status = self.dice.choice(("succeeded", "succeeded", "errored", "aborted", "unknown"))
+            results = ["fail", *results]
         if not never and self.dice.happens(mix.dying):
             hits[Mishap.DYING, ""] += 1
             return answers
@@ -225,13 +244,26 @@ class Crowd:
             hits[Mishap.SLOW, ""] += 1
             starts += self.dice.span(timedelta(hours=1))
         ends = starts + self.dice.span(5 * _MINUTE)
-        finish = partial(event.finished, source=source)
+        data = {MARK: {event.task_id: source}}
+        finish = partial(event.finished, source=source, status=status, data=data)
         answers.append((ends, finish(result=results[0], report_id=f"{name}-finish")))
         if self.dice.happens(mix.twice):
             hits[Mishap.TWICE, ""] += 1
             answers.append((ends, finish(result=results[0], report_id=f"{name}-finish")))
             ends += self.dice.span(5 * _MINUTE)
             answers.append((ends, finish(result=results[1], report_id=f"{name}-again")))
+        return answers
+
+    def _progress(self, event: TaskTriggered, source: str, at: timedelta) -> Answers:
+        """Draw when an executor says how far it is: too soon, before it falls silent, or then."""
+        answers: list[tuple[timedelta, Command]] = []
+        for number in range(self.dice.choice((1, 2, 5, 20))):
+            answers.append((at, event.progress(source=source, percent=5 * number)))
+            silence = event.silence_timeout
+            if silence is not None and self.dice.happens(0.2):
+                at += silence + _nearly(self.dice)
+            else:
+                at += self.dice.span(_MINUTE)
         return answers
 
     def _votes(self, event: TaskTriggered, approval: Approval) -> Answers:

@@ -41,6 +41,21 @@ class Mishap(Enum):
     DYING = "executor dies after its start"
     TWICE = "executor answers twice"
     SLOW = "executor is slow"
+    FAILING = "executor fails"
+    PROGRESS = "executor reports progress"
+    SILENT = "executor falls silent"
+    OLD_ATTEMPT = "report is about an old attempt"
+    RETRIED = "task is retried by itself"
+    RETRIED_BY_PERSON = "person retries a task"
+    SKIPPED = "person skips a task"
+    AT_ONCE = "two decide about a parked one"
+    PARKED = "sequence is parked"
+    PARKED_PAUSED = "parked one is paused"
+    PARKED_OUT = "parked until its limit"
+    PARKED_ABORTED = "parked one is aborted"
+    PARKED_LIMIT = "decision at the parked limit"
+    REDRIVEN = "sequence is redriven"
+    REDRIVEN_AT_ONCE = "several redrive it at once"
     VOTES_AGAIN = "voter votes again"
     MIND_CHANGED = "voter changes their mind"
     BARRED = "initiator tries to vote"
@@ -110,7 +125,8 @@ class Faults:
     ``Acknowledge``, ``ReadAgenda``, ``Now``): `crash`, `failure`, `ambiguity` (the call is made,
     and an error is raised). After each call: `preemption` (another replica goes on). For each
     message: `duplicate`, `reorder`. For each event of a task: `repeat`. For each executor or voter
-    and task: `mute`, `dying`, `twice`, `slow`. For each replica: `skew` (its clock is wrong from
+    and task: `mute`, `dying`, `twice`, `slow`, `failing` (it fails, cannot do its work or was
+    aborted), `progress` (it says how far it is). For each replica: `skew` (its clock is wrong from
     the start); each time it reads its clock: `jump`. Whenever time passes: `outage`, of all
     replicas, for hours, and `edge` (a replica wakes a microsecond before or after the next
     instant). For a world whose plane has no calendar: `calendar` (all replicas get one that closes
@@ -129,6 +145,8 @@ class Faults:
     dying: float = 0.0
     twice: float = 0.0
     slow: float = 0.0
+    failing: float = 0.0
+    progress: float = 0.0
     skew: float = 0.0
     jump: float = 0.0
     outage: float = 0.0
@@ -174,6 +192,7 @@ NASTY: Final[Mapping[str, Faults]] = {
     "outages": Faults(outage=0.2, crash=0.01, slow=0.3),
     "wild-clocks": Faults(skew=1.0, jump=0.1, mute=0.2),
     "nobody-answers": Faults(mute=0.6, dying=0.6),
+    "all-fails": Faults(preemption=0.6, failing=0.6, dying=0.1, slow=0.2, progress=0.3, edge=0.1),
     "two-minds": Faults(preemption=0.9, duplicate=0.3, twice=0.8, edge=0.2),
     "two-calendars": Faults(calendar=1.0, edge=0.2, skew=0.5, preemption=0.6),
 }
@@ -205,6 +224,8 @@ def faults_of(seed: int) -> tuple[str, Faults]:
         dying=some(0.1, 0.4),
         twice=some(0.2),
         slow=some(0.2),
+        failing=some(0.1, 0.5),
+        progress=some(0.3, 0.9),
         skew=some(0.5),
         jump=some(0.01, 0.05),
         outage=some(0.02),

@@ -246,7 +246,7 @@ class Onlooker:
             and not run.is_rejected
         )
         expected = worst(Result.PASS, *run.votes.values()) if consents else None
-        if expected is not getattr(event, "result", None):
+        if expected is not (event.result if isinstance(event, TaskFinished) else None):
             raise Violation(f"silence is taken for {expected}: {named(event)}")
         self.met[Mishap.CONSENT if consents else Mishap.UNDECIDED] += 1
 

@@ -2,8 +2,8 @@
 
 A witness hears of each call that took effect, and raises `Violation` if it broke a promise of the
 protocol: nothing committed is overwritten, only what was committed is published, in order, no
-command takes effect twice, no task runs under two ids. What the events themselves may say is for
-an `Onlooker` of each project.
+command takes effect twice, no attempt at a task runs under two ids, no report counts for another
+task. What the events themselves may say is for an `Onlooker` of each project, and its `Attempts`.
 """
 
 from __future__ import annotations
@@ -13,27 +13,41 @@ from functools import reduce
 from typing import Final, final
 
 from sequencectl._project.fold import evolve
+from sequencectl.commands import (
+    Command,
+    ReportTaskFinished,
+    ReportTaskProgress,
+    ReportTaskStarted,
+)
 from sequencectl.control_plane import ControlPlane, Decision
 from sequencectl.events import Event, TaskTriggered
 from sequencectl.policies import Calendar
 from sequencectl.ports import Store
 from sequencectl.state import ProjectState
+from sequencectl.testing.simulation.attempts import Attempts
 from sequencectl.testing.simulation.faults import Pair
 from sequencectl.testing.simulation.onlooker import Onlooker, Violation, named
 
+REPORTS: Final = (ReportTaskStarted, ReportTaskProgress, ReportTaskFinished)
 _COMMANDS: Final = 64
 """More than the people of a world send: a plane that remembers as many forgets none."""
+
+
+def _may_repeat(command: Command) -> bool:
+    """Return True for progress: it has no report id, so a repeat is one more sign of life (R42)."""
+    return isinstance(command, ReportTaskProgress)
 
 
 @final
 class History:
     """All events of a project that were ever committed, and how many of them are published."""
 
-    def __init__(self) -> None:
+    def __init__(self, plane: ControlPlane) -> None:
         self.committed: list[Event] = []
         self.published = 0
-        self.tasks: dict[tuple[str, int], str] = {}
+        self.tasks: dict[tuple[str, int, int], str] = {}
         self.onlooker = Onlooker()
+        self.attempts = Attempts(plane)
 
 
 @final
@@ -61,7 +75,7 @@ class Witness:
     @property
     def hits(self) -> Counter[Pair]:
         """What was met in the events of all projects."""
-        met = (history.onlooker.met for history in self.histories.values())
+        met = [history.onlooker.met + history.attempts.met for history in self.histories.values()]
         return Counter({(what, ""): often for each in met for what, often in each.items()})
 
     def committed(
@@ -82,30 +96,36 @@ class Witness:
             there = f"{len(history.committed)} events are there"
             raise Violation(f"committed over others, {there}: {named(events[0])}")
         history.committed.extend(events)
+        task_id = getattr(events[0], "task_id", None)
+        if isinstance(decision.command, REPORTS) and task_id != decision.command.task_id:
+            raise Violation(f"counts for the task {task_id}: {decision.command}")
         for event in events:
             history.onlooker.see(event, calendar)
+            history.attempts.see(event)
         if message is None:
             if not has_settled:
                 raise Violation(f"a deadline is acted on before settle: {named(events[0])}")
-        elif message in self._applied and self._remembers:
+        elif message in self._applied and self._remembers and not _may_repeat(decision.command):
             raise Violation(f"took effect twice: {decision.command}")
         else:
             self._applied.add(message)
 
-    def published(self, project: str, event: Event) -> None:
-        """Check an event that a sink took, perhaps not for the first time."""
+    def published(self, project: str, event: Event) -> bool:
+        """Check an event that a sink took; return whether it was for the first time."""
         history = self._history(project)
+        before = history.published
         if event.serial > history.published + 1:
-            before = f"event {history.published + 1} is not published"
-            raise Violation(f"published too early, {before}: {named(event)}")
+            missing = f"event {history.published + 1} is not published"
+            raise Violation(f"published too early, {missing}: {named(event)}")
         if history.committed[event.serial - 1 : event.serial] != [event]:
             raise Violation(f"published and not committed: {named(event)}")
         history.published = max(history.published, event.serial)
         if isinstance(event, TaskTriggered):
-            task = (event.subject.sequence_id, event.index)
+            task = (event.subject.sequence_id, event.index, event.attempt)
             first = history.tasks.setdefault(task, event.task_id)
             if self._remembers and first != event.task_id:
                 raise Violation(f"a task runs twice, also as {first}: {named(event)}")
+        return history.published > before
 
     def acknowledged(self, decision: Decision) -> None:
         """Check the decision that the sender of a command gets."""
@@ -132,4 +152,4 @@ class Witness:
                 raise Violation(f"never ends: {self._plane.explain(stored, live[0])}")
 
     def _history(self, project: str) -> History:
-        return self.histories.setdefault(project, History())
+        return self.histories.setdefault(project, History(self._plane))

@@ -51,7 +51,7 @@ from sequencectl.testing.simulation.faults import Fault, Mishap, Pair
 from sequencectl.testing.simulation.mistakes import RIGHT, Mistake, rewritten
 from sequencectl.testing.simulation.onlooker import Violation
 from sequencectl.testing.simulation.replica import MadeCall, Message, Replica
-from sequencectl.testing.simulation.witness import Witness
+from sequencectl.testing.simulation.witness import REPORTS, Witness
 
 _RETRY: Final = timedelta(seconds=5)
 
@@ -72,6 +72,18 @@ class Executors(Protocol):
         ...
 
 
+class People(Protocol):
+    """What people do about what they read."""
+
+    def __call__(self, world: World, event: Event) -> None:
+        """Let people send commands, at once or later, when they see an event for the first time."""
+        ...
+
+
+def _stay_calm(world: World, event: Event) -> None:
+    """Let people do nothing about it."""
+
+
 @final
 class World:
     """Replicas that share a store and a bus."""
@@ -82,6 +94,7 @@ class World:
         store: Store,
         executors: Executors,
         *,
+        people: People = _stay_calm,
         replicas: int,
         settle: timedelta = timedelta(minutes=3),
         attempts: int = 3,
@@ -97,6 +110,7 @@ class World:
         self.witness = Witness(plane)
         self.store = store
         self._executors = executors
+        self._people = people
         self._settle = settle
         self._attempts = attempts
         self._mistake = mistake
@@ -275,6 +289,7 @@ class World:
         replica.arm = result.arm
         if isinstance(result, Handled):
             self.witness.acknowledged(result.decision)
+            self._note_late(result.decision)
             self._acknowledge(replica)
             replica.answered(result.decision.next_deadline)
         else:
@@ -282,6 +297,12 @@ class World:
             replica.due = None
             if result.skipped and result.arm is None:
                 raise Violation(f"something is left to do, and no timer rings: {result}")
+
+    def _note_late(self, decision: Decision) -> None:
+        """Count a report about an attempt that another one followed."""
+        command, history = decision.command, self.witness.histories.get(decision.project)
+        if history is not None and isinstance(command, REPORTS) and not decision.events:
+            self.hits[Mishap.OLD_ATTEMPT, ""] += command.task_id in history.attempts.retried
 
     def _acknowledge(self, replica: Replica) -> None:
         message = replica.message
@@ -366,7 +387,9 @@ class World:
 
     def _publish(self, project: str, events: Sequence[Event]) -> None:
         for event in events:
-            self.witness.published(project, event)
+            is_new = self.witness.published(project, event)
+            if is_new:
+                self._people(self, event)
             if isinstance(event, TaskTriggered):
                 self._ask(event)
 
