@@ -26,7 +26,13 @@ from sequencectl import (
     UnknownContext,
     UnknownSequence,
 )
-from sequencectl.events import SequenceStarted, TaskFinishReported, TaskTimedOut
+from sequencectl.events import (
+    SequenceStarted,
+    TaskFinishReported,
+    TaskProgressReported,
+    TaskTimedOut,
+    TaskTriggered,
+)
 from sequencectl.testing import ClosedTimes, Play
 
 PLANE = ControlPlane(
@@ -463,3 +469,152 @@ def test_a_calendar_that_fails_is_told_to_who_asks_it() -> None:
         play.use_calendar("nights")  # type: ignore[arg-type]  # that is the mistake
 
     assert "delivery waiting" == play.status("c1")
+
+
+TRIED = """\
+[0s] trigger sequence: c1, stage dev, sequence delivery, service carts, by dora
+  sequence triggered: c1 dev.delivery
+  sequence started: c1 dev.delivery
+  task triggered: c1 dev.delivery, task deploy
+[0s] report task finished: deploy of c1 dev.delivery for carts, from executor-1, result pass
+  task finish reported: c1 dev.delivery, task deploy, from executor-1, result pass
+  task finished: c1 dev.delivery, task deploy, result pass
+  task triggered: c1 dev.delivery, task test, attempt 1 of 2
+[0s] report task finished: test of c1 dev.delivery for carts, from executor-1, result pass, \
+status errored, no disk
+  task finish reported: c1 dev.delivery, task test, from executor-1, result fail, \
+status errored, no disk
+  task finished: c1 dev.delivery, task test, result fail, status errored, retried, no disk
+  task scheduled: c1 dev.delivery, task test, attempt 2, due at 30s
+[0s] wait 30s
+[30s] check deadlines
+  task triggered: c1 dev.delivery, task test, attempt 2 of 2
+[30s] report task started: test of c1 dev.delivery for carts, from executor-1
+  task start reported: c1 dev.delivery, task test, from executor-1
+[30s] report task progress: test of c1 dev.delivery for carts, from executor-1, percent 0, begun
+  task progress reported: c1 dev.delivery, task test, from executor-1, percent 0, begun
+[30s] wait 1m0s
+[1m30s] check deadlines
+  task timed out: c1 dev.delivery, task test, parked, Nothing was heard of executor-1 within 1m0s, \
+at work on task test in stage dev; it was terminated.
+  sequence parked: c1 dev.delivery, task test, until 1h1m30s, Nothing was heard of executor-1 \
+within 1m0s, at work on task test in stage dev; it was terminated.
+[1m30s] retry task: context c1, stage dev, by ann, again
+  task retried: c1 dev.delivery, task test, by ann (again)
+  task triggered: c1 dev.delivery, task test, attempt 3 of 3
+[1m30s] report task finished: test of c1 dev.delivery for carts, from executor-1, result fail
+  task finish reported: c1 dev.delivery, task test, from executor-1, result fail
+  task finished: c1 dev.delivery, task test, result fail, parked
+  sequence parked: c1 dev.delivery, task test, until 1h1m30s
+[1m30s] skip task: context c1, result warning, by ann, known
+  task skipped: c1 dev.delivery, task test, result warning, by ann (known)
+  task triggered: c1 dev.delivery, task release
+[1m30s] report task finished: release of c1 dev.delivery for carts, from executor-1, result fail
+  task finish reported: c1 dev.delivery, task release, from executor-1, result fail
+  task finished: c1 dev.delivery, task release, result fail
+  sequence finished: c1 dev.delivery, result fail
+[1m30s] trigger sequence: redrive 1 of c1, context c1, stage dev, sequence delivery, \
+service carts, redrives c1, by ben
+  sequence triggered: redrive 1 of c1 dev.delivery, redrives c1 from task release, \
+carried deploy pass, test warning
+  sequence started: redrive 1 of c1 dev.delivery
+  task triggered: redrive 1 of c1 dev.delivery, task release"""
+
+
+def failing(*tasks: object) -> Play:
+    """A play in which `c1` is delivered; tests of it are tried twice and then park it."""
+    test = {
+        "name": "test", "retry": {"backoff": "30s"}, "timeouts": {"silence": "1m"},
+        "onFailure": "park",
+    }  # fmt: skip
+    shipyard = Shipyard.of({"dev": {"delivery": [*(tasks or ("deploy", test, "release"))]}})
+    play = Play(ControlPlane(shipyard, timeouts=TimeoutPolicy(parked="1h")))
+    play.trigger("c1", stage="dev", sequence="delivery", service="carts", actor="dora")
+    return play
+
+
+def last_triggered(play: Play) -> TaskTriggered:
+    """The task that was triggered last."""
+    return [event for event in play.events if isinstance(event, TaskTriggered)][-1]
+
+
+def test_a_story_of_failures_is_written_down() -> None:
+    """Attempts of how many, until when it is parked, who goes on and why, what is redriven."""
+    play = failing()
+
+    play.finish("deploy")
+    play.finish("test", status="errored", message="no disk")
+    play.wait("30s")
+    play.start("test")
+    play.progress("test", percent=0, message="begun")
+    play.wait("1m")
+    parked = play.status("c1")
+    play.retry("c1", stage="dev", actor="ann", reason="again")
+    play.finish("test", result="fail")
+    play.skip("c1", result="warning", actor="ann", reason="known")
+    play.finish("release", result="fail")
+    play.redrive("c1", actor="ben")
+
+    assert "delivery parked" == parked
+    assert TRIED == play.transcript()
+
+
+def test_a_redrive_gets_the_input_of_the_run_that_failed() -> None:
+    """Or the data that is given; the derived id makes a second one another redrive."""
+    play = failing("deploy", "test")
+    play.finish("deploy", data={"url": "a"})
+    play.finish("test", result="fail")
+
+    play.redrive("c1")
+    first = last_triggered(play)
+    play.finish("test", result="fail")
+    play.redrive("c1", start_at="deploy", data={"url": "b"})
+    second = last_triggered(play)
+
+    assert ("test", "a") == (first.task, first.input["url"])
+    assert ("deploy", "b") == (second.task, second.input["url"])
+    assert "redrive 2 of c1 dev.delivery, redrives c1 from task deploy\n" in play.transcript()
+
+
+def test_one_that_never_ran_a_task_is_redriven_with_its_own_data() -> None:
+    """It was aborted in line, and nothing is carried."""
+    play = failing()
+    play.trigger("c2", stage="dev", sequence="delivery", data={"image": "2"})
+    play.abort("c2")
+    play.finish("deploy", result="fail")
+
+    play.redrive("c2")
+
+    assert "2" == last_triggered(play).input["image"]
+
+
+def test_a_task_that_was_passed_over_is_said_not_to_have_run() -> None:
+    """A redrive may begin after tasks that the old one never came to."""
+    play = failing("deploy", "check", "release")
+    play.finish("deploy", result="fail")
+
+    play.redrive("c1", start_at="release")
+
+    assert "from task release, carried deploy fail, check not run\n" in play.transcript()
+
+
+def test_only_what_is_known_is_redriven() -> None:
+    """Another id is an error of its own, before anything is told."""
+    with pytest.raises(UnknownSequence, match="play"):
+        failing().redrive("c2")
+
+
+def test_progress_is_that_of_all_who_are_at_work() -> None:
+    """Or of an invented executor if none is, or of the one that is named."""
+    play = failing({"name": "deploy", "expects": 3})
+
+    play.progress("deploy")
+    play.start("deploy", source="x")
+    play.start("deploy", source="y")
+    play.finish("deploy", source="y")
+    play.start("deploy", source="z")
+    play.progress("deploy")
+    play.progress("deploy", source="y")
+
+    told = [event.source for event in play.events if isinstance(event, TaskProgressReported)]
+    assert ["executor-1", "x", "z", "y"] == told
