@@ -362,6 +362,25 @@ def test_the_tour_meets_people_who_decide() -> None:
     assert any(one.initiators for one in accepted)
 
 
+def test_the_tour_meets_failures() -> None:
+    """Every end of a run, further attempts, a redrive that carries, progress, parked data."""
+    decisions = tour("p")
+    said = list(chain.from_iterable(decision.events for decision in decisions))
+    records = [each.state.live(one) for each in decisions for one in each.state.sequences]
+    live = [record for record in records if record is not None]
+    executors = [each for one in live if one.task is not None for each in one.task.executors]
+
+    assert {*events.TaskEnd} == {getattr(one, "end", events.TaskEnd.OVER) for one in said}
+    assert any(getattr(one, "attempt", 1) > 1 for one in said)
+    assert any(one.redrive is not None and one.redrive.carried for one in live)
+    assert {False, True} == {each.by_person for one in live for each in one.retried}
+    assert any(each.progress is not None and each.progress.percent for each in executors)
+    assert any(one.task is not None and one.task.silence_deadline is not None for one in live)
+    assert any(one.task is not None and one.task.data is not None for one in live)
+    assert any(one.parked is not None and one.parked.data is not None for one in live)
+    assert any(one.parked is not None and one.parked.explanation is not None for one in live)
+
+
 def test_the_tour_is_the_same_every_time() -> None:
     """What a host sees fail today fails tomorrow, and in another project alike."""
     assert tour("p") == tour("p")

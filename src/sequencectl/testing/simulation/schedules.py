@@ -175,7 +175,7 @@ class _Memory:
     def __init__(self, plane: ControlPlane, first: ProjectState | None = None) -> None:
         self.plane = plane
         self.bounds = plane.bounds
-        self.queueing = plane.queueing
+        self.queueing, self.timeouts = plane.queueing, plane.timeouts
         self.calendar = plane.calendar
         self.decided: dict[tuple[int, Command, datetime], Decision] = {}
         self.first = plane.initial(_PROJECT) if first is None else first
