@@ -2,7 +2,7 @@
 
 Each test is named after the issue or change that tells the story; the number leads to it on the
 project's tracker (Keptn, Spinnaker and its Orca, Kestra, Argo, GitLab, Octopus Deploy, Hephaestus,
-Azure Pipelines, Kargo).
+Azure Pipelines, Kargo, Gitmoot, Conductor, Prefect).
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from sequencectl.events import (
     SequenceTimedOut,
     StageUnfrozen,
     TaskFinished,
+    TaskSkipped,
 )
-from tests.support import Host, instant
+from tests.support import Host, instant, word
 
 DEV: Final[dict[str, Any]] = {"dev": {"delivery": ["deploy", "test"]}}
 
@@ -589,3 +590,117 @@ def test_kargo_4586_what_waits_for_an_instant_starts_at_that_instant() -> None:
     assert (instant(300), instant(600)) == (by_a_person, by_the_calendar)
     assert (Phase.WAITING, Phase.RUNNING) == (before, host.phase("a"))
     assert [instant(300), instant(600)] == [event.at for event in host.of(StageUnfrozen)]
+
+
+# ------------------------------------------------------------------ after a failure
+
+PARKING: Final[dict[str, Any]] = {
+    "dev": {"delivery": {"onFailure": "park", "tasks": ["deploy", "test"]}}
+}
+
+
+def test_argo_workflows_16921_what_an_operator_did_by_hand_is_skipped() -> None:
+    """There a failed step blocked the rest although an operator had done its work by hand, and a
+    retry was no use. Here a skip goes on with the next task, and keeps who did it and why (R40).
+    """
+    host = Host(PARKING)
+    host.trigger("a")
+    host.finish("a", "fail")
+    host.skip("a", actor="ann", reason="deployed by hand")
+
+    assert "test" == host.task("a")
+    (skipped,) = host.of(TaskSkipped)
+    assert ("deploy", "ann", "deployed by hand") == (
+        skipped.task,
+        skipped.control.actor,
+        skipped.control.reason,
+    )
+    host.finish("a")
+    assert (Phase.FINISHED, Result.PASS) == (host.phase("a"), host.record("a").result)
+
+
+def test_spinnaker_6359_a_person_looks_at_a_failure_before_it_is_ignored() -> None:
+    """There a failed stage could only be restarted; to go on in spite of it was a setting for all
+    of its failures. Here people see what failed first, are offered both, and decide (R32, R40).
+    """
+    host = Host(PARKING)
+    host.trigger("a")
+    before = host.plane.permitted(host.state, "a")
+    host.finish("a", "fail", message="503 from the registry")
+    offered = host.plane.permitted(host.state, "a")
+
+    assert "503 from the registry" in str(host.plane.explain(host.state, "a"))
+    for control in ("retry", "skip"):
+        assert "not_parked" == word(before[control])
+        assert "applied" == word(offered[control])
+    host.skip("a", "warning")
+    host.finish("a")
+    assert Result.WARNING is host.record("a").result
+
+
+def test_argo_workflows_14282_what_follows_a_retried_task_has_its_new_answer() -> None:
+    """There a node that waited for input timed out, was retried with another input, and the nodes
+    behind it did not start. Here the next task starts, and of the first run nothing is left (R40).
+    """
+    host = Host(PARKING)
+    host.trigger("a")
+    host.finish("a", "fail", data={"answer": "no", "why": "nobody was there"})
+    host.retry("a", actor="ann")
+    host.finish("a", data={"answer": "yes"})
+    following = host.of(TaskTriggered)[-1]
+
+    assert ("test", "yes") == (following.task, following.input["answer"])
+    assert "why" not in following.input
+
+
+@pytest.mark.parametrize("start_at", ["deploy", "test", "release"])
+def test_gitmoot_1477_a_redrive_runs_the_task_it_is_told_to_begin_with(start_at: str) -> None:
+    """There a pipeline resumed from a stage that had succeeded did not run it again, and said
+    nothing. Here the named task is the first that is triggered, whatever its result was (R41).
+    """
+    host = lane_of("a", stages={"dev": {"delivery": ["deploy", "test", "release"]}})
+    host.finish("a")
+    host.finish("a", "fail")
+    host.redrive("a", "again", start_at=start_at)
+
+    assert [start_at] == triggered(host, "again")
+
+
+def test_conductor_776_a_dead_executor_is_noticed_whatever_the_task_may_take() -> None:
+    """There a killed worker's task stayed in progress, and a limit on the whole task was no help
+    since it may take weeks. Here silence ends it, and the explanation names the executor (R42).
+    """
+    limits = {"completion": "240h", "silence": "1m"}
+    host = lane_of("a", "b", stages={"dev": {"delivery": [{"name": "deploy", "timeouts": limits}]}})
+    host.start("a", "worker-7")
+    for seconds in (50, 100, 150):
+        host.at(seconds).progress("a", "worker-7")
+    host.until(209)
+    before = host.phase("a")
+    host.until(210)
+
+    assert (Phase.RUNNING, Phase.TIMED_OUT) == (before, host.phase("a"))
+    assert "worker-7" in host.of(SequenceTimedOut)[0].message
+    assert Phase.RUNNING is host.phase("b")
+
+
+def test_prefect_18942_what_has_finished_is_not_taken_for_dead_afterwards() -> None:
+    """There a completed run was marked as crashed since the renewal of its lease failed shortly
+    afterwards. Here silence counts only until the finish, and an end absorbs the rest (R24, R42).
+    """
+    silent = {"timeouts": {"reaction": "1h", "silence": "1m"}}
+    host = lane_of(
+        "a", stages={"dev": {"delivery": [{"name": "deploy", "expects": 2, **silent}, "test"]}}
+    )
+    host.start("a", "helm")
+    host.finish("a", source="helm")  # and waits for the second one
+    host.until(600)
+    waiting = host.task("a")
+    host.finish("a", source="argo")
+    host.finish("a")
+    ended = host.record("a")
+    host.progress("a", "helm")
+
+    assert "deploy" == waiting
+    assert ("late", ended) == (host.code, host.record("a"))
+    assert (Phase.FINISHED, Result.PASS) == (ended.phase, ended.result)
