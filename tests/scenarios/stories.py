@@ -1,4 +1,4 @@
-"""The stories in which a person decides, each played to its end: the golden files are transcripts.
+"""Stories of what people decide and of failures, each played to its end: golden transcripts.
 
 A play begins at 09:00; the instants in its transcript count from there.
 """
@@ -17,13 +17,22 @@ from sequencectl.testing import Play
 
 GOLDEN: Final = Path(__file__).parent / "golden"
 SHIPYARDS: Final = Path(__file__).parents[2] / "examples" / "shipyards"
-IN_THE_SEQUENCE: Final = ControlPlane(
-    Shipyard.from_yaml((SHIPYARDS / "approval-in-the-sequence.yaml").read_bytes())
+
+
+def plane_of(name: str, **policies: Any) -> ControlPlane:
+    """A plane for a shipyard of the examples."""
+    text = (SHIPYARDS / f"{name}.yaml").read_bytes()
+    return ControlPlane(Shipyard.from_yaml(text), **policies)
+
+
+IN_THE_SEQUENCE: Final = plane_of("approval-in-the-sequence")
+GATE: Final = plane_of(
+    "gate-stage", queueing=QueuePolicy(stages={"prod-gate": QueuePolicy(limit=100)})
 )
-GATE: Final = ControlPlane(
-    Shipyard.from_yaml((SHIPYARDS / "gate-stage.yaml").read_bytes()),
-    queueing=QueuePolicy(stages={"prod-gate": QueuePolicy(limit=100)}),
-)
+FLAKY: Final = plane_of("flaky-test")
+PARKING: Final = plane_of("parked-deployment")
+REDRIVEN: Final = plane_of("redriven-delivery")
+SILENT: Final = plane_of("silent-executor")
 
 
 def plane_with(approval: Any, **policies: Any) -> ControlPlane:
@@ -124,6 +133,80 @@ def first_approved_first() -> Play:
     return play
 
 
+def flaky_test() -> Play:
+    """A test fails, errs and then passes: of the first two attempts nothing counts."""
+    play = Play(FLAKY)
+    deliver(play, "0.12.1", stage="dev")
+    play.finish("build")
+    play.finish("test", result="fail", message="the login took 9 s")
+    play.wait("30s")
+    play.finish("test", result="fail", status="errored", message="the browser has crashed")
+    play.wait("1m")
+    play.finish("test", message="the login took 2 s")
+    return play
+
+
+def repaired_deployment() -> Play:
+    """A failed deployment keeps production until ann has repaired the registry and retries it."""
+    play = Play(PARKING)
+    deliver(play, "0.12.1", stage="production")
+    deliver(play, "0.12.2", stage="production")
+    play.finish("deployment", result="fail", message="the registry does not answer")
+    play.wait("20m")
+    play.retry("0.12.1", actor="ann", reason="the registry is up again")
+    play.finish("deployment")
+    play.finish("smoke-test")
+    return play
+
+
+def skipped_with_a_reason() -> Play:
+    """Bob knows why the smoke test fails, and lets the delivery end with a warning."""
+    play = Play(PARKING)
+    deliver(play, "0.12.1", stage="production")
+    play.finish("deployment")
+    play.finish("smoke-test", result="fail", message="404 for /old-page")
+    play.wait("5m")
+    play.skip("0.12.1", result="warning", actor="bob", reason="the page was removed on purpose")
+    return play
+
+
+def redriven_next_morning() -> Play:
+    """The test of the evening fails; in the morning only it is run again, and bob is too late."""
+    play = Play(REDRIVEN)
+    play.wait("8h")
+    deliver(play, "0.12.1", stage="staging")
+    play.finish("build", data={"image": "carts:0.12.1"})
+    play.finish("deployment")
+    play.finish("test", result="fail", message="the test data has expired")
+    play.wait("15h")
+    play.redrive("0.12.1", actor="ann")
+    with pytest.raises(CommandRejected):
+        play.redrive("0.12.1", actor="bob")
+    play.finish("test")
+    return play
+
+
+def dead_executor() -> Play:
+    """An executor dies in the middle of a task that may take three hours; another one takes over.
+
+    It was only cut off: what it says later changes nothing.
+    """
+    play = Play(SILENT)
+    play.trigger("nightly", stage="lab", sequence="performance", service="carts")
+    (first,) = play.open_tasks()
+    play.start("load-test", source="k6-a")
+    for percent in (25, 50):
+        play.wait("50s")
+        play.progress("load-test", percent=percent)
+    play.wait("2m")
+    play.start("load-test", source="k6-b")
+    play.tell(first.triggered.finished(source="k6-a", result="fail", message="cut off"))
+    play.wait("50s")
+    play.progress("load-test", percent=40)
+    play.finish("load-test")
+    return play
+
+
 STORIES: Final[dict[str, Callable[[], Play]]] = {
     "two-approvers": two_approvers,
     "void-approval": void_approval,
@@ -131,4 +214,9 @@ STORIES: Final[dict[str, Callable[[], Play]]] = {
     "opens-at-six": opens_at_six,
     "first-triggered-first": first_triggered_first,
     "first-approved-first": first_approved_first,
+    "flaky-test": flaky_test,
+    "repaired-deployment": repaired_deployment,
+    "skipped-with-a-reason": skipped_with_a_reason,
+    "redriven-next-morning": redriven_next_morning,
+    "dead-executor": dead_executor,
 }

@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from sequencectl import ControlPlane
-from tests.scenarios.stories import GATE, GOLDEN, IN_THE_SEQUENCE, STORIES
+from tests.scenarios.stories import (
+    FLAKY,
+    GATE,
+    GOLDEN,
+    IN_THE_SEQUENCE,
+    PARKING,
+    REDRIVEN,
+    SHIPYARDS,
+    SILENT,
+    STORIES,
+)
 
 REWRITE = (
     "\nThe story of {} goes another way. If every difference is meant, write it anew:"
@@ -21,10 +31,18 @@ def test_a_story_has_its_golden_transcript(name: str) -> None:
     assert golden == STORIES[name]().transcript().splitlines(), REWRITE.format(name)
 
 
-@pytest.mark.parametrize("plane", [IN_THE_SEQUENCE, GATE])
+PLANES = [FLAKY, GATE, IN_THE_SEQUENCE, PARKING, REDRIVEN, SILENT]
+
+
+@pytest.mark.parametrize("plane", PLANES)
 def test_the_shipyards_of_the_examples_say_what_they_mean(plane: ControlPlane) -> None:
     """No policy and no `triggeredOn` names a stage or a task that is not there."""
     assert () == plane.findings()
+
+
+def test_every_shipyard_of_the_examples_is_played() -> None:
+    """Each file in examples/shipyards/ has its plane."""
+    assert len(PLANES) == len(list(SHIPYARDS.glob("*.yaml")))
 
 
 def test_every_golden_transcript_has_its_story() -> None:
