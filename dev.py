@@ -41,6 +41,7 @@ USAGE = """usage: python3 dev.py VERB [-- ARGUMENTS]
 
   demo [ARGUMENTS]     play the user stories on a real shipyard
   demo --people        play four more, in which a person decides
+  demo --failures      play five more, in which something fails
   demo --serve         serve the reference controller, with executors, and play them there
   cli [ARGUMENTS]      the command line of the reference controller
   test [-- ARGUMENTS]  all tests with branch coverage, or pytest with these arguments

@@ -25,6 +25,14 @@ import attrs
 from examples.demo.actors import Actor
 from examples.demo.cast import cast_for
 from examples.demo.durable import OtherPerformance
+from examples.demo.failures import LONGEST_WAIT as LONGEST_AFTER_A_FAILURE
+from examples.demo.failures import (
+    Failures,
+    actors_for_failures,
+    failures_perform,
+    plane_for_failures,
+)
+from examples.demo.failures_verdict import failures_verdict
 from examples.demo.host import Pace
 from examples.demo.people import LONGEST_WAIT, People, people_perform, plane_for_people
 from examples.demo.people_verdict import people_verdict
@@ -89,6 +97,11 @@ def _programme(arguments: argparse.Namespace, path: Path, play: Play) -> Program
         actors = {"deployment": Actor("deployment", seed=arguments.seed)}
         show = partial(people_perform, plane_for_people(), people, actors=actors, pace=pace)
         return people, show, people_verdict
+    if arguments.failures:
+        unlucky, pace = Failures(), attrs.evolve(pace, longest=LONGEST_AFTER_A_FAILURE)
+        actors = actors_for_failures(seed=arguments.seed)
+        show = partial(failures_perform, plane_for_failures(), unlucky, actors=actors, pace=pace)
+        return unlucky, show, failures_verdict
     plane = plane_for(_read(path))
     cast = cast_for(plane.shipyard, seed=arguments.seed, is_own=path != SOCKSHOP)
     actors = actors_for(plane, cast, seed=arguments.seed)
@@ -116,6 +129,11 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--people",
         action="store_true",
         help="four more stories, in which a person decides: approvals, windows, exemptions",
+    )
+    stories.add_argument(
+        "--failures",
+        action="store_true",
+        help="five more stories, after a failure: retried, parked, skipped, redriven, silent",
     )
     parser.add_argument("--plain", action="store_true", help="one line per event, no live view")
     parser.add_argument(

@@ -7,17 +7,37 @@ Leaves out doing any work: it only takes its time, in whole seconds drawn from i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import timedelta
 from random import Random
 from typing import TypeAlias
 
-from sequencectl import ReportTaskFinished, ReportTaskStarted, Result, TaskTriggered
+import attrs
 
-Answer: TypeAlias = tuple[timedelta, ReportTaskStarted | ReportTaskFinished]
+from sequencectl import (
+    ReportTaskFinished,
+    ReportTaskProgress,
+    ReportTaskStarted,
+    Result,
+    Status,
+    TaskTriggered,
+)
+
+Answer: TypeAlias = tuple[timedelta, ReportTaskStarted | ReportTaskProgress | ReportTaskFinished]
 """A report, and how long after the trigger it is sent."""
 
-Script: TypeAlias = Mapping[tuple[str, str], tuple[Result | None, ...]]
+
+@attrs.frozen
+class Mishap:
+    """A run that fails: what its executor says, or that it `dies` in the middle of its work."""
+
+    message: str = ""
+    status: Status = Status.SUCCEEDED
+    dies: bool = False
+
+
+Script: TypeAlias = Mapping[tuple[str, str], tuple[Result | Mishap | None, ...]]
 """What becomes of the first runs in a context and a stage; None: no answer. The rest passes."""
 
 REACTION = (2, 6)
@@ -29,6 +49,9 @@ DURATION = {
     "rollback": (25, 35),
     "get-action": (10, 20),
     "action": (30, 40),
+    "build": (20, 30),
+    "smoke-test": (20, 30),
+    "load-test": (200, 220),
 }
 ANY_DURATION = (30, 40)
 SLOW = 2
@@ -65,22 +88,45 @@ class Actor:
             case sources:
                 return tuple(sorted(sources))
 
-    def _work(self, event: TaskTriggered, source: str, result: Result) -> tuple[Answer, ...]:
-        """Return start and finish of one source, well within the limits the event tells."""
+    def _work(
+        self, event: TaskTriggered, source: str, result: Result | Mishap
+    ) -> tuple[Answer, ...]:
+        """Return what one source says, from start to finish, well within the limits of the event.
+
+        Where silence has a limit it says every now and then how far it is.
+        """
         limits = [event.reaction_timeout, event.completion_timeout]
         shortest = min((limit for limit in limits if limit is not None), default=None)
         reaction = self._seconds(REACTION, shortest)
         duration = self._seconds(DURATION.get(self.task, ANY_DURATION), event.completion_timeout)
         if _is_slow(event):
             duration *= SLOW
-        return (
-            (reaction, event.started(source=source)),
-            (reaction + duration, event.finished(source=source, result=result)),
+        begun = (reaction, event.started(source=source))
+        signs = tuple(
+            (reaction + after, event.progress(source=source, percent=int(100 * (after / duration))))
+            for after in _signs_of_life(event, duration)
         )
+        if isinstance(result, Result):
+            last = event.finished(source=source, result=result)
+        elif result.dies:
+            return (begun, *signs[: len(signs) // 2])
+        else:
+            last = event.finished(
+                source=source, result="fail", status=result.status, message=result.message
+            )
+        return (begun, *signs, (reaction + duration, last))
 
     def _seconds(self, between: tuple[int, int], limit: timedelta | None) -> timedelta:
         drawn = timedelta(seconds=self._dice.randint(*between))
         return drawn if limit is None else min(drawn, limit / 4)
+
+
+def _signs_of_life(event: TaskTriggered, duration: timedelta) -> list[timedelta]:
+    """Return when an executor that works for so long says that it is still at work."""
+    if event.silence_timeout is None:
+        return []
+    every = event.silence_timeout * 3 / 4
+    return [every * number for number in range(1, math.ceil(duration / every))]
 
 
 def _is_slow(event: TaskTriggered) -> bool:

@@ -38,6 +38,7 @@ UNICODE = Ink(
         Look.DONE: "█",
         Look.WARNED: "▚",
         Look.FAILED: "▒",
+        Look.PARKED: "◌",
     },
     new_task="▐",
     good="✔",
@@ -53,6 +54,7 @@ ASCII = Ink(
         Look.DONE: "#",
         Look.WARNED: "w",
         Look.FAILED: "x",
+        Look.PARKED: "p",
     },
     new_task="|",
     good="+",
@@ -67,6 +69,7 @@ STYLES = {
     Look.DONE: "green",
     Look.WARNED: "yellow",
     Look.FAILED: "red",
+    Look.PARKED: "bold red",
 }
 MINUTES = (1, 2, 3, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440, 10_080, 100_000_000)
 """So many minutes may lie between two times on the axis."""
@@ -79,6 +82,7 @@ LEGEND = (
     (Look.FAILED, "failed"),
     (Look.PAUSED, "paused"),
     (Look.DELAY, "delayed"),
+    (Look.PARKED, "parked"),
 )
 
 

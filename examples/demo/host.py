@@ -18,7 +18,7 @@ import attrs
 
 from examples.demo.actors import Actor
 from examples.demo.durable import DurableProject, VirtualClock
-from examples.demo.stories import At, Explain, Look, Say, Story, Type, Until, Vote, Wait
+from examples.demo.stories import At, Explain, Look, Redrive, Say, Story, Type, Until, Vote, Wait
 from examples.demo.view import BEGIN, Kind, Line, View
 from sequencectl import (
     AbortSequence,
@@ -26,6 +26,7 @@ from sequencectl import (
     ControlPlane,
     Event,
     TaskTriggered,
+    TriggerSequence,
 )
 from sequencectl.ports import Store
 
@@ -159,6 +160,8 @@ class Host:
                     self._look(step)
                 case Vote():
                     self._vote(step)
+                case Redrive():
+                    self._redrive(step)
                 case Explain():
                     newest = self._project.state.of_context(step.context)[-1].sequence_id
                     said = self._plane.explain(self._project.state, newest)
@@ -211,6 +214,28 @@ class Host:
         reason = f' --reason="{step.reason}"' if step.reason else ""
         text = f"sequencectl-cli {verb} sequence --keptn-context={step.context}"
         self._type(Type(f"{text} --actor={step.voter}{reason}", vote(step.voter, step.reason)))
+
+    def _redrive(self, step: Redrive) -> None:
+        """Type the redrive of a delivery, with the input of the task run that failed."""
+        old = self._project.state.of_context(step.context)[0]
+        inputs = [
+            event.input
+            for event in self._project.history
+            if isinstance(event, TaskTriggered) and event.subject.sequence_id == old.sequence_id
+        ]
+        command = TriggerSequence(
+            self._project.state.redrive_id(old.sequence_id),
+            stage=old.stage,
+            sequence=old.name,
+            service=old.service,
+            context=old.context,
+            data=inputs[-1],
+            revision=old.subject.revision,
+            actor=step.actor,
+            redrives=old.sequence_id,
+        )
+        text = f"sequencectl-cli redrive sequence --keptn-context={step.context}"
+        self._type(Type(f"{text} --actor={step.actor}", command))
 
     def _look(self, step: Look) -> None:
         """Say how a delivery stands: the sequence it is in, or each it came through."""

@@ -28,7 +28,7 @@ def people_verdict(events: Iterable[Event]) -> tuple[Clause, ...]:
     """Return what holds and what does not of everything these stories promise."""
     history = tuple(events)
     clauses = {
-        "one ending": _one_ending,
+        "one ending": one_ending,
         "own vote": _own_vote,
         "changed mind": _changed_mind,
         "void": _void,
@@ -39,7 +39,7 @@ def people_verdict(events: Iterable[Event]) -> tuple[Clause, ...]:
     return tuple(Clause(name, *judge(history)) for name, judge in clauses.items())
 
 
-def _of(
+def of(
     events: Sequence[Event], kind: type[_EventT], context: str = "", stage: str = ""
 ) -> list[_EventT]:
     """Return the events of a kind, perhaps of one context and one stage only."""
@@ -52,9 +52,9 @@ def _of(
     ]
 
 
-def _one_ending(events: Sequence[Event]) -> Finding:
+def one_ending(events: Sequence[Event]) -> Finding:
     """R24: every sequence ends exactly once."""
-    triggered = [event.subject.sequence_id for event in _of(events, SequenceTriggered)]
+    triggered = [event.subject.sequence_id for event in of(events, SequenceTriggered)]
     ended = [event.subject.sequence_id for event in events if isinstance(event, Ending)]
     said = f"{len(triggered)} sequences were triggered, {len(ended)} endings came"
     return sorted(triggered) == sorted(ended), said
@@ -62,16 +62,16 @@ def _one_ending(events: Sequence[Event]) -> Finding:
 
 def _own_vote(events: Sequence[Event]) -> Finding:
     """R34: no vote counts of whoever triggered the sequence."""
-    asked = {e.subject.context: e.initiators for e in _of(events, SequenceTriggered, stage="gate")}
-    votes = _of(events, TaskFinishReported, stage="gate")
+    asked = {e.subject.context: e.initiators for e in of(events, SequenceTriggered, stage="gate")}
+    votes = of(events, TaskFinishReported, stage="gate")
     own = [vote for vote in votes if vote.voter in asked[vote.subject.context]]
     return not own, f"{len(votes)} votes counted, {len(own)} of them by who had triggered it"
 
 
 def _changed_mind(events: Sequence[Event]) -> Finding:
     """R34: the last vote of a voter counts, and the second voter who approves decides."""
-    votes = _of(events, TaskFinishReported, FIRST, "gate")
-    decided = _of(events, TaskFinished, FIRST, "gate")
+    votes = of(events, TaskFinishReported, FIRST, "gate")
+    decided = of(events, TaskFinished, FIRST, "gate")
     said = ", ".join(f"{vote.voter} {vote.result.value}" for vote in votes)
     cast = ["ann pass", "ann fail", "bob pass", "ann pass"]
     holds = [f"{vote.voter} {vote.result.value}" for vote in votes] == cast
@@ -84,7 +84,7 @@ def _void(events: Sequence[Event]) -> Finding:
     ended = [
         event for event in events if isinstance(event, Ending) and event.subject.context == OLD
     ]
-    came = _of(events, SequenceTriggered, NEW, "gate")
+    came = of(events, SequenceTriggered, NEW, "gate")
     holds = [(type(e), e.at, e.serial) for e in ended] == [
         (SequenceSuperseded, e.at, e.serial + 1) for e in came
     ]
@@ -95,8 +95,8 @@ def _void(events: Sequence[Event]) -> Finding:
 
 def _window(events: Sequence[Event]) -> Finding:
     """R36, R37: what waits starts in the very check that opens the window."""
-    opened = _of(events, StageUnfrozen, stage="production")[:1]
-    started = _of(events, SequenceStarted, LATE, "production")
+    opened = of(events, StageUnfrozen, stage="production")[:1]
+    started = of(events, SequenceStarted, LATE, "production")
     holds = [(e.serial + 1, e.at, (6, 0)) for e in opened if e.cause is Cause.FREEZE_OVER] == [
         (e.serial, e.at, (e.at.hour, e.at.minute)) for e in started
     ]
@@ -105,9 +105,9 @@ def _window(events: Sequence[Event]) -> Finding:
 
 def _weekend(events: Sequence[Event]) -> Finding:
     """R36: nothing starts in a frozen stage before its freeze is over, and then at once."""
-    started = _of(events, SequenceStarted, FRIDAY, "production")
-    opened = [event for event in _of(events, StageUnfrozen) if event.at == MONDAY_AT_SIX]
-    asked = [event for event in _of(events, StageFrozen) if event.control.actor]
+    started = of(events, SequenceStarted, FRIDAY, "production")
+    opened = [event for event in of(events, StageUnfrozen) if event.at == MONDAY_AT_SIX]
+    asked = [event for event in of(events, StageFrozen) if event.control.actor]
     holds = [(event.serial + 1, event.at) for event in opened] == [
         (event.serial, event.at) for event in started
     ]
@@ -117,11 +117,11 @@ def _weekend(events: Sequence[Event]) -> Finding:
 
 def _hotfix(events: Sequence[Event]) -> Finding:
     """R38: only the one that was let through starts while the stage is frozen, and at once."""
-    exempted = _of(events, SequenceExempted)
-    began = _of(events, StageFrozen)[-1:]
+    exempted = of(events, SequenceExempted)
+    began = of(events, StageFrozen)[-1:]
     inside = [
         event
-        for event in _of(events, SequenceStarted, stage="production")
+        for event in of(events, SequenceStarted, stage="production")
         if any(each.at <= event.at < MONDAY_AT_SIX for each in began)
     ]
     holds = [(e.subject.context, e.serial + 1) for e in exempted] == [

@@ -23,6 +23,7 @@ from sequencectl.events import (
     SequenceExempted,
     SequenceExpired,
     SequenceFinished,
+    SequenceParked,
     SequencePaused,
     SequenceResumed,
     SequencesForgotten,
@@ -32,9 +33,13 @@ from sequencectl.events import (
     SequenceTriggered,
     StageFrozen,
     StageUnfrozen,
+    TaskEnd,
     TaskFinished,
     TaskFinishReported,
+    TaskProgressReported,
+    TaskRetried,
     TaskScheduled,
+    TaskSkipped,
     TaskStartReported,
     TaskTimedOut,
 )
@@ -110,23 +115,36 @@ def detail(event: Event) -> str:
         case SequenceTriggered():
             follows = f", follow-up {event.depth}" if event.parent is not None else ""
             ends = f", to be started by {clock(event.deadline)}" if event.deadline else ""
-            return f"place {event.place}, priority {event.priority}{follows}{ends}"
+            again = f", redrives {event.redrive.sequence_id}" if event.redrive else ""
+            return f"place {event.place}, priority {event.priority}{follows}{again}{ends}"
         case SequenceStarted():
             return f"to be over by {clock(event.deadline)}" if event.deadline else ""
         case TaskScheduled():
-            return f"{event.task}: due at {clock(event.due_at)}"
+            number = f" {event.attempt}" if event.attempt > 1 else ""
+            return f"{event.task}{number}: due at {clock(event.due_at)}"
         case TaskTriggered():
             deadline = event.reaction_deadline
-            return event.task + (f": reaction due by {clock(deadline)}" if deadline else "")
+            number = f" {event.attempt} of {event.attempts}" if event.attempts > 1 else ""
+            due = f": reaction due by {clock(deadline)}" if deadline else ""
+            return f"{event.task}{number}{due}"
         case TaskStartReported():
             return f"{event.task}: by {event.source}"
+        case TaskProgressReported():
+            return f"{event.task}: {event.percent} % by {event.source}"
         case TaskFinishReported():
             why = f" ({event.message})" if event.message else ""
             return f"{event.task}: {event.result.value} by {event.voter}{why}"
         case TaskFinished():
-            return f"{event.task}: {event.result.value}"
+            return f"{event.task}: {event.result.value}{_end(event.end)}"
         case TaskTimedOut():
-            return f"{event.task}: {event.explanation}"
+            return f"{event.task}{_end(event.end)}: {event.explanation}"
+        case SequenceParked():
+            until = f", until {clock(event.deadline)}" if event.deadline else ""
+            return f"{event.task}{until}"
+        case TaskRetried():
+            return f"{event.task}: {by(event.control)}"
+        case TaskSkipped():
+            return f"{event.task}: {event.result.value} {by(event.control)}"
         case StageFrozen():
             until = f"until {clock(event.until)}" if event.until else ""
             return " ".join(part for part in (event.window, until, by(event.control)) if part)
@@ -154,6 +172,11 @@ def detail(event: Event) -> str:
             return f"{len(event.sequence_ids)} sequences of {len(event.contexts)} contexts"
         case _:
             assert_never(event)
+
+
+def _end(end: TaskEnd) -> str:
+    """Return what comes of a task run, if that is not its end."""
+    return "" if end is TaskEnd.OVER else f", {end.value}"
 
 
 def by(control: Control) -> str:

@@ -71,6 +71,14 @@ class Vote:
 
 
 @attrs.frozen
+class Redrive:
+    """Go on where the first sequence of a delivery failed."""
+
+    context: str
+    actor: str
+
+
+@attrs.frozen
 class At:
     """Do nothing until this instant."""
 
@@ -93,7 +101,7 @@ class Until:
     seconds: float | None = None
 
 
-Step: TypeAlias = Say | Type | Vote | Look | Explain | Wait | At | Until
+Step: TypeAlias = Say | Type | Vote | Redrive | Look | Explain | Wait | At | Until
 Story: TypeAlias = Generator[Step, None, None]
 
 

@@ -17,13 +17,17 @@ from sequencectl.events import (
     SequenceDrained,
     SequenceExpired,
     SequenceFinished,
+    SequenceParked,
     SequencePaused,
     SequenceResumed,
     SequenceStarted,
     SequenceTimedOut,
     SequenceTriggered,
     TaskFinished,
+    TaskProgressReported,
+    TaskRetried,
     TaskScheduled,
+    TaskSkipped,
     TaskStartReported,
     TaskTimedOut,
 )
@@ -48,6 +52,8 @@ class Look(Enum):
     """A task was worked on, with a warning."""
     FAILED = "failed"
     """A task failed or ran out of time."""
+    PARKED = "parked"
+    """A task failed, and a person decides what comes of it."""
 
 
 @attrs.define
@@ -111,7 +117,7 @@ def _go_on(track: Track, event: Event) -> None:
         case TaskTriggered():
             _begin(track, Look.ASKED, event.at, is_new_task=True)
             track.word = event.task
-        case TaskStartReported():
+        case TaskStartReported() | TaskProgressReported():
             if track.spans[-1].look is Look.ASKED:
                 _begin(track, Look.WORK, event.at)
         case TaskFinished():
@@ -120,6 +126,11 @@ def _go_on(track: Track, event: Event) -> None:
         case TaskTimedOut():
             _color_task(track, Look.FAILED)
             _close(track, event.at)
+        case SequenceParked():
+            _begin(track, Look.PARKED, event.at)
+            track.word = "parked"
+        case TaskRetried() | TaskSkipped():
+            _begin(track, Look.DELAY, event.at)
         case SequencePaused():
             track.word = "paused"
             if track.spans[-1].look is Look.WAITING:

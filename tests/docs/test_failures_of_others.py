@@ -18,7 +18,9 @@ def rows(page: str) -> list[re.Match[str]]:
     return list(ROW.finditer(text[text.index("## Where others fail") :]))
 
 
-@pytest.mark.parametrize(("page", "count"), [("approvals.md", 4), ("windows.md", 2), ("failures.md", 6)])
+@pytest.mark.parametrize(
+    ("page", "count"), [("approvals.md", 4), ("windows.md", 2), ("failures.md", 6)]
+)
 def test_each_failure_has_its_link_and_its_test(page: str, count: int) -> None:
     """The number is that of the link, and of a test that is named after project and issue."""
     found = rows(page)

@@ -130,6 +130,14 @@ def test_the_stories_of_people_are_told_to_a_pipe() -> None:
     assert GOLDEN.with_name("demo-people.txt").read_bytes() == done.stdout
 
 
+def test_the_stories_after_a_failure_are_told_to_a_pipe() -> None:
+    """With ``--failures`` the stories after a failure come instead, and no others."""
+    done = run("--failures", "--speed", "max", PYTHONHASHSEED="7")
+
+    assert (0, b"") == (done.returncode, done.stderr)
+    assert GOLDEN.with_name("demo-failures.txt").read_bytes() == done.stdout
+
+
 def test_hash_seed_and_time_zone_change_nothing() -> None:
     """The same seed gives the same lines in another process, zone and hash order."""
     done = run("--plain", "--speed=max", PYTHONHASHSEED="7", TZ="Asia/Kathmandu")
@@ -253,6 +261,16 @@ def test_a_terminal_sees_people_decide() -> None:
     assert b"superseded" in terminal.written
     assert "\u2714 hotfix".encode() in terminal.written
     assert b"all 7 clauses hold" in terminal.written
+
+
+def test_a_terminal_sees_what_failed_and_goes_on() -> None:
+    """A day fits on the axis, what was skipped ends with a warning, and the verdict follows."""
+    with on_terminal("--failures", "--speed", "max", size=(40, 140)) as terminal:
+        status = terminal.status()
+
+    assert status == 0
+    assert "\u2714 warning".encode() in terminal.written
+    assert b"all 10 clauses hold" in terminal.written
 
 
 def test_the_live_view_moves_while_time_passes() -> None:

@@ -23,6 +23,7 @@ from tests.scenarios.stories import (
     weekend,
 )
 
+
 def starts(play: Play) -> list[str]:
     """The stage and context of each sequence that started, in order."""
     events = [event for event in play.events if isinstance(event, SequenceStarted)]
