@@ -27,6 +27,20 @@ def test_the_snippets_of_a_page_run(path: Path) -> None:
         exec(compile(snippet, str(path), "exec", dont_inherit=True), names)
 
 
+def test_no_snippet_is_left_out() -> None:
+    """Each fence that begins a Python block does so in the one way that is searched for."""
+    fences = [
+        fence
+        for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
+        for fence in re.findall(
+            r"^[ \t]*```+ *\S*py.*$", page.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    ]
+
+    assert {"```python"} == set(fences)
+    assert len(fences) == sum(len(snippets(page)) for page in PAGES)
+
+
 def test_the_readme_has_a_snippet() -> None:
     """The search for blocks finds the example a reader meets first."""
     assert len(snippets(ROOT / "README.md")) >= 1
