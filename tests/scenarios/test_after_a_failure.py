@@ -79,8 +79,8 @@ def test_a_skipped_task_leaves_a_warning_and_a_reason() -> None:
     record = ended(play, "0.12.1")
     assert ("smoke-test", "bob") == (skipped.task, skipped.control.actor)
     assert (Phase.FINISHED, Result.WARNING) == (record.phase, record.result)
-    assert [("deployment", False), ("smoke-test", True)] == [
-        (run.name, run.is_skipped) for run in record.runs
+    assert [("deployment", Result.PASS, False), ("smoke-test", Result.WARNING, True)] == [
+        (run.name, run.result, run.is_skipped) for run in record.runs
     ]
     assert "the page was removed on purpose" in record.message
 
