@@ -130,15 +130,27 @@ def _go_on(story: Story, track: Track, event: Event) -> None:
         case e.TaskTimedOut():
             _end_task(track, Look.TIMED_OUT, event)
             story.note(Sign.TIME_LIMIT, event, str(event.explanation))
+        case e.SequenceParked():
+            track.word = "parked"
+            track.begin(Look.PARKED, event.at, event.task, event.message)
+        case e.TaskRetried() | e.TaskSkipped():
+            track.word = "running"
+            track.close(event.at)
+            word = "retry" if isinstance(event, e.TaskRetried) else "skip"
+            story.note(Sign.OTHER, event, _said(word, event, event.control))
         case e.SequencePaused():
             track.word = "paused"
-            if track.has_task_in_flight:
+            if track.is_parked:
+                pass  # it waits for a person, paused or not
+            elif track.has_task_in_flight:
                 track.drain(Look.PAUSING, event.at)
             else:
                 track.begin(Look.PAUSED, event.at, "paused")
         case e.SequenceDrained():
             track.drained(event.at)
             track.begin(Look.PAUSED, event.at, "paused")
+        case e.SequenceResumed() if track.is_parked:
+            track.word = "parked"
         case e.SequenceResumed():
             track.drained(event.at)
             track.word = "resumed" if track.is_started else "waiting"

@@ -14,6 +14,7 @@ PALETTE: Final[dict[Look, tuple[str, str, str, str, str, str]]] = {
     # fill, line and text; then the same in the dark
     Look.WAITING: ("#f1f3f5", "#8a939c", "#3c444c", "#20262d", "#77818c", "#c6ced6"),
     Look.PAUSED: ("#fff4cf", "#b98900", "#553f00", "#3a2f0c", "#d3a52c", "#ffe7a3"),
+    Look.PARKED: ("#ffe6c7", "#b8650a", "#5a2f00", "#43290c", "#e8963a", "#ffddb5"),
     Look.DELAY: ("#ffffff", "#8a939c", "#3c444c", "#12161b", "#77818c", "#c6ced6"),
     Look.RUNNING: ("#d9ebff", "#1f6fc4", "#0b3566", "#0f2d4d", "#5aa7f5", "#cfe6ff"),
     Look.PASS: ("#d3f0da", "#2b8a45", "#0d4020", "#123a20", "#4fb86d", "#cdf3d7"),
@@ -30,6 +31,7 @@ PATTERNS: Final[dict[Look, tuple[int, str]]] = {
     # the edge of a tile, and what is drawn in it; no entry: a plain fill
     Look.PAUSED: (8, "M-2 2l4-4M0 8l8-8M6 10l4-4"),
     Look.PAUSING: (8, "M-2 2l4-4M0 8l8-8M6 10l4-4"),
+    Look.PARKED: (8, "M4 0v8M0 4h8"),
     Look.WARNING: (8, "M-2 6l4 4M0 0l8 8M6-2l4 4"),
     Look.ABORTING: (8, "M-2 6l4 4M0 0l8 8M6-2l4 4"),
     Look.FAIL: (8, "M0 0l8 8M0 8l8-8"),

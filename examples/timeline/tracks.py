@@ -17,6 +17,7 @@ class Look(Enum):
 
     WAITING = "waiting"
     PAUSED = "paused"
+    PARKED = "parked"
     DELAY = "delayed"
     RUNNING = "in flight"
     PASS = "pass"  # noqa: S105 - a result
@@ -105,6 +106,11 @@ class Track:
         """Whether a task is triggered and not over."""
         return self.open_span is not None and self.open_span.look is Look.RUNNING
 
+    @property
+    def is_parked(self) -> bool:
+        """Whether it waits for a person after a failure."""
+        return self.open_span is not None and self.open_span.look is Look.PARKED
+
 
 @final
 @attrs.define
@@ -151,5 +157,5 @@ def _close(spans: list[Span], at: datetime) -> None:
 
 
 _STATES: Final = frozenset({
-    Look.WAITING, Look.PAUSED, Look.DELAY, Look.PAUSING, Look.ABORTING
+    Look.WAITING, Look.PAUSED, Look.PARKED, Look.DELAY, Look.PAUSING, Look.ABORTING
 })  # fmt: skip

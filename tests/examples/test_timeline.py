@@ -171,6 +171,29 @@ def test_a_pause_is_hatched_from_where_nothing_is_in_flight() -> None:
     ] == drains
 
 
+def test_a_parked_span_says_why_and_ends_with_what_gets_it_out() -> None:
+    """Paused or not; who retried or skipped it, and why, is told beside it."""
+    host = Host({"dev": {"delivery": {"tasks": ["deploy", "test"], "onFailure": "park"}}})
+    host.trigger("c")
+    host.at(10).finish("c", "fail", message="no space")
+    host.at(20).pause("c")
+    host.at(30).resume("c")
+    host.at(40).retry("c", actor="ann", reason="disk is larger")
+    host.at(50).finish("c", "fail")
+    host.at(60).skip("c", actor="bob")
+    track = story_of(host.events, "c").tracks[0]
+
+    parked = [(s.begin, s.end, s.note) for s in track.spans if s.look is Look.PARKED]
+    assert [
+        (instant(10), instant(40), "no space"),
+        (instant(50), instant(60), "Task deploy in stage dev failed."),
+    ] == parked
+    assert ("running", "test") == (track.word, track.spans[-1].name)
+    said = [" ".join(text.split()) for text in texts(drawn(host.events, "c"))]
+    assert "09:00:40 retry in dev by ann: disk is larger" in said
+    assert "09:01:00 skip in dev by bob" in said
+
+
 def test_controls_are_told_with_actor_and_reason() -> None:
     """Each control is a numbered sign, and below stands who it was and why."""
     said = texts(drawn(controls().events))
