@@ -30,6 +30,7 @@ from sequencectl.events import (
     SequenceStarted,
     SequenceTriggered,
     TaskFinished,
+    TaskRetried,
     TaskStartReported,
     TaskTimedOut,
     TimeoutExplanation,
@@ -227,6 +228,10 @@ def test_what_does_not_follow_is_told() -> None:
     host = Host(ONE_TASK)
     host.trigger("a")
     host.trigger("b")
+    parking = Host({"dev": {"delivery": {"tasks": ["deploy"], "onFailure": "park"}}})
+    parking.trigger("p")
+    parking.finish("p", "fail")
+    parked = parking.record("p")
     a, b, run = host.record("a"), host.record("b"), host.of(TaskTriggered)[0]
     born = host.of(SequenceTriggered)[0]
 
@@ -239,6 +244,11 @@ def test_what_does_not_follow_is_told() -> None:
             a,
             TaskFinished(9, T0, a.subject, task_id="t", **PASSED),
             "^task 't' of 'a' is not in flight$",
+        ),
+        (
+            parked,
+            TaskRetried(9, T0, parked.subject, task_id="t", task="deploy", control=Control()),
+            "^'p' is not parked with task 't'$",
         ),
     ):
         with pytest.raises(ReplayError, match=said):

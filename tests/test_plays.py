@@ -505,7 +505,7 @@ within 1m0s, at work on task test in stage dev; it was terminated.
 [1m30s] report task finished: test of c1 dev.delivery for carts, from executor-1, result fail
   task finish reported: c1 dev.delivery, task test, from executor-1, result fail
   task finished: c1 dev.delivery, task test, result fail, parked
-  sequence parked: c1 dev.delivery, task test, until 1h1m30s
+  sequence parked: c1 dev.delivery, task test, until 1h1m30s, Task test in stage dev failed.
 [1m30s] skip task: context c1, result warning, by ann, known
   task skipped: c1 dev.delivery, task test, result warning, by ann (known)
   task triggered: c1 dev.delivery, task release

@@ -45,15 +45,10 @@ class Executor:
     progress: Progress | None = None
 
     @property
-    def has_finished(self) -> bool:
-        """Whether it finished at least once and as often as it started: what a task without
-        `expects` waits for (R11).
-        """
-        return self.finishes > 0 and self.starts <= self.finishes
-
-    @property
     def is_at_work(self) -> bool:
-        """Whether it has started more often than it has finished (R11)."""
+        """Whether it has started more often than it has finished: what keeps a task without
+        `expects` from being over (R11).
+        """
         return self.starts > self.finishes
 
 

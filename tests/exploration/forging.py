@@ -328,6 +328,13 @@ def redriving(**changes: Any) -> Callable[[Any], dict[str, Any]]:
     return lambda x: {"redrive": attrs.evolve(x.redrive, **changes)} if x.redrive else {}
 
 
+def redriven_elsewhere(t: Transition) -> dict[str, Any]:
+    """A redrive for another service than that of the sequence which failed."""
+    if not isinstance(t.command, TriggerSequence) or t.command.redrives is None:
+        return {}
+    return {"command": attrs.evolve(t.command, service="another")}
+
+
 def one_more_of_the_family(t: Transition) -> dict[str, Any]:
     """Every live sequence has a twin."""
     return {"live": (*t.live, *[

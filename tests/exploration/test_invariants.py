@@ -71,6 +71,7 @@ from tests.exploration.forging import (
     paused,
     policy,
     records_of,
+    redriven_elsewhere,
     redriving,
     short,
     still_open,
@@ -120,6 +121,7 @@ def said_of_what_happened(check: Check) -> set[str]:
 FORGED: list[tuple[Check, str, Forger]] = [
     (i.answers_as_the_rules_say, "answered 'late'",
         decided(outcome=Unchanged(UnchangedCode.LATE))),
+    (i.answers_as_the_rules_say, "expected 'rejected id_conflict'", redriven_elsewhere),
     (i.unchanged_leaves_no_trace, "late with", decided(outcome=Unchanged(UnchangedCode.LATE))),
     (i.unchanged_leaves_no_trace, "applied without an event", instead(events=())),
     (i.events_replay, "another state", lambda t: {"events": t.events[:-1]}),

@@ -15,9 +15,13 @@ from sequencectl import (
     ExemptSequence,
     LiveSequence,
     PauseSequence,
+    ProjectState,
     ReportTaskFinished,
     ResumeSequence,
+    RetryTask,
     SequenceRecord,
+    SkipTask,
+    TriggerSequence,
 )
 from sequencectl.testing.strategies import histories, planes
 from tests.properties.commands_strategy import PEOPLE
@@ -31,7 +35,7 @@ PLAYED = planes().flatmap(
 VOTING = [name for name, world in WORLDS.items() if "'approval'" in repr(world["stages"])]
 
 
-def controls_of(record: SequenceRecord, actor: str) -> dict[str, Command]:
+def controls_of(state: ProjectState, record: SequenceRecord, actor: str) -> dict[str, Command]:
     """Return each control of a sequence by its name, as this person gives it."""
     context = record.context
     controls: dict[str, Command] = {
@@ -40,6 +44,17 @@ def controls_of(record: SequenceRecord, actor: str) -> dict[str, Command]:
         "abort": AbortSequence(context, actor=actor),
         "force": AbortSequence(context, force=True, actor=actor),
         "exempt": ExemptSequence(record.sequence_id, actor=actor),
+        "retry": RetryTask(sequence_id=record.sequence_id, actor=actor),
+        "skip": SkipTask(sequence_id=record.sequence_id, result="pass", actor=actor),
+        "redrive": TriggerSequence(
+            state.redrive_id(record.sequence_id),
+            stage=record.stage,
+            sequence=record.name,
+            service=record.service,
+            context=context,
+            redrives=record.sequence_id,
+            actor=actor,
+        ),
     }
     run = record.task if isinstance(record, LiveSequence) else None
     if run is not None and run.triggered.approval is not None:
@@ -60,7 +75,7 @@ def test_permitted_is_what_decide_answers(
     state, now = past[-1].state, past[-1].events[-1].at
 
     for sequence_id, record in state.sequences.items():
-        commands = controls_of(record, "")
+        commands = controls_of(state, record, "")
         expected = {name: plane.decide(state, each, now).outcome for name, each in commands.items()}
         assert expected == plane.permitted(state, sequence_id)
 
@@ -74,6 +89,6 @@ def test_permitted_knows_who_asks(name: str, seed: int, actor: str) -> None:
     plane, state = twin.plane, twin.state
 
     for sequence_id, record in state.sequences.items():
-        commands, now = controls_of(record, actor), twin.events[-1].at
+        commands, now = controls_of(state, record, actor), twin.events[-1].at
         expected = {name: plane.decide(state, each, now).outcome for name, each in commands.items()}
         assert expected == plane.permitted(state, sequence_id, actor=actor)

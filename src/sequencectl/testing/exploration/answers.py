@@ -150,21 +150,24 @@ def carried_by(
         bad = [number for number, (_, result) in enumerate(outcomes) if result not in good]
         begin = bad[0] if bad else len(outcomes)
         first = outcomes[begin][0] if bad else old.next_task
+    if begin == len(outcomes) and first is None and start_at is None:
+        first = names[begin] if begin < len(names) else None  # all were run: where it is longer
     if start_at is not None or names[begin : begin + 1] != [first]:
         if first not in names:
             return None
         begin = names.index(first)
-    return [(name, _had(outcomes, number, name)) for number, name in enumerate(names[:begin])]
+    return [(names[at], _had(outcomes, names[: at + 1])) for at in range(begin)]
 
 
-def _had(outcomes: list[tuple[str, Result | None]], number: int, name: str) -> Result | None:
-    """Return the result that there was for a task: at its position if it has the name, else the
-    worst of the name, where a missing one is the worst of all (R41).
+def _had(outcomes: list[tuple[str, Result | None]], names: list[str]) -> Result | None:
+    """Return the result that there was for the last of these tasks: at its position if it has the
+    name, else the worst of the name; none if one is missing, or if there were fewer (R41).
     """
-    if number < len(outcomes) and outcomes[number][0] == name:
-        return outcomes[number][1]
-    found = {result for known, result in outcomes if known == name}
-    if not found or None in found:
+    name = names[-1]
+    if outcomes[len(names) - 1 : len(names)] and outcomes[len(names) - 1][0] == name:
+        return outcomes[len(names) - 1][1]
+    found = [result for known, result in outcomes if known == name]
+    if len(found) < names.count(name) or None in found:
         return None
     return next(each for each in (Result.FAIL, Result.WARNING, Result.PASS) if each in found)
 

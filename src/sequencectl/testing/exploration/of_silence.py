@@ -7,7 +7,8 @@ from typing import Final
 
 import sequencectl.commands as c
 import sequencectl.events as e
-from sequencectl.task_run import Progress
+from sequencectl.sequence import LiveSequence
+from sequencectl.task_run import Progress, TaskRun
 from sequencectl.testing.exploration.transition import (
     Check,
     Transition,
@@ -28,23 +29,28 @@ def progress_makes_nobody_awaited(t: Transition) -> str:
     kinds = [type(event).__name__ for event in t.events]
     if kinds != ["TaskProgressReported"]:
         return f"progress leads to {kinds}"
-    for record in t.live:
-        was = was_live(t, record.sequence_id)
-        before = None if was is None else was.task
-        if record.task is None or before is None or record.task.task_id != command.task_id:
-            continue
+    runs = [record.task for record in t.live if record.task is not None]
+    for run in [each for each in runs if each.task_id == command.task_id]:
+        before = _run_before(t, command.task_id)
         known = {each.source: (each.starts, each.finishes) for each in before.executors}
         known.setdefault(command.source, (0, 0))
-        seen = {each.source: (each.starts, each.finishes) for each in record.task.executors}
+        seen = {each.source: (each.starts, each.finishes) for each in run.executors}
         kept = (before.report_ids, before.votes, before.result, before.data)
-        has = (record.task.report_ids, record.task.votes, record.task.result, record.task.data)
+        has = (run.report_ids, run.votes, run.result, run.data)
         if seen != known or has != kept:
-            return f"task {record.task.name} heard {seen} after progress, not {known}"
-        last = {each.source: each.progress for each in record.task.executors}[command.source]
+            return f"task {run.name} heard {seen} after progress, not {known}"
+        last = {each.source: each.progress for each in run.executors}[command.source]
         said = None if last is None else (last.at, last.message, last.percent)
         if said != (t.at, command.message, command.percent):
             return f"the last progress of {command.source} is {said}"
     return ""
+
+
+def _run_before(t: Transition, task_id: str) -> TaskRun:
+    """Return the run of a task in flight as it was before."""
+    live = [record for record in t.before.sequences.values() if isinstance(record, LiveSequence)]
+    runs = [record.task for record in live if record.task is not None]
+    return next(run for run in runs if run.task_id == task_id)
 
 
 def progress_is_not_recorded_too_often(t: Transition) -> str:

@@ -230,7 +230,7 @@ class Attempts:
                     raise Violation(f"progress of {source} comes too soon: {named(event)}")
                 run.progress[source] = event.at
                 self.met[Mishap.PROGRESS] += 1
-            case TaskFinishReported():
+            case _:
                 if not event.counted:
                     return
                 run.finishes[source] += 1
@@ -257,7 +257,7 @@ class Attempts:
             case TaskEnd.RETRIED:
                 self.retried.add(event.task_id)
                 self.met[Mishap.RETRIED] += 1
-            case TaskEnd.PARKED:
+            case _:
                 course.failed, self._to_park = run, course
 
     def _end_of(self, course: Course, run: Run, event: TaskFinished | TaskTimedOut) -> TaskEnd:
