@@ -29,14 +29,14 @@ from examples.demo.failures import LONGEST_WAIT as LONGEST_AFTER_A_FAILURE
 from examples.demo.failures import (
     Failures,
     actors_for_failures,
-    failures_perform,
+    failures_script,
     plane_for_failures,
 )
 from examples.demo.failures_verdict import failures_verdict
 from examples.demo.host import Pace
-from examples.demo.people import LONGEST_WAIT, People, people_perform, plane_for_people
+from examples.demo.people import LONGEST_WAIT, People, people_script, plane_for_people
 from examples.demo.people_verdict import people_verdict
-from examples.demo.performance import actors_for, perform, plane_for
+from examples.demo.performance import actors_for, perform, plane_for, play_stories
 from examples.demo.plain import PlainView
 from examples.demo.timeline import TimelineView, can_show
 from examples.demo.verdict import verdict
@@ -95,12 +95,21 @@ def _programme(arguments: argparse.Namespace, path: Path, play: Play) -> Program
     if arguments.people:
         people, pace = People(), attrs.evolve(pace, longest=LONGEST_WAIT)
         actors = {"deployment": Actor("deployment", seed=arguments.seed)}
-        show = partial(people_perform, plane_for_people(), people, actors=actors, pace=pace)
+        show = partial(
+            play_stories, plane_for_people(), people, [people_script()], actors=actors, pace=pace
+        )
         return people, show, people_verdict
     if arguments.failures:
         unlucky, pace = Failures(), attrs.evolve(pace, longest=LONGEST_AFTER_A_FAILURE)
         actors = actors_for_failures(seed=arguments.seed)
-        show = partial(failures_perform, plane_for_failures(), unlucky, actors=actors, pace=pace)
+        show = partial(
+            play_stories,
+            plane_for_failures(),
+            unlucky,
+            [failures_script()],
+            actors=actors,
+            pace=pace,
+        )
         return unlucky, show, failures_verdict
     plane = plane_for(_read(path))
     cast = cast_for(plane.shipyard, seed=arguments.seed, is_own=path != SOCKSHOP)

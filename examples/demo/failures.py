@@ -6,7 +6,7 @@ together. They are played in a day of virtual time; what takes long is cut short
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,6 @@ from typing import Final
 import attrs
 
 from examples.demo.actors import Actor, Mishap, Script
-from examples.demo.host import Host, Pace
 from examples.demo.stories import (
     At,
     Explain,
@@ -28,11 +27,10 @@ from examples.demo.stories import (
     is_at_work,
     is_over,
 )
-from examples.demo.view import BEGIN, Kind, View
+from examples.demo.view import BEGIN, Kind
 from sequencectl import (
     ControlPlane,
     DeliveryView,
-    Event,
     Phase,
     RetryTask,
     Shipyard,
@@ -41,7 +39,6 @@ from sequencectl import (
     TimeoutPolicy,
     TriggerSequence,
 )
-from sequencectl.ports import Store
 
 SHIPYARDS: Final = Path(__file__).parents[1] / "shipyards"
 NAMES: Final = ("flaky-test", "parked-deployment", "redriven-delivery", "silent-executor")
@@ -91,34 +88,8 @@ def actors_for_failures(*, seed: int) -> dict[str, Actor]:
     return {task: Actor(task, seed=seed, script=script) for task, script in SCRIPTS.items()}
 
 
-def failures_perform(
-    plane: ControlPlane,
-    cast: Failures,
-    *,
-    actors: Mapping[str, Actor],
-    view: View,
-    pace: Pace,
-    store: Store,
-    recorded: Sequence[Event] = (),
-) -> tuple[Event, ...]:
-    """Play the five stories and return the events; see `performance.perform`."""
-    if recorded:
-        view.recall(recorded)
-    host = Host(
-        plane,
-        cast.project,
-        actors=actors,
-        names=cast.names,
-        view=view,
-        pace=pace,
-        store=store,
-        recorded=recorded,
-    )
-    host.run([_script()])
-    return host.history
-
-
-def _script() -> Story:
+def failures_script() -> Story:
+    """The five stories, one after the other."""
     for story in (flaky_test, repaired, skipped, redriven, dead_executor):
         yield from story()
 

@@ -6,20 +6,17 @@ shipyard of their own, in a week of virtual time; whatever takes long is cut sho
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import attrs
 
-from examples.demo.actors import Actor
-from examples.demo.host import Host, Pace
 from examples.demo.stories import At, Explain, Look, Say, Story, Type, Until, Vote, is_over
-from examples.demo.view import BEGIN, Kind, View
+from examples.demo.view import BEGIN, Kind
 from sequencectl import (
     ControlPlane,
-    Event,
     ExemptSequence,
     FreezeStage,
     Opening,
@@ -29,7 +26,6 @@ from sequencectl import (
     TriggerSequence,
     UnfreezeStage,
 )
-from sequencectl.ports import Store
 
 SHIPYARD: Final = Path(__file__).with_name("people.yaml")
 SERVICE: Final = "carts"
@@ -74,34 +70,8 @@ def plane_for_people() -> ControlPlane:
     )
 
 
-def people_perform(
-    plane: ControlPlane,
-    cast: People,
-    *,
-    actors: Mapping[str, Actor],
-    view: View,
-    pace: Pace,
-    store: Store,
-    recorded: Sequence[Event] = (),
-) -> tuple[Event, ...]:
-    """Play the four stories and return the events; see `performance.perform`."""
-    if recorded:
-        view.recall(recorded)
-    host = Host(
-        plane,
-        cast.project,
-        actors=actors,
-        names=cast.names,
-        view=view,
-        pace=pace,
-        store=store,
-        recorded=recorded,
-    )
-    host.run([_script()])
-    return host.history
-
-
-def _script() -> Story:
+def people_script() -> Story:
+    """The four stories, one after the other."""
     for story in (two_approvers, void_approval, opening_window, weekend):
         yield from story()
 

@@ -5,7 +5,8 @@ Shows the configuration a host chooses: time limits, and bounds that fit its shi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from examples.demo.actors import Actor
 from examples.demo.cast import Cast
@@ -44,6 +45,20 @@ def actors_for(plane: ControlPlane, cast: Cast, *, seed: int) -> dict[str, Actor
     return actors
 
 
+class Roles(Protocol):
+    """Who is in a performance: the project, and a name for each context that occurs in it."""
+
+    @property
+    def project(self) -> str:
+        """The name of the project."""
+        ...
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What spectators read, by context."""
+        ...
+
+
 def perform(
     plane: ControlPlane,
     cast: Cast,
@@ -54,29 +69,46 @@ def perform(
     store: Store,
     recorded: Sequence[Event] = (),
 ) -> tuple[Event, ...]:
-    """Play everything, say at the end how each delivery stands, and return the events.
-
-    With events on record it goes on after the last of them; raises `OtherPerformance` if they are
-    not of this shipyard, cast and actors.
-    """
-    if recorded:
-        view.recall(recorded)
+    """Play everything, say at the end how each delivery stands, and return the events."""
     for finding in () if recorded else plane.findings():
         view.line(Line(Kind.NOTE, BEGIN, f"Note: {finding}"))
-    host = Host(
-        plane,
-        cast.project,
-        actors=actors,
-        names=cast.names,
-        view=view,
-        pace=pace,
-        store=store,
-        recorded=recorded,
-    )
     definition = plane.shipyard.sequence(cast.start.stage, cast.start.sequence)
     assert definition is not None
     stories: list[Story] = [main_script(cast, definition.tasks[-1].name)]
     if cast.remediation is not None:
         stories.append(remediation(cast, cast.remediation))
+    return play_stories(
+        plane, cast, stories, actors=actors, view=view, pace=pace, store=store, recorded=recorded
+    )
+
+
+def play_stories(
+    plane: ControlPlane,
+    roles: Roles,
+    stories: Sequence[Story],
+    *,
+    actors: Mapping[str, Actor],
+    view: View,
+    pace: Pace,
+    store: Store,
+    recorded: Sequence[Event] = (),
+) -> tuple[Event, ...]:
+    """Play stories side by side and return the events.
+
+    With events on record it goes on after the last of them; raises `OtherPerformance` if they are
+    not of this shipyard, these roles and actors.
+    """
+    if recorded:
+        view.recall(recorded)
+    host = Host(
+        plane,
+        roles.project,
+        actors=actors,
+        names=roles.names,
+        view=view,
+        pace=pace,
+        store=store,
+        recorded=recorded,
+    )
     host.run(stories)
     return host.history

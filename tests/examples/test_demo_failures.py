@@ -23,11 +23,12 @@ from examples.demo.failures import (
     SKIPPED,
     Failures,
     actors_for_failures,
-    failures_perform,
+    failures_script,
     plane_for_failures,
 )
 from examples.demo.failures_verdict import failures_verdict
 from examples.demo.host import Pace
+from examples.demo.performance import play_stories
 from examples.demo.tracks import Look, Tracks
 from sequencectl import Event, Result, TaskTriggered
 from sequencectl.events import (
@@ -59,9 +60,10 @@ EventT = TypeVar("EventT", bound=Event)
 def play(keeper: Keeper, *, seed: int = 1, speed: float | None = None) -> Spectator:
     """What spectators see when the stories are played on this store, or go on there."""
     view, time = Spectator(), FakeTime()
-    failures_perform(
+    play_stories(
         plane_for_failures(),
         Failures(),
+        [failures_script()],
         actors=actors_for_failures(seed=seed),
         view=view,
         pace=Pace(speed, time.sleep, time.monotonic, longest=LONGEST_WAIT),

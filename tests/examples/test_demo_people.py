@@ -25,10 +25,11 @@ from examples.demo.people import (
     People,
     at,
     closed_at_night,
-    people_perform,
+    people_script,
     plane_for_people,
 )
 from examples.demo.people_verdict import people_verdict
+from examples.demo.performance import play_stories
 from sequencectl import Event, Opening, Result
 from sequencectl.events import (
     SequenceExempted,
@@ -55,9 +56,10 @@ EventT = TypeVar("EventT", bound=Event)
 def play(keeper: Keeper, *, seed: int = 1, speed: float | None = None) -> Spectator:
     """What spectators see when the stories are played on this store, or go on there."""
     view, time = Spectator(), FakeTime()
-    people_perform(
+    play_stories(
         plane_for_people(),
         People(),
+        [people_script()],
         actors={"deployment": Actor("deployment", seed=seed)},
         view=view,
         pace=Pace(speed, time.sleep, time.monotonic, longest=LONGEST_WAIT),
