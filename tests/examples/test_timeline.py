@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from examples.stores.sqlite import SqliteStore
 from examples.timeline import UnknownContext, timeline_svg
@@ -209,6 +209,7 @@ def test_controls_are_told_with_actor_and_reason() -> None:
 # ---------------------------------------------------------------- any history
 
 
+@settings(max_examples=40)
 @given(histories())
 def test_any_history_can_be_drawn(decisions: tuple[Decision, ...]) -> None:
     """Each context of a history gives well-formed XML, the same bytes each time."""
@@ -220,6 +221,7 @@ def test_any_history_can_be_drawn(decisions: tuple[Decision, ...]) -> None:
         assert picture == timeline_svg(tuple(events), context, now=events[-1].at)
 
 
+@settings(max_examples=40)
 @given(histories())
 def test_spans_follow_one_another(decisions: tuple[Decision, ...]) -> None:
     """In a row no span begins before the former one ended; only the last may be open."""
@@ -237,6 +239,7 @@ def test_spans_follow_one_another(decisions: tuple[Decision, ...]) -> None:
             )
 
 
+@settings(max_examples=40)
 @given(histories())
 def test_spans_lie_within_the_axis(decisions: tuple[Decision, ...]) -> None:
     """No bar begins left of the axis or ends right of it, and in a row none covers another."""
@@ -257,6 +260,7 @@ def test_spans_lie_within_the_axis(decisions: tuple[Decision, ...]) -> None:
         )
 
 
+@settings(max_examples=40)
 @given(histories())
 def test_everything_that_has_ended_is_closed(decisions: tuple[Decision, ...]) -> None:
     """A sequence that has ended has no open span, and one that lives says so by its word."""
@@ -268,6 +272,7 @@ def test_everything_that_has_ended_is_closed(decisions: tuple[Decision, ...]) ->
             assert not (track.ended_at and is_open)
 
 
+@settings(max_examples=40)
 @given(histories())
 def test_older_events_may_be_gone(decisions: tuple[Decision, ...]) -> None:
     """Of the newer half of a history what it can tell is drawn, or nothing is known."""

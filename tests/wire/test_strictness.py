@@ -6,7 +6,7 @@ import inspect
 import json
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
 import pytest
@@ -16,6 +16,7 @@ from sequencectl import serialization as z
 from sequencectl.errors import DecodeError
 from tests.wire.documents import PARTS, WHOLES, Document, chosen
 from tests.wire.trees import (
+    Path,
     at,
     canonical,
     is_free,
@@ -44,17 +45,37 @@ OTHERS: Final[list[Any]] = [
 ]  # fmt: skip
 
 
+@cache
+def told_apart() -> dict[str, list[Path]]:
+    """The paths of each document, without those in objects that an earlier document has as well.
+
+    The subject of an event is read alike in all of them.
+    """
+    seen: set[tuple[object, str]] = set()
+    found: dict[str, list[Path]] = {}
+    for name, document in BOTH.items():
+        tree = tree_of(document)
+        found[name] = []
+        for path in paths(tree):
+            whole = json.dumps(at(tree, path[:-1]), sort_keys=True) if len(path) > 1 else name
+            if (key := (path[-1:], whole)) not in seen:
+                seen.add(key)
+                found[name].append(path)
+    return found
+
+
 @pytest.mark.parametrize("name", BOTH)
 def test_any_other_value_anywhere_is_refused_or_means_what_it_says(name: str) -> None:
     """Every value of every document, in turn, is replaced by values of all JSON types."""
     document, refused = BOTH[name], 0
     tree = tree_of(document)
-    for path in paths(tree):
+    told = told_apart()[name]
+    for path in told:
         for other in OTHERS[:: 5 if is_free(path) else 3 if name in OLDER else 1]:
             changed = with_value(tree, path, other)
             refused += read_or_refused(document, changed) is not None
 
-    assert refused > len(OTHERS)
+    assert refused > len(told)
 
 
 @pytest.mark.parametrize("name", BOTH)

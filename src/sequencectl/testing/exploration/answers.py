@@ -149,9 +149,8 @@ def carried_by(
         good = (Result.PASS, Result.WARNING)
         bad = [number for number, (_, result) in enumerate(outcomes) if result not in good]
         begin = bad[0] if bad else len(outcomes)
-        first = outcomes[begin][0] if bad else old.next_task
-    if begin == len(outcomes) and first is None and start_at is None:
-        first = names[begin] if begin < len(names) else None  # all were run: where it is longer
+        # if all were run it goes on where today's definition is longer
+        first = outcomes[begin][0] if bad else old.next_task or next(iter(names[begin:]), None)
     if start_at is not None or names[begin : begin + 1] != [first]:
         if first not in names:
             return None
@@ -167,9 +166,9 @@ def _had(outcomes: list[tuple[str, Result | None]], names: list[str]) -> Result 
     if outcomes[len(names) - 1 : len(names)] and outcomes[len(names) - 1][0] == name:
         return outcomes[len(names) - 1][1]
     found = [result for known, result in outcomes if known == name]
-    if len(found) < names.count(name) or None in found:
-        return None
-    return next(each for each in (Result.FAIL, Result.WARNING, Result.PASS) if each in found)
+    ranked = (None, Result.FAIL, Result.WARNING, Result.PASS)
+    is_whole = len(found) >= names.count(name)
+    return next(each for each in ranked if each in found) if is_whole else None
 
 
 def _report(
