@@ -41,6 +41,19 @@ class Form:
     words: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     one: Mapping[str, Form] = attrs.field(factory=dict)
     many: Mapping[str, Form] = attrs.field(factory=dict)
+    added: Mapping[str, Json] = attrs.field(init=False)
+    """All keys that schema 1 does not have, each with what it is in a document of schema 1."""
+
+    below: frozenset[str] = attrs.field(init=False)
+    """The keys under which such objects stand."""
+
+    @added.default
+    def _added(self) -> Mapping[str, Json]:
+        return {**self.new, **dict.fromkeys(self.dropped)}
+
+    @below.default
+    def _below(self) -> frozenset[str]:
+        return frozenset((*self.one, *self.many))
 
 
 # A task that is named approval in schema 1 is a task like others: nobody votes on it (R34).
@@ -111,14 +124,10 @@ _NO_FORM: Final = "must be left out as long as schema 1 is written, which has no
 
 def _put(form: Form, tree: dict[str, Json]) -> None:
     """Put the new keys into one object; refuse what no writer of schema 1 can have written."""
-    for key, before in form.new.items():
-        if key in tree:
-            raise InvalidValue(key, tree[key], _ABSENT)
-        tree[key] = before
-    for key in form.dropped:
-        if key in tree:
-            raise InvalidValue(key, tree[key], _ABSENT)
-        tree[key] = None
+    if not tree.keys().isdisjoint(form.added):
+        key = next(key for key in form.added if key in tree)
+        raise InvalidValue(key, tree[key], _ABSENT)
+    tree.update(form.added)
     if form.words:
         _refuse_words(form, tree, _ABSENT)
 
@@ -150,6 +159,8 @@ def _refuse_words(form: Form, tree: dict[str, Json], problem: str) -> None:
 def _change_all(form: Form, tree: dict[str, Json], change: _Change) -> None:
     """Change an object and all below it; a reader refuses what should be an object and is not."""
     change(form, tree)
+    if form.below.isdisjoint(tree):
+        return
     for key, inner in form.one.items():
         _change_parts(inner, [(key, tree.get(key))], change)
     for key, inner in form.many.items():
@@ -159,14 +170,10 @@ def _change_all(form: Form, tree: dict[str, Json], change: _Change) -> None:
 def _change_parts(
     form: Form, parts: Iterable[tuple[int | str, Json]], change: _Change, where: str = ""
 ) -> None:
-    has_parts = bool(form.one or form.many)
     for at, part in parts:
         if isinstance(part, dict):
             try:
-                if has_parts:
-                    _change_all(form, part, change)
-                else:
-                    change(form, part)
+                _change_all(form, part, change)
             except InvalidValue as error:
                 raise _below(path_to(where, at), error) from None
 
