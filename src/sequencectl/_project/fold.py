@@ -31,6 +31,12 @@ _FAR_REACHING: Final = frozenset(
     }
 )
 """The events about a sequence that change more than its record."""
+_CONTROLLED: Final = (
+    e.SequenceAborted, e.SequenceAbortRequested, e.SequenceExempted, e.TaskRetried, e.TaskSkipped,
+    e.ContextPaused, e.ContextResumed, e.StageFrozen, e.StageUnfrozen,
+)  # fmt: skip
+"""The events that have a control."""
+_AT_ONCE: Final = frozenset({e.Cause.REQUESTED, e.Cause.FORCED})
 _scratch: Final = scratch_of(ProjectState)
 
 
@@ -113,21 +119,11 @@ def _remembered(request_ids: tuple[str, ...], control: e.Control) -> tuple[str, 
 
 def _control_of(event: e.Event) -> e.Control:
     """Return the control that an event applies; an abort that only waited was noted before."""
-    if isinstance(event, e.TaskFinished):  # by far the most
+    if isinstance(event, e.TaskFinished) or not isinstance(event, _CONTROLLED):
+        return _NOBODY  # the first is by far the most
+    if isinstance(event, e.SequenceAborted) and event.cause not in _AT_ONCE:
         return _NOBODY
-    match event:
-        case e.SequenceAborted(cause=e.Cause.REQUESTED | e.Cause.FORCED):
-            return event.control
-        case e.SequenceExempted() | e.SequenceAbortRequested():
-            return event.control
-        case e.TaskRetried() | e.TaskSkipped():
-            return event.control
-        case e.ContextPaused() | e.ContextResumed():
-            return event.control
-        case e.StageFrozen() | e.StageUnfrozen():
-            return event.control
-        case _:
-            return _NOBODY
+    return event.control
 
 
 def _freeze(new: Any, event: e.StageFrozen) -> None:
