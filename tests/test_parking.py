@@ -278,12 +278,14 @@ def test_a_retry_runs_the_task_again_at_once() -> None:
     (event,) = host.of(TaskRetried)
     record = live(host)
     assert ("TaskRetried", "TaskTriggered") == said
-    assert ("alice", "disk was full") == (event.control.actor, event.control.reason)
+    assert ("deploy", "alice", "disk was full") == (
+        event.task, event.control.actor, event.control.reason,
+    )  # fmt: skip
     assert (2, 2, instant(100)) == (again.attempt, again.attempts, again.at)
     assert failed.task_id != again.task_id
     assert "late" == late.code.value  # type: ignore[union-attr]
     assert ({"url": "y"}, Result.PASS, "test") == (dict(record.data), record.result, host.task("c"))
-    assert [True] == [attempt.by_person for attempt in record.retried]
+    assert [(True, Failure.ERRORED)] == [(a.by_person, a.failure) for a in record.retried]
 
 
 def test_an_attempt_that_a_person_asked_for_is_not_retried() -> None:
@@ -355,7 +357,7 @@ def test_a_skip_goes_on_as_if_the_task_had_come_to_a_result(result: str) -> None
     record = live(host)
     assert ("TaskSkipped", "TaskTriggered") == host.said
     message = "Task deploy in stage dev was skipped by alice: known flake"
-    assert (message, message) == (event.message, record.message)
+    assert ("deploy", message, message) == (event.task, event.message, record.message)
     assert ("test", result, "succeeded", 1) == (
         test.task, test.input["result"], test.input["status"], test.attempt,
     )  # fmt: skip
@@ -364,6 +366,18 @@ def test_a_skip_goes_on_as_if_the_task_had_come_to_a_result(result: str) -> None
     assert [("deploy", Result(result), True)] == [
         (run.name, run.result, run.is_skipped) for run in record.runs
     ]
+
+
+def test_a_skip_leaves_a_warning_that_came_before() -> None:
+    """The result is the worst so far; without an actor and a reason there is none to name."""
+    host = Host({"dev": {"delivery": ["build", DEPLOY]}})
+    host.trigger("c")
+    host.finish("c", "warning")
+    host.finish("c", "fail")
+    host.skip("c", "pass")
+
+    assert Result.WARNING is host.record("c").result
+    assert "Task deploy in stage dev was skipped." == host.of(TaskSkipped)[0].message
 
 
 def test_a_skip_of_the_last_task_ends_the_sequence() -> None:
@@ -547,6 +561,8 @@ def test_total_stands_while_it_is_parked() -> None:
     assert instant(5_000 + 3_590) == retried
     assert instant(9_000 + 3_490) == live(host).deadline
     assert (instant(9_000 + 3_490), DeadlineKind.TOTAL) == live(host).next_deadline
+    hour = timedelta(hours=1)
+    assert (hour, hour) == (host.of(TaskSkipped)[0].timeout, host.of(TaskRetried)[0].timeout)
 
 
 def test_total_stands_through_parking_and_a_pause() -> None:

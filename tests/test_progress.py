@@ -16,6 +16,8 @@ from sequencectl import (
     LiveSequence,
     Phase,
     PolicyError,
+    Rejected,
+    RejectedCode,
     ReportTaskProgress,
     Retry,
     SequenceDefinition,
@@ -58,7 +60,7 @@ def test_progress_is_recorded_and_shown() -> None:
     host.at(30).progress("c", "helm", message="uploading", percent=80)
     host.progress("c", "argo")
 
-    assert 3 == len(host.of(TaskProgressReported))
+    assert ["deploy"] * 3 == [event.task for event in host.of(TaskProgressReported)]
     assert executors(host) == (
         Executor("helm", 0, 0, instant(30), Progress(instant(30), "uploading", 80)),
         Executor("argo", 0, 0, instant(30), Progress(instant(30))),
@@ -180,9 +182,10 @@ def test_a_message_may_be_too_large() -> None:
     host = working(bounds=Bounds(payload_size=4))
     host.progress("c", message="éé")
     fits = host.code
-    host.at(60).progress("c", message="ééé")
+    outcome = host.at(60).progress("c", message="ééé").outcome
 
-    assert ("applied", "rejected payload_too_large") == (fits, host.code)
+    said = "The message has 6 bytes, at most 4 are accepted."
+    assert ("applied", Rejected(RejectedCode.PAYLOAD_TOO_LARGE, said)) == (fits, outcome)
 
 
 def test_progress_on_what_is_over_is_late() -> None:
@@ -388,6 +391,23 @@ def test_a_limit_of_silence_is_that_of_the_task_then_of_its_name_then_of_all() -
     assert policy.for_task("test").silence is None
     assert timedelta(minutes=1) == policy.for_task("deploy").silence
     assert policy.for_task("deploy", is_approval=True).silence is None
+
+
+def test_a_limit_of_its_own_stays_where_a_bounded_policy_takes_over() -> None:
+    """The definition was accepted without a limit of completion, which it gets now (R27)."""
+    own = TaskTimeouts(completion=None, silence="2m")
+    host = Host(
+        {"dev": {"delivery": ["build", TaskDefinition("deploy", timeouts=own)]}},
+        timeouts=TimeoutPolicy.unbounded(),
+    )
+    host.trigger("c")
+    host.plane = working().plane
+    host.finish("c")
+
+    task = host.of(TaskTriggered)[-1]
+    assert (timedelta(minutes=2), timedelta(days=1)) == (
+        task.silence_timeout, task.completion_timeout,
+    )  # fmt: skip
 
 
 def test_an_event_carries_the_limit() -> None:
