@@ -153,7 +153,7 @@ class Index:
         return None if found is None else found.first
 
     def family(self, first: str) -> Numbered:
-        """Return those that redrive a sequence, directly or through others, the newest first."""
+        """Return the sequences that redrive one, directly or through others, the newest first."""
         return self.families.get(first, NOTHING)
 
     def _change_part(

@@ -166,8 +166,8 @@ class LiveSequence(_Record):
 
     @property
     def task_ids(self) -> tuple[str, ...]:
-        """The ids of its task runs: those that were retried, those that are over, and last the one
-        in flight or parked.
+        """The ids of its task runs: first of failed attempts, then of runs that are over, last of
+        the run that is in flight or parked.
         """
         over: tuple[FailedAttempt | TaskOutcome, ...] = self.runs
         if self.retried:
@@ -291,14 +291,15 @@ class EndedSequence(_Record):
 
     @property
     def task_ids(self) -> tuple[str, ...]:
-        """The ids of its task runs: those that were retried, then those that are over."""
+        """The ids of its task runs: first of failed attempts, then of runs that are over."""
         over: tuple[FailedAttempt | TaskOutcome, ...] = (*self.retried, *self.runs)
         return tuple([run.task_id for run in over])
 
     @property
     def outcomes(self) -> tuple[tuple[str, Result | None], ...]:
-        """The tasks that it carried and those that it ran, in order: their names with the results
-        that it had for them, None for none (R15, R41).
+        """The names and results of its tasks: first of the carried tasks, then of those that ran.
+
+        A carried task may have no result, which is None (R15, R41).
         """
         carried = () if self.redrive is None else self.redrive.carried
         before = [(task.name, task.result) for task in carried]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import attrs
 
@@ -12,9 +13,10 @@ from examples.demo.__main__ import SOCKSHOP
 from examples.demo.actors import Actor
 from examples.demo.cast import Cast, cast_for
 from examples.demo.host import Pace
-from examples.demo.performance import actors_for, perform, plane_for
+from examples.demo.performance import Roles, actors_for, perform, plane_for, play_stories
+from examples.demo.stories import Story
 from examples.demo.view import Clause, Line
-from sequencectl import Event, Shipyard, TaskTriggered
+from sequencectl import ControlPlane, Event, Shipyard, Store, TaskTriggered
 from sequencectl.testing import InMemoryStore
 
 SHIPYARDS = Path(__file__).parent / "shipyards"
@@ -56,6 +58,38 @@ class FakeTime:
 
     def monotonic(self) -> float:
         return self.now
+
+
+class Record(Store, Protocol):
+    """A store that remembers the events that were published."""
+
+    events: list[Event]
+
+
+def watched(
+    record: Record,
+    plane: ControlPlane,
+    roles: Roles,
+    story: Story,
+    *,
+    actors: Mapping[str, Actor],
+    speed: float | None,
+    longest: float,
+) -> Spectator:
+    """What spectators see when a story is played on this store, or goes on there."""
+    view, time = Spectator(), FakeTime()
+    play_stories(
+        plane,
+        roles,
+        [story],
+        actors=actors,
+        view=view,
+        pace=Pace(speed, time.sleep, time.monotonic, longest=longest),
+        store=record,
+        recorded=tuple(record.events),
+    )
+    view.seconds = time.now - FakeTime().now
+    return view
 
 
 @attrs.frozen

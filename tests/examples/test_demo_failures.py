@@ -27,8 +27,6 @@ from examples.demo.failures import (
     plane_for_failures,
 )
 from examples.demo.failures_verdict import failures_verdict
-from examples.demo.host import Pace
-from examples.demo.performance import play_stories
 from examples.demo.tracks import Look, Tracks
 from sequencectl import Event, Result, TaskTriggered
 from sequencectl.events import (
@@ -45,7 +43,7 @@ from sequencectl.events import (
     TaskStartReported,
     TaskTimedOut,
 )
-from tests.examples.performance import FakeTime, Spectator, failed
+from tests.examples.performance import Spectator, failed, watched
 from tests.examples.test_demo_durable import Crash, Keeper
 
 GOLDEN = Path(__file__).parent / "golden" / "demo-failures.txt"
@@ -59,19 +57,15 @@ EventT = TypeVar("EventT", bound=Event)
 
 def play(keeper: Keeper, *, seed: int = 1, speed: float | None = None) -> Spectator:
     """What spectators see when the stories are played on this store, or go on there."""
-    view, time = Spectator(), FakeTime()
-    play_stories(
+    return watched(
+        keeper,
         plane_for_failures(),
         Failures(),
-        [failures_script()],
+        failures_script(),
         actors=actors_for_failures(seed=seed),
-        view=view,
-        pace=Pace(speed, time.sleep, time.monotonic, longest=LONGEST_WAIT),
-        store=keeper,
-        recorded=tuple(keeper.events),
+        speed=speed,
+        longest=LONGEST_WAIT,
     )
-    view.seconds = time.now - FakeTime().now
-    return view
 
 
 @cache

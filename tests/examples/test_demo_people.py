@@ -29,7 +29,6 @@ from examples.demo.people import (
     plane_for_people,
 )
 from examples.demo.people_verdict import people_verdict
-from examples.demo.performance import play_stories
 from sequencectl import Event, Opening, Result
 from sequencectl.events import (
     SequenceExempted,
@@ -41,7 +40,7 @@ from sequencectl.events import (
     TaskFinished,
     TaskFinishReported,
 )
-from tests.examples.performance import FakeTime, Spectator, failed
+from tests.examples.performance import FakeTime, Spectator, failed, watched
 from tests.examples.test_demo_durable import Crash, Keeper
 
 GOLDEN = Path(__file__).parent / "golden" / "demo-people.txt"
@@ -55,19 +54,15 @@ EventT = TypeVar("EventT", bound=Event)
 
 def play(keeper: Keeper, *, seed: int = 1, speed: float | None = None) -> Spectator:
     """What spectators see when the stories are played on this store, or go on there."""
-    view, time = Spectator(), FakeTime()
-    play_stories(
+    return watched(
+        keeper,
         plane_for_people(),
         People(),
-        [people_script()],
+        people_script(),
         actors={"deployment": Actor("deployment", seed=seed)},
-        view=view,
-        pace=Pace(speed, time.sleep, time.monotonic, longest=LONGEST_WAIT),
-        store=keeper,
-        recorded=tuple(keeper.events),
+        speed=speed,
+        longest=LONGEST_WAIT,
     )
-    view.seconds = time.now - FakeTime().now
-    return view
 
 
 @cache

@@ -24,10 +24,10 @@ _SECOND: Final = timedelta(seconds=1)
 
 
 def notes(state: Json, now: datetime, *, is_all: bool) -> list[str]:
-    """Return what there is to say of the sequences of a context, of those that are over if all.
+    """Return the notes below the table of a context: on its live sequences, or on all of them.
 
-    `now` is the instant from which the age of progress counts. What can be typed is said if the
-    state has explanations.
+    `now` is the instant from which the age of progress counts. If the state has explanations, the
+    notes include the commands to type.
     """
     context = str(state.get("shkeptncontext"))
     return [
