@@ -43,6 +43,7 @@ USAGE = """usage: python3 dev.py VERB [-- ARGUMENTS]
   demo --people        play four more, in which a person decides
   demo --failures      play five more, in which something fails
   demo --serve         serve the reference controller, with executors, and play them there
+  scale-demo           three controllers on one PostgreSQL, while much of that fails
   cli [ARGUMENTS]      the command line of the reference controller
   test [-- ARGUMENTS]  all tests with branch coverage, or pytest with these arguments
   lint                 style, format and import contracts
@@ -92,6 +93,10 @@ def demo(arguments):
         rest = [argument for argument in arguments if argument != "--serve"]
         return [module("examples.controller.demo", UNTIL_STDIN_CLOSES, *rest)]
     return [module("examples.demo", *arguments)]
+
+
+def scale_demo(arguments):
+    return [module("examples.scale", *arguments)]
 
 
 def cli(arguments):
@@ -200,16 +205,18 @@ def lock(_arguments):
 Verb = collections.namedtuple("Verb", "job layers takes_arguments")
 
 PACKAGE = ("build", "run")
-TESTS = PACKAGE + ("demo", "controller", "browser", "test", "api")
-EVERY_CHECK = ("demo", "controller", "browser", "test", "api", "fuzz-api", "lint", "types", "docs")
+TESTS = PACKAGE + ("demo", "controller", "postgres", "browser", "test", "api")
+EVERY_CHECK = ("demo", "controller", "postgres", "browser", "test", "api", "fuzz-api")
+EVERY_CHECK += ("lint", "types", "docs")
 VERBS = {
     "demo": Verb(demo, PACKAGE + ("demo",), True),
+    "scale-demo": Verb(scale_demo, PACKAGE + ("demo", "controller", "postgres"), True),
     "cli": Verb(cli, PACKAGE + ("demo", "controller"), True),
     "test": Verb(test, TESTS, True),
     "lint": Verb(lint, PACKAGE + ("lint",), False),
     "types": Verb(types, TESTS + ("types",), False),
-    "docs": Verb(docs, PACKAGE + ("demo", "controller", "browser", "test", "docs"), False),
-    "bench": Verb(bench, PACKAGE + ("demo", "controller", "test"), True),
+    "docs": Verb(docs, TESTS + ("docs",), False),
+    "bench": Verb(bench, PACKAGE + ("demo", "controller", "postgres", "test"), True),
     "load": Verb(load, PACKAGE + ("demo", "controller", "test"), True),
     "peers": Verb(peers, PACKAGE + ("demo", "controller", "test", "peers"), True),
     "defects": Verb(defects, PACKAGE + EVERY_CHECK, True),

@@ -22,7 +22,6 @@ from sequencectl.errors import Conflict, DecodeError
 from sequencectl.events import Event
 from sequencectl.ports import Appointment
 from sequencectl.serialization import (
-    Change,
     dump_changes,
     dump_event,
     dump_header,
@@ -102,7 +101,7 @@ class SqliteStore:
         """Write header, changed rows and events in one transaction, or raise `Conflict`."""
         project, state = decision.project, decision.state
         changes = dump_changes(decision)
-        added = _rows(state, changes) - _rows(decision.before, changes)
+        added = sum(change.added for change in changes)
         head = (state.serial, added, _text(state.next_deadline), dump_header(state))
         events = [(project, event.serial, dump_event(event)) for event in decision.events]
         self._written = {row[2]: event for row, event in zip(events, decision.events, strict=True)}
@@ -117,7 +116,7 @@ class SqliteStore:
                    next_deadline = excluded.next_deadline, header = excluded.header""",
                 (project, *head),
             )
-            for sequence_id, data in changes:
+            for sequence_id, data, _ in changes:
                 key = (project, sequence_id)
                 if data is None:
                     database.execute(
@@ -214,12 +213,6 @@ def _whole(database: Connection, project: str, serial: int) -> ProjectState:
         problem = f"must be of {project!r}, at serial {serial}, with {count} rows"
         raise DecodeError("project", (state.project, state.serial, len(records)), problem)
     return state
-
-
-def _rows(state: ProjectState, changes: Iterable[Change]) -> int:
-    """Return how many of these sequences have a row in a state: it is known, or remembered."""
-    ids = (change.sequence_id for change in changes)
-    return sum((state.sequence(known) or state.remembered(known)) is not None for known in ids)
 
 
 def _text(instant: datetime | None) -> str | None:

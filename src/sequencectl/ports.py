@@ -7,13 +7,14 @@ controller concludes. A method of a sync port returns when its work is done, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, final
 
 import attrs
 
 from sequencectl.control_plane import Decision
+from sequencectl.errors import Conflict
 from sequencectl.events import Event
 from sequencectl.state import ProjectState
 
@@ -60,12 +61,15 @@ class Store(Protocol):
         """
         ...
 
-    def commit(self, decision: Decision) -> None:
+    def commit(self, decision: Decision) -> bool | None:
         """Write the decision's state and put its events into the outbox, all or nothing.
 
         Do so only if the stored serial is ``decision.base`` (0 for a new project); otherwise write
         nothing and raise `Conflict`. Return when the write is durable. After any other error the
         controller takes it that the write may have happened or not.
+
+        Return True if the outbox was empty before this commit, so that the decision's events are
+        all that is in it: then the controller need not read them back. None or False says nothing.
         """
         ...
 
@@ -94,6 +98,43 @@ class Store(Protocol):
         ...
 
 
+class BatchStore(Store, Protocol):
+    """A `Store` that can also do one thing to several projects in one transaction.
+
+    That costs one wait for the disk, and one round trip, where each by itself costs one a project.
+    No project is named twice in a call. A store locks the projects in the order of their names, so
+    that two calls never wait for each other in a circle. Controllers use these methods where a
+    store has all four.
+    """
+
+    def load_many(
+        self, projects: Sequence[str], *, known: Mapping[str, ProjectState]
+    ) -> Mapping[str, ProjectState]:
+        """Return the newest state of each project that has one; see `load`.
+
+        `known` has a state of some of them. The answer need not be of one instant.
+        """
+        ...
+
+    def commit_many(self, decisions: Sequence[Decision]) -> Mapping[str, bool | None | Conflict]:
+        """Commit the decisions, each of another project, and return what `commit` would, by project.
+
+        One that would raise `Conflict` has that for its answer, and writes nothing; the others are
+        written. All of that happens, or nothing. After any error each of them may have happened.
+        """
+        ...
+
+    def pending_many(
+        self, projects: Sequence[str], *, limit: int
+    ) -> Mapping[str, Sequence[Event]]:
+        """Return the head of each outbox that is not empty, `limit` events of each at most."""
+        ...
+
+    def acknowledge_many(self, through: Mapping[str, int]) -> None:
+        """Drop the pending events of each project up to and including its serial."""
+        ...
+
+
 class AsyncEventSink(Protocol):
     """`EventSink` for hosts that await; the same contract."""
 
@@ -113,8 +154,11 @@ class AsyncStore(Protocol):
         """Return the newest state of `project`; None if nothing was ever committed."""
         ...
 
-    async def commit(self, decision: Decision) -> None:
-        """Write state and outbox, all or nothing; raise `Conflict` on another serial."""
+    async def commit(self, decision: Decision) -> bool | None:
+        """Write state and outbox, all or nothing; raise `Conflict` on another serial.
+
+        True: the outbox was empty before.
+        """
         ...
 
     async def pending(self, project: str, *, limit: int) -> Sequence[Event]:
@@ -127,4 +171,30 @@ class AsyncStore(Protocol):
 
     async def agenda(self, *, limit: int) -> Sequence[Appointment]:
         """Return which projects must be worked on and when, the most urgent first."""
+        ...
+
+
+class AsyncBatchStore(AsyncStore, Protocol):
+    """`BatchStore` for hosts that await; the same contract, method by method."""
+
+    async def load_many(
+        self, projects: Sequence[str], *, known: Mapping[str, ProjectState]
+    ) -> Mapping[str, ProjectState]:
+        """Return the newest state of each project that has one."""
+        ...
+
+    async def commit_many(
+        self, decisions: Sequence[Decision]
+    ) -> Mapping[str, bool | None | Conflict]:
+        """Commit the decisions, each of another project; return what `commit` would, by project."""
+        ...
+
+    async def pending_many(
+        self, projects: Sequence[str], *, limit: int
+    ) -> Mapping[str, Sequence[Event]]:
+        """Return the head of each outbox that is not empty, `limit` events of each at most."""
+        ...
+
+    async def acknowledge_many(self, through: Mapping[str, int]) -> None:
+        """Drop the pending events of each project up to and including its serial."""
         ...

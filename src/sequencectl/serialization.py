@@ -77,10 +77,14 @@ LIMIT_OF_MANY: Final = 2**30
 
 
 class Change(NamedTuple):
-    """A write to the row of a sequence: replace it by `data`, or delete it if `data` is None."""
+    """A write to the row of a sequence: replace it by `data`, or delete it if `data` is None.
+
+    `added` is by how much the number of rows changes: 1 for a new row, 0, or -1.
+    """
 
     sequence_id: str
     data: bytes | None
+    added: int
 
 
 # ---------------------------------------------------------------- rows and headers
@@ -113,7 +117,8 @@ def dump_changes(decision: Decision, *, schema: int = SCHEMA) -> tuple[Change, .
     for sequence_id in touched:
         record = _row(decision.state, sequence_id)
         data = None if record is None else dump_record(record, schema=schema)
-        changes.append(Change(sequence_id, data))
+        was_there = _row(decision.before, sequence_id) is not None
+        changes.append(Change(sequence_id, data, (data is not None) - was_there))
     return tuple(changes)
 
 
