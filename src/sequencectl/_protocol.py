@@ -4,15 +4,20 @@ A conversation is a generator. It yields calls, which are values. A driver makes
 port and sends the reply back in, or throws the port's error. The sync and the async controller are
 drivers, and the simulation is a third one: a host may crash at every ``yield``.
 
-The order matters. First load, decide and commit. Then the command is accepted, and the host may
-acknowledge its message. Then publish, always from the head of the outbox and never the decision's
-own events: so events are published in the order of their commits, whoever committed them. All of
-that happens in one turn of the project, so that two threads or tasks never do it at once.
+The order matters. First decide and commit. Then the commands are accepted, and the host may
+acknowledge their messages. Then publish, always from the head of the outbox: so events are
+published in the order of their commits, whoever committed them. All of that happens in one turn of
+the project, so that two threads or tasks never do it at once.
+
+A state that is known needs no load before: a commit is written only if nobody else wrote meanwhile.
+Only an answer without events must be proved by a load, since no commit does it. Where others write
+too, that would meet a conflict again and again; so what was loaded is trusted only until others are
+seen to write.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
@@ -23,9 +28,9 @@ import attrs
 from sequencectl._scalars import checked_instant
 from sequencectl._sequence.draft import checked_project
 from sequencectl._turns import Turn, Turns
-from sequencectl.commands import CheckDeadlines, Command
-from sequencectl.control_plane import ControlPlane, Decision
-from sequencectl.errors import Conflict, Contention, InvalidValue, UnknownProject, shown
+from sequencectl.commands import CheckDeadlines, Command, CommandRejected
+from sequencectl.control_plane import ControlPlane, Decision, combine
+from sequencectl.errors import Conflict, Contention, InvalidValue, shown
 from sequencectl.events import Event
 from sequencectl.ports import Appointment
 from sequencectl.state import ProjectState
@@ -34,9 +39,9 @@ from sequencectl.state import ProjectState
 @final
 @attrs.frozen
 class TakeTurn:
-    """Wait for the turn of a project. The reply is a `Turn`, which ends with its ``with`` block."""
+    """Wait for the turn of projects. The reply is a `Turn`, which ends with its ``with`` block."""
 
-    project: str
+    projects: tuple[str, ...]
 
 
 @final
@@ -97,10 +102,47 @@ class ReadAgenda:
     limit: int
 
 
-Call = TakeTurn | Now | Load | Commit | Pending | Emit | Acknowledge | ReadAgenda
+@final
+@attrs.frozen
+class LoadMany:
+    """Load several projects, as `Load` does one."""
+
+    projects: tuple[str, ...]
+    known: Mapping[str, ProjectState]
+
+
+@final
+@attrs.frozen
+class CommitMany:
+    """Commit decisions on several projects."""
+
+    decisions: tuple[Decision, ...]
+
+
+@final
+@attrs.frozen
+class PendingMany:
+    """Read the head of several outboxes."""
+
+    projects: tuple[str, ...]
+    limit: int
+
+
+@final
+@attrs.frozen
+class AcknowledgeMany:
+    """Drop what was published from several outboxes."""
+
+    through: Mapping[str, int]
+
+
+Call = (
+    TakeTurn | Now | Load | Commit | Pending | Emit | Acknowledge | ReadAgenda
+    | LoadMany | CommitMany | PendingMany | AcknowledgeMany
+)  # fmt: skip
 """What a conversation asks of its driver: a turn, or a call of a port."""
 
-Reply = Turn | datetime | ProjectState | Sequence[Event] | Sequence[Appointment] | None
+Reply = Any
 """A turn, or what the port returned."""
 
 T = TypeVar("T")
@@ -114,6 +156,8 @@ _BATCH: Final = 500
 @attrs.frozen
 class Handled:
     """The decision on a command, and when to come back.
+
+    Commands that are handled together share `arm` and `unsent`.
 
     Set one timer to `arm` in place of the one before, whichever project the command was for, and
     call `check_deadlines` when it rings. None: no project has a deadline. `unsent` is the error
@@ -156,29 +200,60 @@ class Checked:
 
 @final
 class KnownStates:
-    """The newest state seen of each project, the `most` most recently used of them."""
+    """The newest state seen of each project, the `most` most recently used of them.
+
+    One is *trusted* as long as nobody else was seen to write to the project: then a decision on it
+    will hardly meet a conflict.
+    """
 
     def __init__(self, most: int, lock: AbstractContextManager[object]) -> None:
         self._most = most
         self._lock = lock
         self._states: dict[str, ProjectState] = {}
+        self._doubted: set[str] = set()
 
     def get(self, project: str) -> ProjectState | None:
         """Return the newest state seen of a project, or None."""
         return self._states.get(project)
 
-    def keep(self, state: ProjectState) -> None:
-        """Remember a state as the newest of its project; forget the one unused for longest."""
+    def trusted(self, project: str) -> ProjectState | None:
+        """Return the newest state seen of a project; None if others write there."""
+        return None if project in self._doubted else self._states.get(project)
+
+    def loaded(self, state: ProjectState) -> None:
+        """Remember what was loaded; trust it if it is new, or just what was known."""
         with self._lock:
-            self._states.pop(state.project, None)
-            self._states[state.project] = state
-            while len(self._states) > self._most:
-                del self._states[next(iter(self._states))]
+            known = self._states.get(state.project)
+            if known is None or known.serial == state.serial:
+                self._doubted.discard(state.project)
+            else:
+                self._doubted.add(state.project)
+            self._keep(state)
+
+    def committed(self, state: ProjectState) -> None:
+        """Remember what was committed here."""
+        with self._lock:
+            self._keep(state)
+
+    def doubt(self, project: str) -> None:
+        """Hear that somebody else has written to a project."""
+        with self._lock:
+            self._doubted.add(project)
 
     def drop(self, project: str) -> None:
         """Forget a project whose stored state is uncertain."""
         with self._lock:
             self._states.pop(project, None)
+            self._doubted.discard(project)
+
+    def _keep(self, state: ProjectState) -> None:
+        """Remember a state as the newest of its project; forget the one unused for longest."""
+        self._states.pop(state.project, None)
+        self._states[state.project] = state
+        while len(self._states) > self._most:
+            oldest = next(iter(self._states))
+            del self._states[oldest]
+            self._doubted.discard(oldest)
 
 
 @final
@@ -212,13 +287,15 @@ class Timer:
 class Hosting:
     """How a controller works and what it keeps.
 
-    `attempts` bounds the commits of one command. No deadline is checked before `settled_at` (R31).
-    Where something failed, the host must come back after `retry_after`. Threads share the rest:
-    whose turn it is, the states that were seen, and when to come back.
+    `attempts` bounds the commits of one command. No more than `at_once` projects are checked or
+    published together. No deadline is checked before `settled_at` (R31). Where something failed,
+    the host must come back after `retry_after`. Threads share the rest: whose turn it is, the
+    states that were seen, and when to come back.
     """
 
     plane_of: Callable[[str], ControlPlane]
     attempts: int
+    at_once: int
     settled_at: datetime
     retry_after: timedelta
     turns: Turns
@@ -234,55 +311,69 @@ class Hosting:
         settled_at: datetime,
         retry_after: timedelta,
         known: int,
+        at_once: int = 1,
     ) -> Hosting:
         """Return the hosting of a controller that has seen nothing yet."""
         turns = Turns()
         memory = KnownStates(known, turns.lock), Timer(settled_at, turns.lock)
-        return cls(plane_of, attempts, settled_at, retry_after, turns, *memory)
+        return cls(plane_of, attempts, at_once, settled_at, retry_after, turns, *memory)
 
 
 def load(hosting: Hosting, project: str) -> Conversation[ProjectState]:
     """Return the newest state of a project, an initial one if nothing was ever committed."""
-    checked_project(project)
-    plane = hosting.plane_of(project)
-    reply = yield Load(project, hosting.known.get(project))
-    if reply is None:
-        return plane.initial(project)
-    if not isinstance(reply, ProjectState) or reply.project != project:
-        problem = f"load must return the state of project {shown(project)}, or None"
-        raise InvalidValue("store", reply, problem)
-    hosting.known.keep(reply)
-    return reply
+    work = _Work(checked_project(project), hosting.plane_of(project), ())
+    yield from _load(hosting, [work])
+    assert work.state is not None
+    return work.state
 
 
 def handle(hosting: Hosting, project: str, command: Command) -> Conversation[Handled]:
     """Decide a command, commit the decision, then publish what is unsent (duties 1 to 6).
 
-    Raises `CommandRejected` if the command was refused, and `Contention` if other hosts kept
-    committing first. After any error of the store nobody knows whether the command took effect:
-    send it again, its ids make that safe.
+    Raises `CommandRejected` if the command was refused, and what `handle_many` raises.
+    """
+    (answer,) = yield from handle_many(hosting, project, (command,))
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def handle_many(
+    hosting: Hosting, project: str, commands: Sequence[Command]
+) -> Conversation[tuple[Handled | Exception, ...]]:
+    """Decide commands one after another, commit all as one, then publish what is unsent.
+
+    The answer to each is what `handle` would have returned or raised. Raises `Contention` if other
+    hosts kept committing first. After any error of the store nobody knows whether the commands took
+    effect: send them again, their ids make that safe.
     """
     checked_project(project)
-    unsent: Exception | None = None
+    if not commands:
+        return ()
     with (yield from _turn(project)):
-        decision = yield from _decided(hosting, project, command)
-        decision.raise_if_rejected()
-        hosting.timer.ring_by(decision.next_deadline)
-        if decision.events:
-            try:
-                yield from _relay_project(project, through=decision.state.serial)
-            except Exception as error:  # noqa: BLE001 - the command is done, whatever the sink says
-                unsent = error
-                hosting.timer.ring_by((yield from _now()) + hosting.retry_after)
-            except BaseException:  # this task is cancelled: a check publishes what it has not
-                hosting.timer.ring_by(decision.events[-1].at)
-                raise
-    return Handled(decision, hosting.timer.ring_by(None), unsent)
+        work = _Work(project, hosting.plane_of(project), commands, hosting.known.trusted(project))
+        failed = yield from _settle(hosting, [work])
+        if work.is_open:
+            raise Contention(project, hosting.attempts)
+    unsent, arm = failed.get(project), hosting.timer.ring_by(None)
+    return tuple([_answer(each, arm, unsent) for each in work.answers])
+
+
+def _answer(
+    answer: Decision | Exception, arm: datetime | None, unsent: Exception | None
+) -> Handled | Exception:
+    if isinstance(answer, Exception):
+        return answer
+    try:
+        answer.raise_if_rejected()
+    except CommandRejected as error:
+        return error
+    return Handled(answer, arm, unsent)
 
 
 def relay(hosting: Hosting) -> Conversation[Relayed]:
     """Publish everything that is committed and unsent, project by project (duty 6)."""
-    emitted, unsent = yield from _relay_all()
+    emitted, unsent = yield from _relay_all(hosting)
     return Relayed(emitted, unsent, (yield from _arm(hosting, unsent)))
 
 
@@ -292,78 +383,288 @@ def check_deadlines(hosting: Hosting) -> Conversation[Checked]:
     Nothing is checked before the host has settled, so that it first hears the reports that wait on
     the bus, and ends nothing for a silence of its own.
     """
-    _, skipped = yield from _relay_all()
+    _, skipped = yield from _relay_all(hosting)
     if (yield from _now()) < hosting.settled_at:
         return Checked((), skipped, (yield from _arm(hosting, skipped)))
     checked: dict[str, None] = {}
     idle: set[str] = set()
     while due := (yield from _due(idle | skipped.keys())):
-        for project in due:
-            try:
-                hosting.plane_of(project)  # asked by itself: an error of the store ends the check
-            except Exception as error:  # noqa: BLE001 - the other projects are checked
-                skipped[project] = error
-                continue
-            try:
-                handled = yield from handle(hosting, project, CheckDeadlines())
-            except (UnknownProject, Contention) as error:
-                skipped[project] = error
-                continue
-            checked[project] = None
-            if handled.unsent is not None:
-                skipped[project] = handled.unsent  # as above: come back a little later
-            if not handled.decision.events:
-                idle.add(project)  # another host was faster, or the store's agenda lags behind
+        for projects in _parts(due, hosting.at_once):
+            works = yield from _check(hosting, projects, skipped)
+            for work in works:
+                checked[work.project] = None
+                if work.decision is None:
+                    idle.add(work.project)  # another host was faster, or the agenda lags behind
     return Checked(tuple(checked), skipped, (yield from _arm(hosting, idle | skipped.keys())))
 
 
-def _turn(project: str) -> Conversation[Turn]:
-    reply = yield TakeTurn(project)
+def _check(
+    hosting: Hosting, projects: Sequence[str], skipped: dict[str, Exception]
+) -> Conversation[list[_Work]]:
+    """Check projects in one turn; return what came of it, and put into `skipped` what failed."""
+    works: list[_Work] = []
+    with (yield from _turn(*projects)):
+        for project in projects:
+            try:
+                plane = hosting.plane_of(project)
+            except Exception as error:  # noqa: BLE001 - the other projects are checked
+                skipped[project] = error
+            else:
+                state = hosting.known.trusted(project)
+                works.append(_Work(project, plane, (CheckDeadlines(),), state))
+        skipped |= yield from _settle(hosting, works)
+    for work in works:
+        if work.is_open:
+            skipped[work.project] = Contention(work.project, hosting.attempts)
+    return [work for work in works if not work.is_open]
+
+
+def _turn(*projects: str) -> Conversation[Turn]:
+    reply = yield TakeTurn(projects)
     assert isinstance(reply, Turn)
     return reply
 
 
-def _decided(hosting: Hosting, project: str, command: Command) -> Conversation[Decision]:
-    """Return the decision on a command, committed if it changes anything."""
-    plane = hosting.plane_of(project)
-    for _ in range(hosting.attempts):
-        state = yield from load(hosting, project)
-        now = yield from _now()
-        decision = plane.decide(state, command, now)
-        if not decision.events:
-            return decision
-        try:
-            yield Commit(decision)
-        except Conflict:
-            continue  # nothing was written: what is known is still true, and can be caught up
-        except BaseException:
-            hosting.known.drop(project)
-            hosting.timer.ring_by(now + hosting.retry_after)  # if it was written, it is unsent
-            raise
-        hosting.known.keep(decision.state)
-        return decision
-    raise Contention(project, hosting.attempts)
+# ---------------------------------------------------------------- decide and commit
 
 
-def _relay_project(project: str, *, through: int | None = None) -> Conversation[int]:
-    """Publish a project's outbox from its head until it is empty, or `through` is published.
+@final
+@attrs.define(eq=False)
+class _Work:
+    """The commands for one project, in its turn, and what comes of them.
 
-    Without that bound one host could go on for ever, while other hosts keep adding events.
+    `state` is what they are decided on; None: it must be loaded. It `is_proved` if it was loaded in
+    this turn. `decision` is what is committed: all that changes something, as one. `is_open` says
+    that this is still to be done, `is_alone` that nothing else is in the outbox.
     """
-    emitted, last = 0, 0
-    while through is None or last < through:
-        reply = yield Pending(project, _BATCH)
-        events = _listed(reply, Event, "pending must return a sequence of events")
-        if not events:
+
+    project: str
+    plane: ControlPlane
+    commands: Sequence[Command]
+    state: ProjectState | None = None
+    is_proved: bool = False
+    answers: Sequence[Decision | Exception] = ()
+    decision: Decision | None = None
+    is_open: bool = True
+    is_alone: bool = False
+
+    @property
+    def result(self) -> ProjectState:
+        """The state that the commands result in."""
+        state = self.state if self.decision is None else self.decision.state
+        assert state is not None
+        return state
+
+    def decide(self, now: datetime) -> None:
+        """Decide each command on the state that the one before results in."""
+        self.decision = None
+        state = self.result
+        answers: list[Decision | Exception] = []
+        changes: list[Decision] = []
+        for command in self.commands:
+            try:
+                decision = self.plane.decide(state, command, now)
+            except Exception as error:  # noqa: BLE001 - it is this command's answer, and changed nothing
+                answers.append(error)
+                continue
+            answers.append(decision)
+            if decision.events:
+                changes.append(decision)
+                state = decision.state
+        self.answers = answers
+        self.decision = combine(*changes) if changes else None
+
+
+def _settle(hosting: Hosting, works: Sequence[_Work]) -> Conversation[dict[str, Exception]]:
+    """Decide and commit, then publish; return what kept events from being published, by project.
+
+    What met a conflict `attempts` times is open still.
+    """
+    left = works
+    for _ in range(hosting.attempts):
+        yield from _load(hosting, [work for work in left if work.state is None])
+        now = yield from _now()
+        for work in left:
+            work.decide(now)
+        unproved = [work for work in left if work.decision is None and not work.is_proved]
+        decided_on = [work.state for work in unproved]
+        yield from _load(hosting, unproved)
+        for work, before in zip(unproved, decided_on, strict=True):
+            if work.state is not before:
+                work.decide(now)
+        for work in left:
+            work.is_open = work.decision is not None
+        left = [work for work in left if work.is_open]
+        yield from _commit(hosting, left, now)
+        left = [work for work in left if work.is_open]
+        if not left:
             break
-        last = events[-1].serial
-        yield Emit(project, events)
-        yield Acknowledge(project, last)
-        emitted += len(events)
-    return emitted
+    done = [work for work in works if not work.is_open]
+    for work in done:
+        hosting.timer.ring_by(work.result.next_deadline)
+    return (yield from _published(hosting, done))
 
 
-def _relay_all() -> Conversation[tuple[int, dict[str, Exception]]]:
+def _load(hosting: Hosting, works: Sequence[_Work]) -> Conversation[None]:
+    """Load the newest state of each project."""
+    projects = tuple([work.project for work in works])
+    if not projects:
+        return
+    if len(projects) == 1:
+        found = {projects[0]: (yield Load(projects[0], hosting.known.get(projects[0])))}
+    else:
+        seen = {project: hosting.known.get(project) for project in projects}
+        known = {project: state for project, state in seen.items() if state is not None}
+        found = yield LoadMany(projects, known)
+        _check_mapping(found, projects, "load_many must return the states by project")
+    for work in works:
+        state = found.get(work.project)
+        if state is None:
+            work.state = work.plane.initial(work.project)
+        elif not isinstance(state, ProjectState) or state.project != work.project:
+            problem = f"load must return the state of project {shown(work.project)}, or None"
+            raise InvalidValue("store", state, problem)
+        else:
+            hosting.known.loaded(state)
+            work.state = state
+        work.is_proved = True
+
+
+def _commit(hosting: Hosting, works: Sequence[_Work], now: datetime) -> Conversation[None]:
+    """Commit what was decided; where somebody was faster, the state must be loaded anew."""
+    decisions = tuple([work.decision for work in works if work.decision is not None])
+    if not decisions:
+        return
+    projects = [work.project for work in works]
+    answers: Mapping[str, object]
+    try:
+        if len(decisions) == 1:
+            try:
+                answers = {projects[0]: (yield Commit(decisions[0]))}
+            except Conflict as error:
+                answers = {projects[0]: error}
+        else:
+            answers = yield CommitMany(decisions)
+            problem = "commit_many must return the answer to each decision, by project"
+            _check_mapping(answers, projects, problem)
+            if len(answers) < len(projects):
+                raise InvalidValue("store", answers, problem)
+    except BaseException:
+        for project in projects:
+            hosting.known.drop(project)
+        hosting.timer.ring_by(now + hosting.retry_after)  # what was written is unsent
+        raise
+    for work, decision in zip(works, decisions, strict=True):
+        answer = answers[work.project]
+        if isinstance(answer, Conflict):
+            # Nothing was written: what is known is still true, and can be caught up.
+            hosting.known.doubt(work.project)
+            work.state = None
+        else:
+            hosting.known.committed(decision.state)
+            work.is_open, work.is_alone = False, answer is True
+
+
+# ---------------------------------------------------------------- publish
+
+
+@final
+@attrs.define(eq=False)
+class _Outbox:
+    """An outbox that is published from its head until it is empty, or `through` is published.
+
+    Without that bound one host could go on for ever, while other hosts keep adding events. `own`
+    are events that are known to be at its head, and need not be read.
+    """
+
+    project: str
+    through: int | None = None
+    own: Sequence[Event] = ()
+    emitted: int = 0
+    error: Exception | None = None
+
+    def go_on(self, events: Sequence[Event], sent: Mapping[str, int]) -> bool:
+        """Count the events if they were sent; return whether there may be more to send."""
+        if self.project not in sent:
+            return False
+        self.emitted += len(events)
+        return self.through is None or sent[self.project] < self.through
+
+
+def _published(hosting: Hosting, works: Sequence[_Work]) -> Conversation[dict[str, Exception]]:
+    """Publish what was committed; return the error of each project where that failed."""
+    outboxes: list[_Outbox] = []
+    for work in works:
+        decision = work.decision
+        if decision is not None:
+            own = decision.events if work.is_alone else ()
+            outboxes.append(_Outbox(work.project, decision.state.serial, own))
+    try:
+        yield from _publish(outboxes)
+    except BaseException:  # this task is cancelled: a check publishes what it has not
+        for work in works:
+            hosting.timer.ring_by(None if work.decision is None else work.decision.events[-1].at)
+        raise
+    failed = _errors(outboxes)
+    if failed:
+        hosting.timer.ring_by((yield from _now()) + hosting.retry_after)
+    return failed
+
+
+def _publish(outboxes: Sequence[_Outbox]) -> Conversation[None]:
+    """Publish outboxes; where that fails, the others are published still."""
+    left = list(outboxes)
+    try:
+        while left:
+            heads = yield from _heads(left)
+            sent: dict[str, int] = {}
+            for outbox in left:
+                events = heads[outbox.project]
+                if events:
+                    try:
+                        yield Emit(outbox.project, events)
+                    except Exception as error:  # noqa: BLE001 - see above
+                        outbox.error = error
+                    else:
+                        sent[outbox.project] = events[-1].serial
+            yield from _acknowledge(sent)
+            left = [each for each in left if each.go_on(heads[each.project], sent)]
+    except Exception as error:  # noqa: BLE001 - what was committed stays so, whatever the store says
+        for outbox in left:
+            outbox.error = outbox.error or error
+
+
+def _heads(outboxes: Sequence[_Outbox]) -> Conversation[dict[str, Sequence[Event]]]:
+    """Return the oldest events of each outbox, those that are not known from the store."""
+    heads: dict[str, Sequence[Event]] = {}
+    for outbox in outboxes:
+        heads[outbox.project], outbox.own = outbox.own[:_BATCH], outbox.own[_BATCH:]
+    unknown = tuple([project for project, events in heads.items() if not events])
+    if len(unknown) == 1:
+        replies = {unknown[0]: (yield Pending(unknown[0], _BATCH))}
+    elif unknown:
+        replies = yield PendingMany(unknown, _BATCH)
+        _check_mapping(replies, unknown, "pending_many must return events by project")
+    else:
+        replies = {}
+    for project, reply in replies.items():
+        heads[project] = _listed(reply, Event, "pending must return a sequence of events")
+    return heads
+
+
+def _acknowledge(through: Mapping[str, int]) -> Conversation[None]:
+    if len(through) == 1:
+        ((project, serial),) = through.items()
+        yield Acknowledge(project, serial)
+    elif through:
+        yield AcknowledgeMany(through)
+
+
+def _errors(outboxes: Iterable[_Outbox]) -> dict[str, Exception]:
+    return {each.project: each.error for each in outboxes if each.error is not None}
+
+
+def _relay_all(hosting: Hosting) -> Conversation[tuple[int, dict[str, Exception]]]:
     """Publish every outbox; return how many events that were, and the error of each project."""
     emitted = 0
     failed: dict[str, Exception] = {}
@@ -373,12 +674,15 @@ def _relay_all() -> Conversation[tuple[int, dict[str, Exception]]]:
         projects = [project for project in unsent if project not in failed]
         if not projects:
             return emitted, failed
-        for project in projects:
-            with (yield from _turn(project)):
-                try:
-                    emitted += yield from _relay_project(project)
-                except Exception as error:  # noqa: BLE001 - the other projects are published
-                    failed[project] = error
+        for part in _parts(projects, hosting.at_once):
+            outboxes = [_Outbox(project) for project in part]
+            with (yield from _turn(*part)):
+                yield from _publish(outboxes)
+            emitted += sum(each.emitted for each in outboxes)
+            failed |= _errors(outboxes)
+
+
+# ---------------------------------------------------------------- when to come back
 
 
 def _due(without: AbstractSet[str]) -> Conversation[list[str]]:
@@ -393,6 +697,16 @@ def _agenda(passed_over: int) -> Conversation[tuple[Appointment, ...]]:
     """Read enough of the agenda to find an entry after skipping `passed_over` projects."""
     reply = yield ReadAgenda(_BATCH + 2 * passed_over)  # a project may be listed twice
     return _listed(reply, Appointment, "agenda must return Appointments")
+
+
+def _parts(projects: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [projects[at : at + size] for at in range(0, len(projects), size)]
+
+
+def _check_mapping(reply: Reply, projects: Collection[str], problem: str) -> None:
+    """Raise `InvalidValue` unless the store returned a mapping of these projects, or fewer."""
+    if not isinstance(reply, Mapping) or not reply.keys() <= {*projects}:
+        raise InvalidValue("store", reply, problem)
 
 
 def _listed(reply: Reply, kind: Any, problem: str) -> tuple[Any, ...]:

@@ -7,25 +7,29 @@ any number of processes may work on one store, each with a controller of its own
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
 from inspect import isawaitable, iscoroutine, iscoroutinefunction
-from typing import Final, TypeVar, assert_never, final
+from typing import Any, Final, TypeVar, assert_never, final
 
 from sequencectl import _protocol
 from sequencectl._protocol import (
     Acknowledge,
+    AcknowledgeMany,
     Call,
     Checked,
     Commit,
+    CommitMany,
     Conversation,
     Emit,
     Handled,
     Hosting,
     Load,
+    LoadMany,
     Now,
     Pending,
+    PendingMany,
     ReadAgenda,
     Relayed,
     Reply,
@@ -49,6 +53,9 @@ Planes = ControlPlane | Callable[[str], ControlPlane]
 """One plane for all projects, or a function of the project that raises `UnknownProject`."""
 
 _OF_A_STORE: Final = ("load", "commit", "pending", "acknowledge", "agenda")
+_OF_MANY: Final = ("load_many", "commit_many", "pending_many", "acknowledge_many")
+_AT_ONCE: Final = 20
+"""So many projects are checked or published in one turn, if the store can; others wait for it."""
 
 
 @final
@@ -68,7 +75,8 @@ class SequenceController:
 
     Several threads may use one controller, if its ports permit that. They work on a project one at
     a time, in the order in which they came, from the decision until its events are published. A
-    port that calls one of these three methods again gets `ReentrantCall`; questions are permitted.
+    port that calls one of these methods again gets `ReentrantCall`; questions are permitted. Where
+    the store is a `BatchStore`, a check or a relay works on several projects in one transaction.
     """
 
     def __init__(
@@ -84,9 +92,11 @@ class SequenceController:
         retry_after: timedelta | str = "5s",
     ) -> None:
         self._hosting = _hosting(
-            planes, clock, settle=settle, attempts=attempts, known=known, retry_after=retry_after
-        )
-        self._ports = _Ports(store, clock, sink, self._hosting.turns.take, are_async=False)
+            planes, store, clock,
+            settle=settle, attempts=attempts, known=known, retry_after=retry_after,
+        )  # fmt: skip
+        take_turn = self._hosting.turns.take
+        self._ports = _Ports(store, clock, sink, take_turn, may_await=False)
 
     def handle(self, project: str, command: Command) -> Handled:
         """Decide a command, commit the decision, and publish what is unsent.
@@ -96,6 +106,18 @@ class SequenceController:
         again.
         """
         return self._drive(_protocol.handle(self._hosting, project, command))
+
+    def handle_many(
+        self, project: str, commands: Sequence[Command]
+    ) -> tuple[Handled | Exception, ...]:
+        """Decide commands one after another, commit all at once, and publish what is unsent.
+
+        Return for each what `handle` would have returned, or the error that it would have raised:
+        that command alone changed nothing. All wait for one commit, which is what a command mostly
+        costs, and no answer is known before it. Raises `Contention`, `UnknownProject`, or the
+        store's own error: then send all of them again.
+        """
+        return self._drive(_protocol.handle_many(self._hosting, project, _checked(commands)))
 
     def check_deadlines(self) -> Checked:
         """Publish what is unsent, then act on every deadline that has passed, in every project."""
@@ -148,30 +170,39 @@ class SequenceController:
 class AsyncSequenceController:
     """`SequenceController` for hosts that await: the same protocol, arguments and answers.
 
-    It is made for one asyncio loop. The methods of its store and sink are ``async def``; that of
-    its clock is not. Tasks take turns as threads do, and a cancelled task gives its turn back.
+    It is made for one asyncio loop. Its store and its sink may await, each by itself: a `Store` or
+    an `EventSink` will do, as long as the loop can wait for it. Its clock does not await. Tasks
+    take turns as threads do, and a cancelled task gives its turn back.
     """
 
     def __init__(
         self,
         planes: Planes,
         *,
-        store: AsyncStore,
+        store: Store | AsyncStore,
         clock: Clock,
-        sink: AsyncEventSink,
+        sink: EventSink | AsyncEventSink,
         settle: timedelta | str = "3m",
         attempts: int = 10,
         known: int = 1_000,
         retry_after: timedelta | str = "5s",
     ) -> None:
         self._hosting = _hosting(
-            planes, clock, settle=settle, attempts=attempts, known=known, retry_after=retry_after
-        )
-        self._ports = _Ports(store, clock, sink, self._hosting.turns.take_awaiting, are_async=True)
+            planes, store, clock,
+            settle=settle, attempts=attempts, known=known, retry_after=retry_after,
+        )  # fmt: skip
+        take_turn = self._hosting.turns.take_awaiting
+        self._ports = _Ports(store, clock, sink, take_turn, may_await=True)
 
     async def handle(self, project: str, command: Command) -> Handled:
         """Decide a command, commit the decision, and publish what is unsent."""
         return await self._drive(_protocol.handle(self._hosting, project, command))
+
+    async def handle_many(
+        self, project: str, commands: Sequence[Command]
+    ) -> tuple[Handled | Exception, ...]:
+        """Decide commands one after another, commit all at once, and publish what is unsent."""
+        return await self._drive(_protocol.handle_many(self._hosting, project, _checked(commands)))
 
     async def check_deadlines(self) -> Checked:
         """Publish what is unsent, then act on every deadline that has passed, in every project."""
@@ -230,13 +261,14 @@ class _Ports:
         store: Store | AsyncStore,
         clock: Clock,
         sink: EventSink | AsyncEventSink,
-        take_turn: Callable[[str], Turn | Awaitable[Turn]],
+        take_turn: Callable[[Iterable[str]], Turn | Awaitable[Turn]],
         *,
-        are_async: bool,
+        may_await: bool,
     ) -> None:
-        _check_port("store", store, _OF_A_STORE, is_async=are_async)
-        _check_port("sink", sink, ("emit",), is_async=are_async)
+        _check_port("store", store, _OF_A_STORE, may_await=may_await)
+        _check_port("sink", sink, ("emit",), may_await=may_await)
         self._store = store
+        self._many: Any = store  # asked only for what it can, see `_hosting`
         self._clock = clock
         self._sink = sink
         self._take_turn = take_turn
@@ -245,7 +277,7 @@ class _Ports:
         """Make a call and return what the port returns."""
         match call:
             case TakeTurn():
-                return self._take_turn(call.project)
+                return self._take_turn(call.projects)
             case Now():
                 return self._clock.now()
             case Load():
@@ -260,6 +292,14 @@ class _Ports:
                 return self._store.acknowledge(call.project, through=call.through)
             case ReadAgenda():
                 return self._store.agenda(limit=call.limit)
+            case LoadMany():
+                return self._many.load_many(call.projects, known=call.known)
+            case CommitMany():
+                return self._many.commit_many(call.decisions)
+            case PendingMany():
+                return self._many.pending_many(call.projects, limit=call.limit)
+            case AcknowledgeMany():
+                return self._many.acknowledge_many(call.through)
             case _:
                 assert_never(call)
 
@@ -274,21 +314,21 @@ def _checked_reply(call: Call, reply: Reply | Awaitable[Reply]) -> Reply:
     raise InvalidValue(where, reply, "must not return what is still to be awaited")
 
 
-def _check_port(where: str, port: object, methods: tuple[str, ...], *, is_async: bool) -> None:
+def _check_port(where: str, port: object, methods: tuple[str, ...], *, may_await: bool) -> None:
     if isinstance(port, type):
         raise InvalidValue(where, port, "must be an instance, not a class")
     for name in methods:
         method = getattr(port, name, None)
         if not callable(method):
             raise InvalidValue(where, port, f"must have a method {name}")
-        if iscoroutinefunction(method) is not is_async:
-            kind, other = ("async", "") if is_async else ("not async", "Async")
-            problem = f"must have a method {name} that is {kind} (see {other}SequenceController)"
+        if iscoroutinefunction(method) and not may_await:
+            problem = f"must have a method {name} that is not async (see AsyncSequenceController)"
             raise InvalidValue(where, port, problem)
 
 
 def _hosting(
     planes: Planes,
+    store: object,
     clock: Clock,
     *,
     settle: timedelta | str,
@@ -296,7 +336,7 @@ def _hosting(
     known: int,
     retry_after: timedelta | str,
 ) -> Hosting:
-    _check_port("clock", clock, ("now",), is_async=False)
+    _check_port("clock", clock, ("now",), may_await=False)
     settle = _duration("settle", settle)
     retry_after = _duration("retry_after", retry_after)
     if not retry_after:
@@ -307,7 +347,15 @@ def _hosting(
         settled_at=checked_instant(clock.now()) + settle,
         retry_after=retry_after,
         known=_whole("known", known, at_least=0),
+        at_once=_AT_ONCE if all(callable(getattr(store, name, None)) for name in _OF_MANY) else 1,
     )
+
+
+def _checked(commands: Sequence[Command]) -> tuple[Command, ...]:
+    given: object = commands
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise InvalidValue("commands", given, "must be a sequence of commands")
+    return tuple(commands)
 
 
 def _plane_of(planes: Planes) -> Callable[[str], ControlPlane]:
