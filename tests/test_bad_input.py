@@ -148,6 +148,7 @@ QUESTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "delivery": {"project": "shop", "context": "c1"},
     "open_tasks": {"project": "shop"},
     "permitted": {"project": "shop", "sequence_id": "c1", "actor": "alice"},
+    "handle_many": {"project": "shop", "commands": (TRIGGER,)},
 }
 
 
@@ -559,6 +560,7 @@ OTHERWISE: Final = (
     ("RetryTask", "context", None),
     ("SkipTask", "context", None),
     ("TriggerSequence", "redrives", None),  # the error names what is given without it
+    ("SequenceController.handle_many", "commands", [[]]),  # the error is that command's answer
     ("restore", "records", b"bytes"),  # the error shows the first of them, which is a number
 )
 

@@ -178,3 +178,62 @@ def test_a_turn_ends_with_an_error() -> None:
         raise OSError("disk")
 
     assert is_empty(turns)
+
+
+def test_several_projects_are_taken_in_the_order_of_their_names() -> None:
+    """Who waits for the second has the first already, so nobody waits in a circle."""
+    turns, order = Turns(), list[str]()
+
+    def work(name: str, *projects: str) -> None:
+        with turns.take(*projects):
+            order.append(name)
+
+    async def main() -> None:
+        async def other(name: str, *projects: str) -> None:
+            with await turns.take_awaiting(*projects):
+                order.append(name)
+
+        with turns.take("q"):
+            tasks = [
+                asyncio.create_task(other("both", "q", "p")),
+                asyncio.create_task(other("p", "p")),
+                asyncio.create_task(other("r", "r")),
+            ]
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert ["r"] == order
+        await asyncio.gather(*tasks)
+
+    asyncio.run(main())
+    assert ["r", "both", "p"] == order
+
+    sets = [("p", "q", "r"), ("r", "q", "p"), ("q", "p"), ("r", "p")] * 25
+    threads = [
+        Thread(target=work, args=(str(number), *names), daemon=True)
+        for number, names in enumerate(sets)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert 3 + len(sets) == len(order)
+    assert is_empty(turns)
+
+
+@pytest.mark.parametrize("waits_for", ["p", "q"])
+def test_a_wait_that_is_broken_off_leaves_every_line(waits_for: str) -> None:
+    """Also that of a project whose turn it had already."""
+
+    async def main() -> tuple[bool, bool]:
+        turns = Turns()
+        with turns.take(waits_for):
+            waiting = asyncio.create_task(turns.take_awaiting("q", "p"))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            with await turns.take_awaiting({"p": "q", "q": "p"}[waits_for]):
+                pass
+        return waiting.cancelled(), is_empty(turns)
+
+    assert (True, True) == asyncio.run(main())

@@ -30,7 +30,7 @@ _HOLD: Final = '"$@" & server=$!; read -r _; kill -INT "$server"; wait "$server"
 
 
 class CannotServe(Exception):
-    """There is no PostgreSQL on this machine, or its server does not start; the message says why."""
+    """There is no PostgreSQL here, or its server does not start; the message says why."""
 
 
 def programs() -> Path:

@@ -80,7 +80,16 @@ from sequencectl.views import DeliveryView, Explanation, OpenTask, SequenceStatu
 # The loop around them, for hosts that want it, and the ports that it needs
 from sequencectl.controller import AsyncSequenceController, SequenceController
 from sequencectl._protocol import Checked, Handled, Relayed
-from sequencectl.ports import Appointment, AsyncEventSink, AsyncStore, Clock, EventSink, Store
+from sequencectl.ports import (
+    Appointment,
+    AsyncBatchStore,
+    AsyncEventSink,
+    AsyncStore,
+    BatchStore,
+    Clock,
+    EventSink,
+    Store,
+)
 
 # Data and durations
 from sequencectl.payload import FrozenMap, freeze, thaw
@@ -113,9 +122,11 @@ __all__ = [
     "Applied",
     "Appointment",
     "Approval",
+    "AsyncBatchStore",
     "AsyncEventSink",
     "AsyncSequenceController",
     "AsyncStore",
+    "BatchStore",
     "Bounds",
     "Calendar",
     "CalendarError",

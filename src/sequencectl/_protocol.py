@@ -478,10 +478,12 @@ class _Work:
 def _settle(hosting: Hosting, works: Sequence[_Work]) -> Conversation[dict[str, Exception]]:
     """Decide and commit, then publish; return what kept events from being published, by project.
 
-    What met a conflict `attempts` times is open still.
+    What met a conflict `attempts` times is open still; one on a state that was not loaded is no
+    attempt.
     """
     left = works
-    for _ in range(hosting.attempts):
+    unloaded = any(work.state is not None for work in works)
+    for _ in range(hosting.attempts + unloaded):
         yield from _load(hosting, [work for work in left if work.state is None])
         now = yield from _now()
         for work in left:
@@ -546,9 +548,7 @@ def _commit(hosting: Hosting, works: Sequence[_Work], now: datetime) -> Conversa
         else:
             answers = yield CommitMany(decisions)
             problem = "commit_many must return the answer to each decision, by project"
-            _check_mapping(answers, projects, problem)
-            if len(answers) < len(projects):
-                raise InvalidValue("store", answers, problem)
+            _check_mapping(answers, projects, problem, is_whole=True)
     except BaseException:
         for project in projects:
             hosting.known.drop(project)
@@ -703,9 +703,12 @@ def _parts(projects: Sequence[str], size: int) -> list[Sequence[str]]:
     return [projects[at : at + size] for at in range(0, len(projects), size)]
 
 
-def _check_mapping(reply: Reply, projects: Collection[str], problem: str) -> None:
-    """Raise `InvalidValue` unless the store returned a mapping of these projects, or fewer."""
-    if not isinstance(reply, Mapping) or not reply.keys() <= {*projects}:
+def _check_mapping(
+    reply: Reply, projects: Collection[str], problem: str, *, is_whole: bool = False
+) -> None:
+    """Raise `InvalidValue` unless the store returned a mapping of these projects, or of some."""
+    is_of_them = isinstance(reply, Mapping) and reply.keys() <= {*projects}
+    if not is_of_them or (is_whole and len(reply) < len(projects)):
         raise InvalidValue("store", reply, problem)
 
 

@@ -9,7 +9,7 @@ in no other line: so turns cannot wait for each other in a circle.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from threading import Lock, get_ident
 from typing import final
 
@@ -45,7 +45,7 @@ class Turns:
         self._lines: dict[str, deque[Turn]] = {}
         self._owners: set[Hashable] = set()
 
-    def take(self, projects: Iterable[str]) -> Turn:
+    def take(self, *projects: str) -> Turn:
         """Block this thread until it has the turn of all these projects.
 
         Raises `ReentrantCall` if the thread already has a turn.
@@ -63,7 +63,7 @@ class Turns:
             raise
         return turn
 
-    async def take_awaiting(self, projects: Iterable[str]) -> Turn:
+    async def take_awaiting(self, *projects: str) -> Turn:
         """Wait until this asyncio task has the turn of all; a cancelled one gives them back.
 
         Raises `ReentrantCall` if the task already has a turn.

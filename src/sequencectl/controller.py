@@ -7,7 +7,7 @@ any number of processes may work on one store, each with a controller of its own
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import timedelta
 from inspect import isawaitable, iscoroutine, iscoroutinefunction
@@ -261,7 +261,7 @@ class _Ports:
         store: Store | AsyncStore,
         clock: Clock,
         sink: EventSink | AsyncEventSink,
-        take_turn: Callable[[Iterable[str]], Turn | Awaitable[Turn]],
+        take_turn: Callable[..., Turn | Awaitable[Turn]],
         *,
         may_await: bool,
     ) -> None:
@@ -277,7 +277,7 @@ class _Ports:
         """Make a call and return what the port returns."""
         match call:
             case TakeTurn():
-                return self._take_turn(call.projects)
+                return self._take_turn(*call.projects)
             case Now():
                 return self._clock.now()
             case Load():
@@ -353,7 +353,7 @@ def _hosting(
 
 def _checked(commands: Sequence[Command]) -> tuple[Command, ...]:
     given: object = commands
-    if not isinstance(given, Sequence) or isinstance(given, str):
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
         raise InvalidValue("commands", given, "must be a sequence of commands")
     return tuple(commands)
 

@@ -116,17 +116,15 @@ class BatchStore(Store, Protocol):
         """
         ...
 
-    def commit_many(self, decisions: Sequence[Decision]) -> Mapping[str, bool | None | Conflict]:
-        """Commit the decisions, each of another project, and return what `commit` would, by project.
+    def commit_many(self, decisions: Sequence[Decision]) -> Mapping[str, bool | Conflict | None]:
+        """Commit decisions, each of another project; return what `commit` would, by project.
 
         One that would raise `Conflict` has that for its answer, and writes nothing; the others are
         written. All of that happens, or nothing. After any error each of them may have happened.
         """
         ...
 
-    def pending_many(
-        self, projects: Sequence[str], *, limit: int
-    ) -> Mapping[str, Sequence[Event]]:
+    def pending_many(self, projects: Sequence[str], *, limit: int) -> Mapping[str, Sequence[Event]]:
         """Return the head of each outbox that is not empty, `limit` events of each at most."""
         ...
 
@@ -185,7 +183,7 @@ class AsyncBatchStore(AsyncStore, Protocol):
 
     async def commit_many(
         self, decisions: Sequence[Decision]
-    ) -> Mapping[str, bool | None | Conflict]:
+    ) -> Mapping[str, bool | Conflict | None]:
         """Commit the decisions, each of another project; return what `commit` would, by project."""
         ...
 

@@ -18,9 +18,11 @@ from sequencectl import (
     Applied,
     Appointment,
     Approval,
+    AsyncBatchStore,
     AsyncEventSink,
     AsyncSequenceController,
     AsyncStore,
+    BatchStore,
     Bounds,
     Calendar,
     CalendarError,
@@ -412,7 +414,26 @@ async def looped_async(store: AsyncStore, clock: Clock, sink: AsyncEventSink) ->
 
     controller = AsyncSequenceController(of, store=store, clock=clock, sink=sink)
     await controller.handle("shop", TriggerSequence("c1", stage="dev", sequence="delivery"))
+    answers: tuple[Handled | Exception, ...]
+    answers = await controller.handle_many("shop", [CheckDeadlines(), CheckDeadlines()])
+    print(answers)
     return await controller.explain("shop", "c1")
+
+
+def looped_many(store: BatchStore, clock: Clock, sink: EventSink) -> tuple[object, ...]:
+    """A store that can do many things at once is a store."""
+    return SequenceController(plane(), store=store, clock=clock, sink=sink).handle_many("shop", ())
+
+
+async def looped_in_part(
+    store: AsyncBatchStore, one: Store, clock: Clock, sink: EventSink
+) -> list[Checked]:
+    """Each port may await or not, by itself."""
+    both = (
+        AsyncSequenceController(plane(), store=store, clock=clock, sink=sink),
+        AsyncSequenceController(plane(), store=one, clock=clock, sink=sink),
+    )
+    return [await each.check_deadlines() for each in both]
 
 
 def lane() -> StageQueue:

@@ -335,7 +335,7 @@ class World:
     def _made(self, replica: Replica, call: Call) -> Reply:
         match call:
             case TakeTurn():
-                return replica.hosting.turns.take(call.projects)
+                return replica.hosting.turns.take(*call.projects)
             case Now():
                 replica.decided_at = now = self._clock(replica)
                 replica.has_settled |= now >= replica.hosting.settled_at
