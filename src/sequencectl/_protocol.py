@@ -352,9 +352,10 @@ def handle_many(
         return ()
     with (yield from _turn(project)):
         work = _Work(project, hosting.plane_of(project), commands, hosting.known.trusted(project))
-        failed = yield from _settle(hosting, [work])
-        if work.is_open:
+        done = yield from _settle(hosting, [work])
+        if not done:
             raise Contention(project, hosting.attempts)
+        failed = yield from _published(hosting, done)
     unsent, arm = failed.get(project), hosting.timer.ring_by(None)
     return tuple([_answer(each, arm, unsent) for each in work.answers])
 
@@ -412,11 +413,12 @@ def _check(
             else:
                 state = hosting.known.trusted(project)
                 works.append(_Work(project, plane, (CheckDeadlines(),), state))
-        skipped |= yield from _settle(hosting, works)
+        done = yield from _settle(hosting, works)
+        skipped |= yield from _published(hosting, done)
     for work in works:
         if work.is_open:
             skipped[work.project] = Contention(work.project, hosting.attempts)
-    return [work for work in works if not work.is_open]
+    return done
 
 
 def _turn(*projects: str) -> Conversation[Turn]:
@@ -475,8 +477,8 @@ class _Work:
         self.decision = combine(*changes) if changes else None
 
 
-def _settle(hosting: Hosting, works: Sequence[_Work]) -> Conversation[dict[str, Exception]]:
-    """Decide and commit, then publish; return what kept events from being published, by project.
+def _settle(hosting: Hosting, works: Sequence[_Work]) -> Conversation[list[_Work]]:
+    """Decide and commit; return what is done.
 
     What met a conflict `attempts` times is open still; one on a state that was not loaded is no
     attempt.
@@ -504,7 +506,7 @@ def _settle(hosting: Hosting, works: Sequence[_Work]) -> Conversation[dict[str, 
     done = [work for work in works if not work.is_open]
     for work in done:
         hosting.timer.ring_by(work.result.next_deadline)
-    return (yield from _published(hosting, done))
+    return done
 
 
 def _load(hosting: Hosting, works: Sequence[_Work]) -> Conversation[None]:
