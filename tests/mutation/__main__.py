@@ -116,7 +116,7 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/test_control_plane.py", "tests/test_deadlines.py", "tests/test_views.py",
         "tests/test_tasks.py", "tests/test_parking.py",
     ),
-    "_protocol": ("tests/test_controller.py",),
+    "_protocol": ("tests/test_controller.py", "tests/test_batches.py"),
     "state": (
         "tests/test_evolution.py", "tests/test_admission.py", "tests/test_control_plane.py",
         "tests/test_controls.py", "tests/test_views.py", "tests/test_redrives.py",
