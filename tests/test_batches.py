@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -450,6 +451,51 @@ def test_projects_are_published_and_checked_together() -> None:
         assert [1, 2, 3, 4, 5] == world.published(project)
 
 
+def test_a_check_decides_on_what_is_known() -> None:
+    """As a command does; what is not known is loaded, and what is known helps to load it."""
+    world = World(ManyStore())
+    for project in "pqr":
+        world.controller.handle(project, trigger("a"))
+    other = world.another(settle=NOW)
+    for project in "pq":
+        other.state(project)
+    world.clock.advance(HOUR)
+
+    calls = world.calls(other.check_deadlines)
+    world.another().handle("p", trigger("b"))
+    other.state("p")
+    world.clock.advance(HOUR)
+    again = world.calls(other.check_deadlines)
+
+    assert ["load r", "commit p q r"] == [call for call in calls if "emit" not in call][:2]
+    assert ["load p", "commit p"] == again[:2]
+
+
+def test_several_known_states_are_offered_to_the_store() -> None:
+    """Those that are known, each as it was seen last."""
+    world = World(ManyStore())
+    store: Any = world.store
+    for project in "pqr":
+        world.controller.handle(project, trigger("a"))
+    other = world.another(settle=NOW)
+    offered: list[dict[str, int]] = []
+    own = store.load_many
+
+    def load_many(projects: Sequence[str], *, known: Mapping[str, ProjectState]) -> Any:
+        offered.append({project: state.serial for project, state in known.items()})
+        return own(projects, known=known)
+
+    store.load_many = load_many
+    for project in "pq":
+        other.state(project)
+        world.controller.handle(project, trigger("b"))
+        other.state(project)
+    world.clock.advance(HOUR)
+    other.check_deadlines()
+
+    assert [{"p": 4, "q": 4}] == offered
+
+
 def test_a_store_that_has_not_all_four_works_project_by_project() -> None:
     """A method alone is of no use."""
     store = Store()
@@ -511,8 +557,9 @@ def test_a_project_that_others_keep_writing_to_is_skipped() -> None:
     world.store.faster.append(be_faster)
     checked = controller.check_deadlines()
 
-    skipped = {name: type(error) for name, error in checked.skipped.items()}
-    assert (("p", "r"), {"q": Contention}) == (checked.projects, skipped)
+    assert (("p", "r"), ["q"]) == (checked.projects, [*checked.skipped])
+    assert isinstance(checked.skipped["q"], Contention)
+    assert "project 'q' was busy: 3 commits met a conflict" == str(checked.skipped["q"])
 
 
 def test_an_error_of_the_store_is_that_of_all_it_was_asked_about() -> None:
@@ -621,6 +668,9 @@ def test_a_store_has_pending_events_by_project(reply: Any) -> None:
     relayed = controller.relay()
     world.store.pending_many = own  # type: ignore[attr-defined]
 
-    assert {InvalidValue} == {type(error) for error in relayed.unsent.values()}
-    assert set("pqr") == relayed.unsent.keys()
+    assert ["p", "q", "r"] == [*relayed.unsent]
+    for error in relayed.unsent.values():
+        assert isinstance(error, InvalidValue)
+        assert re.match("store: pending(_many)? must return (events|a sequence of)", str(error))
+        assert error.value == (7 if reply == {"p": 7} else reply)
     assert 9 == controller.relay().emitted

@@ -209,51 +209,41 @@ class KnownStates:
     def __init__(self, most: int, lock: AbstractContextManager[object]) -> None:
         self._most = most
         self._lock = lock
-        self._states: dict[str, ProjectState] = {}
-        self._doubted: set[str] = set()
+        self._seen: dict[str, tuple[ProjectState, bool]] = {}
+        """The state of each project, and whether it is trusted."""
 
     def get(self, project: str) -> ProjectState | None:
         """Return the newest state seen of a project, or None."""
-        return self._states.get(project)
+        return self._seen.get(project, (None, False))[0]
 
     def trusted(self, project: str) -> ProjectState | None:
         """Return the newest state seen of a project; None if others write there."""
-        return None if project in self._doubted else self._states.get(project)
+        state, is_trusted = self._seen.get(project, (None, False))
+        return state if is_trusted else None
 
     def loaded(self, state: ProjectState) -> None:
-        """Remember what was loaded; trust it if it is new, or just what was known."""
+        """Remember what was loaded; trust it if it is the first, or just what was known."""
         with self._lock:
-            known = self._states.get(state.project)
-            if known is None or known.serial == state.serial:
-                self._doubted.discard(state.project)
-            else:
-                self._doubted.add(state.project)
-            self._keep(state)
+            known, _ = self._seen.get(state.project, (state, True))
+            self._keep(state, is_trusted=known.serial == state.serial)
 
     def committed(self, state: ProjectState) -> None:
         """Remember what was committed here."""
         with self._lock:
-            self._keep(state)
-
-    def doubt(self, project: str) -> None:
-        """Hear that somebody else has written to a project."""
-        with self._lock:
-            self._doubted.add(project)
+            _, is_trusted = self._seen.get(state.project, (state, True))
+            self._keep(state, is_trusted=is_trusted)
 
     def drop(self, project: str) -> None:
         """Forget a project whose stored state is uncertain."""
         with self._lock:
-            self._states.pop(project, None)
-            self._doubted.discard(project)
+            self._seen.pop(project, None)
 
-    def _keep(self, state: ProjectState) -> None:
+    def _keep(self, state: ProjectState, *, is_trusted: bool) -> None:
         """Remember a state as the newest of its project; forget the one unused for longest."""
-        self._states.pop(state.project, None)
-        self._states[state.project] = state
-        while len(self._states) > self._most:
-            oldest = next(iter(self._states))
-            del self._states[oldest]
-            self._doubted.discard(oldest)
+        self._seen.pop(state.project, None)
+        self._seen[state.project] = state, is_trusted
+        while len(self._seen) > self._most:
+            del self._seen[next(iter(self._seen))]
 
 
 @final
@@ -559,9 +549,7 @@ def _commit(hosting: Hosting, works: Sequence[_Work], now: datetime) -> Conversa
     for work, decision in zip(works, decisions, strict=True):
         answer = answers[work.project]
         if isinstance(answer, Conflict):
-            # Nothing was written: what is known is still true, and can be caught up.
-            hosting.known.doubt(work.project)
-            work.state = None
+            work.state = None  # what is known is still true, and can be caught up
         else:
             hosting.known.committed(decision.state)
             work.is_open, work.is_alone = False, answer is True
@@ -605,7 +593,7 @@ def _published(hosting: Hosting, works: Sequence[_Work]) -> Conversation[dict[st
         yield from _publish(outboxes)
     except BaseException:  # this task is cancelled: a check publishes what it has not
         for work in works:
-            hosting.timer.ring_by(None if work.decision is None else work.decision.events[-1].at)
+            hosting.timer.ring_by(work.result.ledger.at)
         raise
     failed = _errors(outboxes)
     if failed:
