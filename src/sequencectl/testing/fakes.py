@@ -105,7 +105,7 @@ def _aware(where: str, instant: object) -> datetime:
 class InMemoryStore:
     """A store in memory; its content lives as long as the object.
 
-    It is for one thread, or for the threads of one controller.
+    It does batches too. It is for one thread, or for the threads of one controller.
     """
 
     def __init__(self) -> None:
@@ -116,14 +116,20 @@ class InMemoryStore:
         """Return the newest state of a project, None if it has none."""
         return self._states.get(project)
 
-    def commit(self, decision: Decision) -> None:
-        """Keep the state and the events, or raise `Conflict`."""
+    def commit(self, decision: Decision) -> bool:
+        """Keep the state and the events; return whether the outbox was empty before.
+
+        Raises `Conflict`.
+        """
         stored = self._states.get(decision.project)
         found = 0 if stored is None else stored.serial
         if found != decision.base:
             raise Conflict(decision.project, base=decision.base, found=found)
         self._states[decision.project] = decision.state
-        self._outboxes.setdefault(decision.project, []).extend(decision.events)
+        outbox = self._outboxes.setdefault(decision.project, [])
+        was_empty = not outbox
+        outbox.extend(decision.events)
+        return was_empty
 
     def pending(self, project: str, *, limit: int) -> Sequence[Event]:
         """Return the oldest events that were not acknowledged, `limit` at most."""
@@ -142,6 +148,33 @@ class InMemoryStore:
         deadlines = [(state.next_deadline, project) for project, state in states]
         coming = sorted((at, project) for at, project in deadlines if at is not None)
         return (*unsent, *(Appointment(project, at) for at, project in coming))[:limit]
+
+    def load_many(
+        self, projects: Sequence[str], *, known: Mapping[str, ProjectState]
+    ) -> Mapping[str, ProjectState]:
+        """Return the newest state of each project that has one."""
+        found = {project: self.load(project, known=known.get(project)) for project in projects}
+        return {project: state for project, state in found.items() if state is not None}
+
+    def commit_many(self, decisions: Sequence[Decision]) -> Mapping[str, bool | Conflict]:
+        """Keep the decisions, each of another project, and return what came of each."""
+        return {decision.project: self._answer(decision) for decision in decisions}
+
+    def pending_many(self, projects: Sequence[str], *, limit: int) -> Mapping[str, Sequence[Event]]:
+        """Return the head of each outbox that is not empty, `limit` events of each at most."""
+        found = {project: self.pending(project, limit=limit) for project in projects}
+        return {project: events for project, events in found.items() if events}
+
+    def acknowledge_many(self, through: Mapping[str, int]) -> None:
+        """Drop the pending events of each project up to its serial."""
+        for project, serial in through.items():
+            self.acknowledge(project, through=serial)
+
+    def _answer(self, decision: Decision) -> bool | Conflict:
+        try:
+            return self.commit(decision)
+        except Conflict as conflict:
+            return conflict
 
 
 @final

@@ -27,6 +27,8 @@ from sequencectl.testing.conformance.awaited import (
     MakeAsyncStore,
     overlapping_calls,
 )
+from sequencectl.testing.conformance.batch_races import BATCH_RACES
+from sequencectl.testing.conformance.batches import BATCH_CHECKS
 from sequencectl.testing.conformance.promises import Check
 from sequencectl.testing.conformance.sink import CLOCK_CHECKS, SINK_CHECKS, SinkTrial
 from sequencectl.testing.conformance.store import STORE_CHECKS
@@ -50,7 +52,7 @@ def check_store(make: MakeStore, capabilities: StoreCapabilities = _NOTHING_MORE
     A store without places is checked by ``lambda place: MyStore()``.
     """
     for check in _of_store(capabilities):
-        check(StoreTrial(make, capabilities.faults, str(check)))
+        check(StoreTrial(make, capabilities, str(check)))
 
 
 def check_async_store(
@@ -110,7 +112,7 @@ class StoreContract:
 
     def test_promise(self, check: Check[StoreTrial], make_store: MakeStore) -> None:
         """The store keeps a promise of its port."""
-        check(StoreTrial(make_store, self.capabilities.faults, str(check)))
+        check(StoreTrial(make_store, self.capabilities, str(check)))
 
 
 class EventSinkContract(ABC, Generic[SinkT]):
@@ -142,4 +144,5 @@ class ClockContract:
 
 
 def _of_store(capabilities: StoreCapabilities) -> list[Check[StoreTrial]]:
-    return [each for each in STORE_CHECKS if not each.needs or getattr(capabilities, each.needs)]
+    every = (*STORE_CHECKS, *BATCH_CHECKS, *BATCH_RACES)
+    return [each for each in every if all(getattr(capabilities, need) for need in each.needs)]

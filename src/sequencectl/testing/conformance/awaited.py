@@ -8,7 +8,7 @@ Every await of every call is tried.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from inspect import isawaitable
@@ -24,7 +24,7 @@ from sequencectl.errors import Conflict
 from sequencectl.ports import AsyncStore, Store
 from sequencectl.testing._walk import Teller
 from sequencectl.testing.conformance.promises import Seen, expect_same
-from sequencectl.testing.conformance.trial import ALL
+from sequencectl.testing.conformance.trial import ALL, does_batches
 from sequencectl.testing.fakes import InMemoryStore
 
 T = TypeVar("T")
@@ -143,17 +143,24 @@ class _Side:
 
     first: Decision
     second: Decision
+    beside: Decision
+    """What is committed together with the second one, to a project that is new."""
 
     @classmethod
     def of(cls, project: str, sequence_id: str) -> _Side:
         """Return the side whose second commit triggers a sequence of this id."""
-        host = Teller(project)
-        return cls(host.trigger("first"), host.trigger(sequence_id))
+        host, new = Teller(project), Teller(f"{project} new")
+        return cls(host.trigger("first"), host.trigger(sequence_id), new.trigger(sequence_id))
 
     @property
     def project(self) -> str:
         """The name of the project."""
         return self.first.project
+
+    @property
+    def projects(self) -> tuple[str, str]:
+        """The names of both projects."""
+        return self.beside.project, self.project
 
 
 _CALLS: Final[Mapping[str, Callable[[_Side], Call]]] = {
@@ -163,10 +170,20 @@ _CALLS: Final[Mapping[str, Callable[[_Side], Call]]] = {
     ),
     "commit": lambda side: methodcaller("commit", side.second),
     "pending": lambda side: methodcaller("pending", side.project, limit=ALL),
-    "acknowledge": lambda side: methodcaller("acknowledge", side.project, through=2),
+    "acknowledge": lambda side: methodcaller(
+        "acknowledge", side.project, through=side.first.state.serial
+    ),
     "agenda": lambda _side: methodcaller("agenda", limit=ALL),
 }
 """A call of each kind, by the words an error message has for it."""
+_BATCH_CALLS: Final[Mapping[str, Callable[[_Side], Call]]] = {
+    "load_many": lambda side: methodcaller("load_many", side.projects, known={}),
+    "commit_many": lambda side: methodcaller("commit_many", (side.beside, side.second)),
+    "pending_many": lambda side: methodcaller("pending_many", side.projects, limit=ALL),
+    "acknowledge_many": lambda side: methodcaller(
+        "acknowledge_many", dict.fromkeys(side.projects, side.first.state.serial)
+    ),
+}
 
 
 @final
@@ -180,7 +197,8 @@ class _Pair:
     @property
     def calls(self) -> tuple[Call, Call]:
         """The two calls."""
-        one, other = (_CALLS[kind](side) for side, kind in zip(self.sides, self.kinds, strict=True))
+        calls = {**_CALLS, **_BATCH_CALLS}
+        one, other = (calls[kind](side) for side, kind in zip(self.sides, self.kinds, strict=True))
         return one, other
 
     def prepare(self, store: Store) -> None:
@@ -188,8 +206,8 @@ class _Pair:
         for decision in {side.project: side.first for side in self.sides}.values():
             store.commit(decision)
 
-    def in_order(self, first: int) -> list[object]:
-        """Return what is seen if the call of this index is made and then the other one."""
+    def in_order(self, first: int, seen: Sequence[object]) -> list[object]:
+        """Return what would be seen if the call of this index were made and then the other one."""
         fake = InMemoryStore()
         self.prepare(fake)
         answers: list[object] = [None, None]
@@ -198,11 +216,11 @@ class _Pair:
                 answers[index] = self.calls[index](fake)
             except Conflict as conflict:
                 answers[index] = conflict
-        return self.seen(fake, answers)
+        return [_as_said(*each) for each in zip(self.seen(fake, answers), seen, strict=True)]
 
     def seen(self, store: Store, answers: Iterable[object]) -> list[object]:
         """Return the answers, and what the store has afterwards, in a form that can be compared."""
-        projects = {side.project for side in self.sides}
+        projects = {project for side in self.sides for project in side.projects}
         read = [_readable(*each, projects) for each in zip(self.kinds, answers, strict=True)]
         has = [(store.load(one), tuple(store.pending(one, limit=ALL))) for one in sorted(projects)]
         return [*read, *has]
@@ -216,17 +234,31 @@ def _readable(kind: str, answer: Any, projects: set[str]) -> object:
     match kind:
         case "pending":
             return tuple(answer)
+        case "load_many":
+            return dict(answer)
+        case "commit_many":
+            return {one: _readable("commit", each, projects) for one, each in answer.items()}
+        case "pending_many":
+            return {one: tuple(events) for one, events in answer.items()}
         case "agenda":
             return {each.project for each in answer} & projects
         case _:
             return answer
 
 
+def _as_said(expected: object, seen: object) -> object:
+    """Return what is expected; a commit need not say that nothing was pending before it."""
+    if isinstance(expected, dict) and isinstance(seen, dict):
+        return {key: _as_said(each, seen.get(key)) for key, each in expected.items()}
+    return seen if isinstance(expected, bool) and (seen is None or seen is False) else expected
+
+
 def overlapping_calls(opened: Callable[[], AwaitedStore]) -> None:
     """Calls that overlap on one store answer and write as if made one after the other."""
     projects = (f"p {number}" for number in count())
     with closing(opened()) as store:
-        for one, other, is_same in product(_CALLS, _CALLS, (True, False)):
+        calls = [*_CALLS, *(_BATCH_CALLS if does_batches(store) else ())]
+        for one, other, is_same in product(calls, calls, (True, False)):
             whose = "the same project" if is_same else "another project"
             point, has_more = 0, True
             while has_more:
@@ -251,6 +283,6 @@ def _overlap(awaited: AwaitedStore, pair: _Pair, point: int, what: str) -> bool:
         seen = pair.seen(store, answers)
     except Exception as error:
         raise Seen(f"{what}: it raised {error!r}") from error
-    if seen != pair.in_order(0):
-        expect_same(pair.in_order(1), seen, f"{what}: answers and content")
+    if seen != pair.in_order(0, seen):
+        expect_same(pair.in_order(1, seen), seen, f"{what}: answers and content")
     return True

@@ -23,7 +23,7 @@ from sequencectl.errors import Conflict
 from sequencectl.events import Event
 from sequencectl.ports import Appointment, Clock
 from sequencectl.state import ProjectState, initial
-from sequencectl.testing.conformance.trial import ALL, StoreCapabilities
+from sequencectl.testing.conformance.trial import ALL, Fault, StoreCapabilities, does_batches
 from sequencectl.testing.fakes import InMemoryStore
 
 T = TypeVar("T")
@@ -39,24 +39,29 @@ class _Place:
     def __init__(self) -> None:
         self.kept = InMemoryStore()
         self.lock = Lock()
+        self.locks: dict[str, Lock] = {}
+        self.lockers = Barrier(4)
         self.is_full = False
+        self.is_full_for = ""
+        """Projects whose names begin like this find no space."""
         self.first_deadlines: dict[str, datetime | None] = {}
         self.acknowledged: dict[str, int] = {}
         self.rivals = Barrier(2)
         self.was_read = Signal()
 
-    def commit(self, decision: Decision) -> None:
+    def commit(self, decision: Decision) -> bool:
         with self.lock:
-            self.check_space()
-            self.kept.commit(decision)
+            self.check_space(decision)
+            return self.kept.commit(decision)
 
     def write(self, decision: Decision) -> None:
         self.kept._states[decision.project] = decision.state
         self.kept._outboxes.setdefault(decision.project, []).extend(decision.events)
 
-    def check_space(self) -> None:
-        if self.is_full:
-            raise OSError("no space left on device")
+    def check_space(self, *decisions: Decision) -> None:
+        for decision in decisions:
+            if self.is_full and decision.project.startswith(self.is_full_for):
+                raise OSError("no space left on device")
 
 
 @final
@@ -65,7 +70,8 @@ class Flaw:
     """How a store differs from a sound one."""
 
     opened: Callable[[_Place], None] = lambda _place: None
-    commit: Callable[[_Place, Decision], None] = _Place.commit
+    commit: Callable[[_Place, Decision], bool | None] = _Place.commit
+    answer: Callable[[_Place, Decision, bool | None], bool | None] = lambda _, _its, told: told
     loaded: Callable[[_State, _State, _State], _State] = lambda stored, _known, _own: stored
     outbox: Callable[[str], str] = str
     head: Callable[[Sequence[Event], int], Sequence[Event]] = lambda events, limit: events[:limit]
@@ -73,8 +79,7 @@ class Flaw:
     listed: Callable[[_Place, _Agenda], _Agenda] = lambda _place, entries: entries
 
 
-@final
-class _DiskStore:
+class DiskStore:
     """A store on a `Disk`."""
 
     def __init__(self, place: _Place, flaw: Flaw) -> None:
@@ -84,50 +89,66 @@ class _DiskStore:
         flaw.opened(place)
 
     def load(self, project: str, *, known: _State = None) -> _State:
+        """Return the newest state."""
         self._place.was_read.set()
         return self._flaw.loaded(self._place.kept.load(project), known, self._own.get(project))
 
-    def commit(self, decision: Decision) -> None:
-        self._flaw.commit(self._place, decision)
+    def commit(self, decision: Decision) -> bool | None:
+        """Keep state and events, or raise `Conflict`."""
+        answer = self._flaw.commit(self._place, decision)
         self._own[decision.project] = decision.state
         self._place.first_deadlines.setdefault(decision.project, decision.next_deadline)
+        return self._flaw.answer(self._place, decision, answer)
 
     def pending(self, project: str, *, limit: int) -> Sequence[Event]:
+        """Return the oldest events that were not acknowledged."""
         events = self._place.kept.pending(self._flaw.outbox(project), limit=ALL)
         return self._flaw.head(events, limit)
 
     def acknowledge(self, project: str, *, through: int) -> None:
+        """Drop pending events."""
         self._place.kept.acknowledge(project, through=self._flaw.through(through))
         self._place.acknowledged[project] = max(through, self._place.acknowledged.get(project, 0))
 
     def agenda(self, *, limit: int) -> _Agenda:
+        """Return which projects need attention."""
         return self._flaw.listed(self._place, self._place.kept.agenda(limit=ALL))[:limit]
 
 
 @final
 class Disk:
-    """Opens stores in memory by place, with all of `StoreCapabilities`."""
+    """Opens stores in memory by place, with all of `StoreCapabilities` but `batches`.
 
-    def __init__(self, flaw: Flaw | None = None) -> None:
+    Stores of the kind `BatchDiskStore`, or a broken one of that, have that as well.
+    """
+
+    def __init__(self, flaw: Flaw | None = None, kind: type[DiskStore] = DiskStore) -> None:
         self._flaw = flaw or Flaw()
+        self._kind = kind
         self._places: dict[str, _Place] = {}
-        self.capabilities = StoreCapabilities(True, True, True, {"disk full": self.full})
+        for_one = partial(self.full, project="q")
+        faults: dict[str, Fault] = {"disk full": self.full, "full for one": for_one}
+        self.capabilities = StoreCapabilities(True, True, True, faults, does_batches(kind))
 
-    def open(self, place: str) -> _DiskStore:
+    def open(self, place: str) -> DiskStore:
         """Open the store at a place; a new place is empty."""
-        return _DiskStore(self._places.setdefault(place, _Place()), self._flaw)
+        return self._kind(self._places.setdefault(place, _Place()), self._flaw)
 
     @contextmanager
-    def full(self, place: str) -> Iterator[None]:
-        """Make commits at this place fail while the context is entered."""
-        self._places[place].is_full = True
+    def full(self, place: str, project: str = "") -> Iterator[None]:
+        """Make commits at this place fail while the context is entered.
+
+        Only those of projects whose names begin with `project` do.
+        """
+        found = self._places[place]
+        found.is_full, found.is_full_for = True, project
         yield
-        self._places[place].is_full = False
+        found.is_full = False
 
 
-def _keep_events_of_conflicts(place: _Place, decision: Decision) -> None:
+def _keep_events_of_conflicts(place: _Place, decision: Decision) -> bool:
     try:
-        place.commit(decision)
+        return place.commit(decision)
     except Conflict:
         place.kept._outboxes.setdefault(decision.project, []).extend(decision.events)
         raise
@@ -135,7 +156,7 @@ def _keep_events_of_conflicts(place: _Place, decision: Decision) -> None:
 
 def _commit_two_halves(place: _Place, decision: Decision) -> None:
     place.kept.commit(attrs.evolve(decision, events=()))
-    place.check_space()
+    place.check_space(decision)
     place.write(decision)
 
 
@@ -152,7 +173,7 @@ def _acknowledge_ahead(place: _Place, decision: Decision) -> None:
 
 def _check_then_write(place: _Place, decision: Decision) -> None:
     stored = place.kept.load(decision.project)
-    place.check_space()
+    place.check_space(decision)
     if decision.base != (stored.serial if stored else 0):
         raise Conflict(decision.project, base=decision.base)
     if current_thread() is not main_thread():
@@ -195,6 +216,11 @@ BROKEN_STORES: Final[Mapping[str, Flaw]] = {
     "a rival may write after the check": Flaw(commit=_check_then_write),
     "half a commit can be read": Flaw(commit=_show_half),
     "what comes later is acknowledged": Flaw(commit=_acknowledge_ahead),
+    "every outbox was empty": Flaw(answer=lambda *_: True),
+    "an outbox read in part was empty": Flaw(
+        answer=lambda place, its, _: its.project in place.acknowledged
+    ),
+    "a commit returns a number": Flaw(answer=lambda _, its, _told: cast("bool", len(its.events))),
     "all is acknowledged": Flaw(through=lambda through: through and ALL),
     "nothing is acknowledged": Flaw(through=lambda _through: 0),
     "the newest event is first": Flaw(head=lambda events, limit: events[::-1][:limit]),
@@ -299,16 +325,16 @@ class AsyncDiskStore:
     Calls that overlap do not disturb each other; the broken ones of `BROKEN_ASYNC_STORES` do.
     """
 
-    def __init__(self, store: _DiskStore) -> None:
+    def __init__(self, store: DiskStore) -> None:
         self._store = store
 
     async def load(self, project: str, *, known: _State = None) -> _State:
         """Return the newest state."""
         return await self._awaited(partial(self._store.load, project, known=known))
 
-    async def commit(self, decision: Decision) -> None:
+    async def commit(self, decision: Decision) -> bool | None:
         """Keep state and events, or raise `Conflict`."""
-        await self._awaited(partial(self._store.commit, decision))
+        return await self._awaited(partial(self._store.commit, decision))
 
     async def pending(self, project: str, *, limit: int) -> Sequence[Event]:
         """Return the oldest events that were not acknowledged."""
@@ -349,7 +375,7 @@ class _OneTransaction(AsyncDiskStore):
         await sleep(0)
         if decision.base != (self._found.serial if self._found else 0):
             raise Conflict(decision.project, base=decision.base)
-        self._store._place.check_space()
+        self._store._place.check_space(decision)
         self._store._place.write(decision)
 
 
@@ -357,12 +383,12 @@ class _OneTransaction(AsyncDiskStore):
 class _OneSavepoint(AsyncDiskStore):
     _saved: dict[str, ProjectState]
 
-    async def commit(self, decision: Decision) -> None:
+    async def commit(self, decision: Decision) -> bool | None:
         kept = self._store._place.kept
         self._saved = dict(kept._states)
         await sleep(0)
         try:
-            self._store.commit(decision)
+            return self._store.commit(decision)
         except Conflict:
             kept._states = self._saved
             raise
@@ -382,7 +408,7 @@ class _OneCallAtATime(AsyncDiskStore):
             self._is_busy = False
 
 
-BROKEN_ASYNC_STORES: Final[Mapping[str, Callable[[_DiskStore], AsyncDiskStore]]] = {
+BROKEN_ASYNC_STORES: Final[Mapping[str, Callable[[DiskStore], AsyncDiskStore]]] = {
     "a cursor is kept across awaits": _OneCursor,
     "a transaction is kept across awaits": _OneTransaction,
     "a conflict undoes what others wrote": _OneSavepoint,

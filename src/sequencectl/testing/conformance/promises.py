@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from itertools import zip_longest
 from typing import Final, Generic, TypeVar, final
@@ -32,11 +32,11 @@ class BrokenPromise(AssertionError):
 class Check(Generic[T]):
     """A function that checks one promise; its docstring is the promise.
 
-    `needs` names the capability it takes; it is empty if every adapter can be checked.
+    `needs` names the capabilities it takes; it is empty if every adapter can be checked.
     """
 
     run: Callable[[T], None]
-    needs: str = ""
+    needs: Collection[str] = ()
 
     def __str__(self) -> str:
         return self.run.__name__.replace("_", "-")
@@ -66,14 +66,15 @@ def expect_same(expected: object, seen: object, what: str) -> None:
         raise Seen(f"{what}{_difference(expected, seen)}")
 
 
-def error_of(action: Callable[[], None], fault: AbstractContextManager[object]) -> Exception | None:
-    """Return the error that `action` raises while the fault lasts, or None."""
+def attempt(
+    action: Callable[[], T], fault: AbstractContextManager[object]
+) -> tuple[T, None] | tuple[None, Exception]:
+    """Return what `action` returns while the fault lasts, and None; or None and its error."""
     with fault:
         try:
-            action()
+            return action(), None
         except Exception as error:  # noqa: BLE001 - an adapter may raise any error
-            return error
-    return None
+            return None, error
 
 
 def _difference(expected: object, seen: object) -> str:

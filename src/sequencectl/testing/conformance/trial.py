@@ -6,18 +6,30 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from inspect import signature
-from typing import Any, Final, final
+from typing import Any, Final, cast, final
 
 import attrs
 
 from sequencectl.control_plane import Decision
 from sequencectl.errors import Conflict, InvalidValue
 from sequencectl.events import Event
-from sequencectl.ports import Store
+from sequencectl.ports import BatchStore, Store
 from sequencectl.state import ProjectState
 from sequencectl.testing.conformance.promises import Seen, expect, expect_same
 
 ALL: Final = 10_000
+PROJECTS: Final = (
+    "a", "A", "a ", " a", "a b", "a/b", "a\\b", "../a", "..", ".", "a.", "a%2Fb", "a%", "a_b",
+    "axb", "it's", '"a"', "`a`", "a;--", "a:b", "*", "?", "$a", "{a}", "<a>", "~", "#", "-a", "0",
+    "00", "1e1", "None", "null", "CON", "x" * 200, "x" * 199, "x" * 199 + "y",
+)  # fmt: skip
+"""Names that a store might mix up."""
+
+_OF_BATCHES: Final = ("load_many", "commit_many", "pending_many", "acknowledge_many")
+_UNTRIED: Final = (
+    f"it has {', '.join(_OF_BATCHES)}: controllers use them, so declare batches=True and have them"
+    " tried"
+)
 
 Fault = Callable[[str], AbstractContextManager[object]]
 """Takes a place. While the returned context is entered, commits at that place fail."""
@@ -31,13 +43,15 @@ class StoreCapabilities:
     `reopens`: a place that was closed can be opened again with its content, as after a restart.
     `shares`: a place can be open twice at the same time, as in two processes. `races`: stores at
     one place can be used in several threads at the same time, each in the thread that opened it.
-    `faults`, by name: ways to make commits fail.
+    `faults`, by name: ways to make commits fail. `batches`: it is a `BatchStore`. A store that has
+    the four methods must say so, since controllers use them.
     """
 
     reopens: bool = False
     shares: bool = False
     races: bool = False
     faults: Mapping[str, Fault] = attrs.field(factory=dict)
+    batches: bool = False
 
 
 def check_make(make: Any, *place: str) -> None:
@@ -55,19 +69,26 @@ class StoreTrial:
     """The place of one check, where it can open stores."""
 
     def __init__(
-        self, make: Callable[[str], Store], faults: Mapping[str, Fault], name: str
+        self, make: Callable[[str], Store], capabilities: StoreCapabilities, name: str
     ) -> None:
         check_make(make, name)
         self._make = make
+        self._capabilities = capabilities
         self._is_new = True
         self.place = name
-        self.faults = faults
+
+    @property
+    def faults(self) -> Mapping[str, Fault]:
+        """Ways to make commits fail, by name."""
+        return self._capabilities.faults
 
     @contextmanager
     def store(self) -> Iterator[Store]:
         """Open the store at this place, and close it if it has a `close`."""
         store = self._make(self.place)
         try:
+            if does_batches(store) and not self._capabilities.batches:
+                raise Seen(_UNTRIED)
             if self._is_new and store.agenda(limit=1):
                 raise Seen(f"the place {self.place!r} was not empty when it was opened first")
             self._is_new = False
@@ -75,18 +96,43 @@ class StoreTrial:
         finally:
             getattr(store, "close", lambda: None)()
 
+    @contextmanager
+    def batch_store(self) -> Iterator[BatchStore]:
+        """Open the store as one that has the methods for several projects."""
+        with self.store() as store:
+            yield cast("BatchStore", store)
 
-def commit_all(store: Store, decisions: Sequence[Decision]) -> None:
-    """Commit decisions in their order."""
+
+def does_batches(store: object) -> bool:
+    """Return whether a store has all methods of `BatchStore`, sync or async."""
+    return all(hasattr(store, name) for name in _OF_BATCHES)
+
+
+def commit(store: Store, *decisions: Decision) -> None:
+    """Commit decisions in their order, and expect answers that a store may give."""
     for decision in decisions:
-        store.commit(decision)
+        expect_answer(store, decision, store.commit(decision))
+
+
+def expect_answer(store: Store, decision: Decision, answer: object) -> None:
+    """Expect an answer that a commit may give: True only if nothing was pending before it."""
+    is_known = answer is None or answer is True or answer is False
+    expect(is_known, f"a commit was answered by {answer!r}, not True, False or None")
+    if answer is True:
+        older = [each.serial for each in store.pending(decision.project, limit=1)]
+        is_right = not older or older[0] > decision.base
+        expect(is_right, f"a commit was answered by True, but serial {older} was pending before")
 
 
 def expect_state(
     store: Store, state: ProjectState, what: str, *, known: ProjectState | None = None
 ) -> None:
     """Expect that this state loads, with the index that its records give."""
-    loaded = store.load(state.project, known=known)
+    expect_loaded(state, store.load(state.project, known=known), what)
+
+
+def expect_loaded(state: ProjectState, loaded: ProjectState | None, what: str) -> None:
+    """Expect that this state was loaded, with the index that its records give."""
     expect_same(state, loaded, f"{what}: the loaded state")
     assert loaded is not None
     rebuilt = loaded.rebuilt()
@@ -138,7 +184,14 @@ def expect_conflict(store: Store, decision: Decision, what: str) -> None:
         raise Seen(f"{what}: there was no Conflict")
     after = _everything(store, decision.project)
     expect_same(before, after, f"{what}: state, pending events and agenda after the conflict")
-    found = 0 if before[0] is None else before[0].serial
+    expect_refusal(decision, conflict, before[0], what)
+
+
+def expect_refusal(
+    decision: Decision, conflict: Conflict, state: ProjectState | None, what: str
+) -> None:
+    """Expect a `Conflict` that names the decision's serial and that of the stored state, if any."""
+    found = 0 if state is None else state.serial
     said = conflict.project, conflict.base, found if conflict.found is None else conflict.found
     expect_same((decision.project, decision.base, found), said, f"{what}: what the Conflict says")
 
