@@ -70,8 +70,11 @@ class EventLogStore:
                 known = _snapshot(database, project)
             return reduce(evolve, _events(database, project, known.serial, serial), known)
 
-    def commit(self, decision: Decision) -> None:
-        """Append the events at the expected version, or raise `Conflict`."""
+    def commit(self, decision: Decision) -> bool:
+        """Append the events at the expected version, or raise `Conflict`.
+
+        The statement that moves the end of the log tells whether all before it was sent.
+        """
         project, state, at = decision.project, decision.state, decision.next_deadline
         rows = [(project, event.serial, dump_event(event)) for event in decision.events]
         next_deadline = (
@@ -82,14 +85,16 @@ class EventLogStore:
             if found != decision.base:
                 raise Conflict(project, base=decision.base, found=found)
             database.executemany("INSERT INTO event VALUES (?, ?, ?)", rows)
-            database.execute(
+            (sent,) = database.execute(
                 """INSERT INTO project VALUES (?, 0, ?, ?) ON CONFLICT (name) DO UPDATE
-                   SET serial = excluded.serial, next_deadline = excluded.next_deadline""",
+                   SET serial = excluded.serial, next_deadline = excluded.next_deadline
+                   RETURNING sent""",
                 (project, state.serial, next_deadline),
-            )
+            ).fetchone()
             if state.serial // self._every > decision.base // self._every:
                 row = (project, dump_project(state))
                 database.execute("REPLACE INTO snapshot VALUES (?, ?)", row)
+        return bool(sent == decision.base)
 
     def pending(self, project: str, *, limit: int) -> Sequence[Event]:
         """Return the log from the last acknowledged position on."""

@@ -125,7 +125,7 @@ class SnapshotStore:
                 raise DecodeError("state", saved.state, f"must be {project!r} at {saved.serial}")
             return state
 
-    def commit(self, decision: Decision) -> None:
+    def commit(self, decision: Decision) -> bool:
         """Swap the project and its outbox for the new ones, or raise `Conflict`."""
 
         def committed(saved: _Saved | None) -> _Saved:
@@ -135,7 +135,8 @@ class SnapshotStore:
             unsent = () if saved is None else load_events(saved.outbox)
             return _Saved.of(decision.state, (*unsent, *decision.events))
 
-        self._change(decision.project, committed)
+        before = self._change(decision.project, committed)
+        return before is None or not before.has_unsent
 
     def pending(self, project: str, *, limit: int) -> Sequence[Event]:
         """Return the head of the outbox."""
@@ -164,14 +165,21 @@ class SnapshotStore:
         due = sorted((at, project) for at, project in coming if at is not None)
         return (*unsent, *(Appointment(project, at) for at, project in due))[:limit]
 
-    def _change(self, project: str, change: Callable[[_Saved | None], _Saved | None]) -> None:
-        """Swap until nobody else was faster; each failure means that somebody else got on."""
-        key, is_done = _key(project), False
-        while not is_done:
+    def _change(
+        self, project: str, change: Callable[[_Saved | None], _Saved | None]
+    ) -> _Saved | None:
+        """Swap until nobody else was faster; return what was there before.
+
+        Each failure means that somebody else got on.
+        """
+        key = _key(project)
+        while True:
             with self._sentences():
                 old = self._folder.get(key)
-                new = change(None if old is None else _Saved.read(old))
-                is_done = new is None or self._folder.swap(key, old, new.written())
+                before = None if old is None else _Saved.read(old)
+                new = change(before)
+                if new is None or self._folder.swap(key, old, new.written()):
+                    return before
 
     @contextmanager
     def _sentences(self) -> Iterator[None]:

@@ -8,12 +8,14 @@ threads (each opens its own store) and backups (``sqlite3 FILE .backup``, while 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Final, final
+
+import attrs
 
 from examples.stores.database import Database, Schema, Synchronous
 from sequencectl import evolve
@@ -22,6 +24,7 @@ from sequencectl.errors import Conflict, DecodeError
 from sequencectl.events import Event
 from sequencectl.ports import Appointment
 from sequencectl.serialization import (
+    Change,
     dump_changes,
     dump_event,
     dump_header,
@@ -58,7 +61,7 @@ ALL: Final = 2**63 - 1
 
 @final
 class SqliteStore:
-    """A `Store` in one file, made if there is none; for one thread, and any number of processes.
+    """A `BatchStore` in one file, made if there is none; for one thread, any number of processes.
 
     `synchronous` is FULL (what was committed survives a power cut) or NORMAL (it survives a crash
     of the program); `busy_timeout` is how many seconds to wait for other writers; so many events of
@@ -88,69 +91,64 @@ class SqliteStore:
                 if _serial(database, project) == known.serial:
                     return known  # most often: one look is enough
         with self._database.transaction(writes=False) as database:
-            serial = _serial(database, project)
-            if serial is None:
-                return None
-            if known is not None and 0 <= (behind := serial - known.serial) <= KEPT:
-                missed = self._events(database, project, known.serial, behind)
-                if len(missed) == behind:
-                    return reduce(evolve, missed, known)
-            return _whole(database, project, serial)
+            return self._newest(database, project, known)
 
-    def commit(self, decision: Decision) -> None:
+    def load_many(
+        self, projects: Sequence[str], *, known: Mapping[str, ProjectState]
+    ) -> Mapping[str, ProjectState]:
+        """Load each project, all on one view of the file."""
+        with self._database.transaction(writes=False) as database:
+            found = {each: self._newest(database, each, known.get(each)) for each in projects}
+        return {project: state for project, state in found.items() if state is not None}
+
+    def commit(self, decision: Decision) -> bool:
         """Write header, changed rows and events in one transaction, or raise `Conflict`."""
-        project, state = decision.project, decision.state
-        changes = dump_changes(decision)
-        added = sum(change.added for change in changes)
-        head = (state.serial, added, _text(state.next_deadline), dump_header(state))
-        events = [(project, event.serial, dump_event(event)) for event in decision.events]
-        self._written = {row[2]: event for row, event in zip(events, decision.events, strict=True)}
+        (answer,) = self.commit_many((decision,)).values()
+        if isinstance(answer, Conflict):
+            raise answer
+        return answer
+
+    def commit_many(self, decisions: Sequence[Decision]) -> Mapping[str, bool | Conflict]:
+        """Write all decisions on the stored serials in one transaction, so with one wait."""
+        dumped = {decision.project: _Dumped.of(decision) for decision in decisions}
+        self._written = {
+            data: event for each in dumped.values() for data, event in each.events.items()
+        }
         with self._database.transaction(writes=True) as database:
-            found = _serial(database, project) or 0
-            if found != decision.base:
-                raise Conflict(project, base=decision.base, found=found)
-            database.execute(
-                """INSERT INTO project (name, sent, serial, rows, next_deadline, header)
-                   VALUES (?, 0, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET
-                   serial = excluded.serial, rows = rows + excluded.rows,
-                   next_deadline = excluded.next_deadline, header = excluded.header""",
-                (project, *head),
-            )
-            for sequence_id, data, _ in changes:
-                key = (project, sequence_id)
-                if data is None:
-                    database.execute(
-                        "DELETE FROM sequence WHERE project = ? AND sequence_id = ?", key
-                    )
-                else:
-                    database.execute("REPLACE INTO sequence VALUES (?, ?, ?)", (*key, data))
-            database.executemany("INSERT INTO event VALUES (?, ?, ?)", events)
+            return {project: each.write(database) for project, each in dumped.items()}
 
     def pending(self, project: str, *, limit: int) -> Sequence[Event]:
         """Return the events after the last acknowledged one."""
         with self._database.statement() as database:
-            rows = database.execute(
-                """SELECT event FROM event WHERE project = ? AND serial >
-                   (SELECT sent FROM project WHERE name = ?) ORDER BY serial LIMIT ?""",
-                (project, project, limit),
-            )
-            return self._decoded(rows.fetchall())
+            return self._outbox(database, project, limit)
+
+    def pending_many(self, projects: Sequence[str], *, limit: int) -> Mapping[str, Sequence[Event]]:
+        """Return the head of each outbox that is not empty, all on one view of the file."""
+        with self._database.transaction(writes=False) as database:
+            found = {project: self._outbox(database, project, limit) for project in projects}
+        return {project: events for project, events in found.items() if events}
 
     def acknowledge(self, project: str, *, through: int) -> None:
         """Move the mark, never back; drop what is neither unsent nor needed to catch up.
 
         If a power cut undoes it, events are published again, which receivers must bear anyway.
         """
+        self.acknowledge_many({project: through})
+
+    def acknowledge_many(self, through: Mapping[str, int]) -> None:
+        """Move the mark of each project, all in one transaction."""
         with self._database.may_be_lost(), self._database.transaction(writes=True) as database:
-            database.execute(
-                "UPDATE project SET sent = min(?, serial) WHERE name = ? AND sent < min(?, serial)",
-                (through, project, through),
-            )
-            database.execute(
-                """DELETE FROM event WHERE project = ? AND serial <=
-                   (SELECT min(sent, serial - ?) FROM project WHERE name = ?)""",
-                (project, self._kept, project),
-            )
+            for project, serial in through.items():
+                database.execute(
+                    """UPDATE project SET sent = min(?, serial)
+                       WHERE name = ? AND sent < min(?, serial)""",
+                    (serial, project, serial),
+                )
+                database.execute(
+                    """DELETE FROM event WHERE project = ? AND serial <=
+                       (SELECT min(sent, serial - ?) FROM project WHERE name = ?)""",
+                    (project, self._kept, project),
+                )
 
     def events(self, project: str, *, after: int = 0, limit: int = ALL) -> Sequence[Event]:
         """Return the events of a project that are kept, by serial, those after one alone."""
@@ -180,6 +178,26 @@ class SqliteStore:
         """Close the file; the store is of no use afterwards."""
         self._database.close()
 
+    def _newest(
+        self, database: Connection, project: str, known: ProjectState | None
+    ) -> ProjectState | None:
+        serial = _serial(database, project)
+        if serial is None:
+            return None
+        if known is not None and 0 <= (behind := serial - known.serial) <= KEPT:
+            missed = self._events(database, project, known.serial, behind)
+            if len(missed) == behind:
+                return reduce(evolve, missed, known)
+        return _whole(database, project, serial)
+
+    def _outbox(self, database: Connection, project: str, limit: int) -> tuple[Event, ...]:
+        rows = database.execute(
+            """SELECT event FROM event WHERE project = ? AND serial >
+               (SELECT sent FROM project WHERE name = ?) ORDER BY serial LIMIT ?""",
+            (project, project, limit),
+        )
+        return self._decoded(rows.fetchall())
+
     def _events(
         self, database: Connection, project: str, after: int, limit: int
     ) -> tuple[Event, ...]:
@@ -197,6 +215,53 @@ class SqliteStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@final
+@attrs.frozen
+class _Dumped:
+    """A decision as rows, and the events by their encoded form.
+
+    All decisions are encoded before the write lock is taken: so it is held for a short time only.
+    """
+
+    project: str
+    base: int
+    head: tuple[int, int, str | None, bytes]
+    records: Sequence[Change]
+    events: Mapping[bytes, Event]
+
+    @classmethod
+    def of(cls, decision: Decision) -> _Dumped:
+        state, changes = decision.state, dump_changes(decision)
+        added = sum(change.added for change in changes)
+        head = (state.serial, added, _text(state.next_deadline), dump_header(state))
+        events = {dump_event(event): event for event in decision.events}
+        return cls(decision.project, decision.base, head, changes, events)
+
+    def write(self, database: Connection) -> bool | Conflict:
+        """Write it if the base is the stored serial; return whether the outbox was empty."""
+        project = self.project
+        row = database.execute("SELECT serial, sent FROM project WHERE name = ?", (project,))
+        serial, sent = row.fetchone() or (0, 0)
+        if serial != self.base:
+            return Conflict(project, base=self.base, found=serial)
+        database.execute(
+            """INSERT INTO project (name, sent, serial, rows, next_deadline, header)
+               VALUES (?, 0, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET
+               serial = excluded.serial, rows = rows + excluded.rows,
+               next_deadline = excluded.next_deadline, header = excluded.header""",
+            (project, *self.head),
+        )
+        for sequence_id, data, _ in self.records:
+            key = (project, sequence_id)
+            if data is None:
+                database.execute("DELETE FROM sequence WHERE project = ? AND sequence_id = ?", key)
+            else:
+                database.execute("REPLACE INTO sequence VALUES (?, ?, ?)", (*key, data))
+        events = [(project, event.serial, data) for data, event in self.events.items()]
+        database.executemany("INSERT INTO event VALUES (?, ?, ?)", events)
+        return bool(sent == serial)
 
 
 def _serial(database: Connection, project: str) -> int | None:

@@ -32,12 +32,12 @@ def locked(place: str) -> Iterator[None]:
 
 
 @contextmanager
-def refused(table: str, place: str) -> Iterator[None]:
+def refused(table: str, place: str, when: str = "true") -> Iterator[None]:
     """Whatever is written to this table fails, the rest of the transaction does not."""
     with closing(sqlite3.connect(place, isolation_level=None)) as other:
         for verb in ("INSERT", "UPDATE"):
             other.execute(
-                f"CREATE TRIGGER fault_{verb} BEFORE {verb} ON {table} "
+                f"CREATE TRIGGER fault_{verb} BEFORE {verb} ON {table} WHEN {when} "
                 "BEGIN SELECT RAISE(FAIL, 'made up'); END"
             )
         yield
@@ -85,6 +85,11 @@ def database(*tables: str) -> StoreCapabilities:
 
 
 SQLITE = database("project", "sequence", "event")
+SQLITE = evolve(
+    SQLITE,
+    batches=True,
+    faults={**SQLITE.faults, "half way": partial(refused, "event", when="NEW.project > 'q'")},
+)
 ALONE = evolve(SQLITE, races=False)
 EVENT_LOG = database("project", "snapshot", "event")
 FOLDER = StoreCapabilities(

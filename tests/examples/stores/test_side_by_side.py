@@ -82,6 +82,20 @@ def test_a_conflict_says_what_was_expected_and_found(make: MakeAny, tmp_path: Pa
 
 
 @every_store
+def test_a_commit_says_whether_the_outbox_was_empty(make: MakeAny, tmp_path: Path) -> None:
+    """It was at first, and where all was acknowledged; where a part was, it was not."""
+    host = Host(WORLD)
+    store = make(tmp_path)
+    answers: list[bool] = []
+    for number, unsent in enumerate((0, 9, 1, 0)):
+        decision = host.trigger(f"c{number}")
+        store.acknowledge("sockshop", through=decision.base - unsent)
+        answers.append(store.commit(decision))
+
+    assert [True, False, False, True] == answers
+
+
+@every_store
 def test_deadlines_are_in_order_wherever_the_machine_is(
     make: MakeAny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,23 @@ def statements(store: SqliteStore) -> Iterator[list[str]]:
     store._database.connection.set_trace_callback(None)
 
 
+def test_whatever_is_done_to_many_projects_is_one_transaction(tmp_path: Path) -> None:
+    """Also where some decisions meet a conflict: a batch waits for the disk once."""
+    firsts = [burst(PLANE.initial(f"p{number}"), 2) for number in range(20)]
+    projects = [each.project for each in firsts]
+    with SqliteStore(tmp_path / "x.db") as store:
+        store.commit(firsts[7])
+        with statements(store) as seen:
+            store.commit_many(firsts)
+            store.load_many(projects, known={})
+            store.pending_many(projects, limit=100)
+            store.acknowledge_many(dict.fromkeys(projects, 100))
+        ends = [text for text in seen if text.startswith(("BEGIN", "COMMIT"))]
+
+    writes, reads = ["BEGIN IMMEDIATE", "COMMIT"], ["BEGIN", "COMMIT"]
+    assert [*writes, *reads, *reads, *writes] == ends
+
+
 @pytest.mark.parametrize(("synchronous", "level"), [("FULL", 2), ("NORMAL", 1)])
 def test_commits_are_as_durable_as_was_asked_for(
     tmp_path: Path, synchronous: Literal["FULL", "NORMAL"], level: int
