@@ -21,7 +21,7 @@ from tests import strategies
 from tests.properties.test_naive_model import walk
 from tests.properties.twin import Twin
 from tests.properties.worlds import WORLDS
-from tests.wire.documents import PARTS, WHOLES
+from tests.wire.documents import PARTS, WHOLES, rows
 from tests.wire.plain import plainly
 
 T0: Final = datetime(2026, 1, 1, 9, tzinfo=UTC)
@@ -34,11 +34,13 @@ class Stored(Twin):
         super().__init__(config)
         self.rows: dict[str, bytes] = {}
         self.kinds: set[type] = set()
+        self.added: set[int] = set()
 
     def tell(self, command: s.Command) -> s.Decision:
         decision = super().tell(command)
         changes = z.dump_changes(decision)
-        for sequence_id, data in changes:
+        count = len(self.rows)
+        for sequence_id, data, _ in changes:
             if data is None:
                 del self.rows[sequence_id]
             else:
@@ -46,6 +48,8 @@ class Stored(Twin):
                 row = z.load_record(data)
                 self.kinds.add(type(row))
                 assert plainly("record", row) == data
+        self.added.update(change.added for change in changes)
+        assert len(self.rows) - count == sum(change.added for change in changes)
         header = z.load_header(z.dump_header(decision.state))
         restored = z.restore_project(header, map(z.load_record, self.rows.values()))
         assert plainly("header", header) == z.dump_header(decision.state)
@@ -89,6 +93,17 @@ def test_whatever_is_decided_is_read_back(decisions: tuple[s.Decision, ...]) -> 
             assert event == z.load_event(z.dump_event(event))
             assert state == z.load_project(z.dump_project(state))
         assert decision.command == z.load_command(z.dump_command(decision.command))
+
+
+@settings(max_examples=50)
+@given(histories(most=30))
+def test_the_changes_of_a_decision_count_the_rows(decisions: tuple[s.Decision, ...]) -> None:
+    """Also of one that forgets sequences and releases ids, and of several that were combined."""
+    for at, decision in enumerate(decisions):
+        for several in (decision, s.combine(*decisions[: at + 1])):
+            before, after = len(rows(several.before)), len(rows(several.state))
+
+            assert after - before == sum(change.added for change in z.dump_changes(several))
 
 
 def test_every_part_of_the_story_is_written_as_the_plain_writer_does() -> None:
@@ -250,4 +265,5 @@ def test_the_walks_reach_forgotten_and_released_rows() -> None:
     walk(stored, random.Random("wire small 0"), steps=120)
 
     assert {s.LiveSequence, s.EndedSequence, z.ForgottenSequence} == stored.kinds
+    assert {-1, 0, 1} == stored.added
     assert any(getattr(event, "released", ()) for event in stored.events)

@@ -146,7 +146,7 @@ def test_the_rows_of_a_decision_are_written_in_the_schema_that_is_asked() -> Non
 
     record = decision.state.sequences["a"]
     for schema in (1, 2):
-        row = z.Change("a", z.dump_record(record, schema=schema))
+        row = z.Change("a", z.dump_record(record, schema=schema), 1)
         assert (row,) == z.dump_changes(decision, schema=schema)
     assert z.dump_changes(decision) == z.dump_changes(decision, schema=2)
     assert z.dump_changes(decision) != z.dump_changes(decision, schema=1)

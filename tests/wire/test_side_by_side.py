@@ -85,7 +85,7 @@ class Replica:
         changes = z.dump_changes(decision, schema=self.schema)
         events = [z.dump_event(event, schema=self.schema) for event in decision.events]
         self.table.header = header
-        for sequence_id, data in changes:
+        for sequence_id, data, _ in changes:
             assert data is not None
             self.table.rows[sequence_id] = data
         self.table.outbox += events
