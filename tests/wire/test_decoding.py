@@ -38,7 +38,7 @@ LEDGER = {"at": None, "request_ids": [], "serial": 0}
 
 @pytest.fixture(autouse=True)
 def _decoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Readers are made when first needed and kept: each test makes its own."""
+    """Readers are made once and kept: each test makes its own."""
     decoding._instant.cache_clear()
     monkeypatch.setattr(decoding, "_CONVERTER", decoding._configured())
 

@@ -14,7 +14,6 @@ from typing import Final, get_args
 import pytest
 
 from sequencectl import events as e
-from sequencectl import serialization
 from sequencectl._wire import encoding
 from sequencectl.commands import Command
 from sequencectl.sequence import Phase
@@ -62,7 +61,6 @@ def test_every_document_is_written_by_a_writer_that_was_just_made(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No document depends on what was written before it."""
-    serialization._writer.cache_clear()
     monkeypatch.setattr(encoding, "_CONVERTER", encoding._configured())
     document = chosen()[name]
 

@@ -334,3 +334,5 @@ def _configured() -> Converter:
 
 
 _CONVERTER: Final = _configured()
+for _kind in grammar.DOCUMENTS.values():
+    _CONVERTER.get_structure_hook(_kind)  # made now, since a sandbox may refuse to compile later

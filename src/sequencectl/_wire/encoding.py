@@ -204,3 +204,5 @@ def _configured() -> Converter:
 
 
 _CONVERTER: Final = _configured()
+for _kind in grammar.DOCUMENTS.values():
+    writer_of(_kind)  # made now, since a sandbox may refuse to compile later
