@@ -429,3 +429,11 @@ def test_the_clock_skew_may_be_nothing_or_all_there_is(skew: timedelta) -> None:
     assert skew == policy.clock_skew
     with pytest.raises(PolicyError, match="clock_skew"):
         TimeoutPolicy(clock_skew=LONGEST_TIMEOUT + timedelta(microseconds=1))
+
+
+def test_a_silence_is_too_short_for_any_progress_every() -> None:
+    """Also if four times as long is more than Go's durations can say."""
+    seldom = Bounds(progress_every=LONGEST_TIMEOUT)
+
+    with pytest.raises(PolicyError, match=r"^silence: must be at least 146000 days, four times"):
+        TimeoutPolicy(silence=LONGEST_TIMEOUT).check(seldom)

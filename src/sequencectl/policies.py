@@ -440,7 +440,8 @@ class Bounds:
         least = 4 * self.progress_every
         if silence is None or silence is INHERIT or silence >= least:
             return None
-        return f"must be at least {format_duration(least)}, four times progress_every"
+        said = format_duration(least) if least <= LONGEST_TIMEOUT else f"{least.days} days"
+        return f"must be at least {said}, four times progress_every"
 
 
 def _until(value: datetime | None) -> datetime | None:
