@@ -10,8 +10,30 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sequencectl.outcomes import Result
-from sequencectl.policies import INHERIT, LONGEST_TIMEOUT, Inherit, SequenceTimeouts, TaskTimeouts
+from sequencectl.control_plane import ControlPlane
+from sequencectl.errors import DefinitionError, PolicyError
+from sequencectl.outcomes import (
+    APPLIED,
+    Outcome,
+    Rejected,
+    RejectedCode,
+    Result,
+    Unchanged,
+    UnchangedCode,
+)
+from sequencectl.policies import (
+    INHERIT,
+    LONGEST_TIMEOUT,
+    Bounds,
+    Calendar,
+    Inherit,
+    LaneScope,
+    QueueMode,
+    QueuePolicy,
+    SequenceTimeouts,
+    TaskTimeouts,
+    TimeoutPolicy,
+)
 from sequencectl.shipyard import Shipyard
 from sequencectl.shipyard.definitions import (
     Approval,
@@ -192,4 +214,85 @@ def shipyards() -> st.SearchStrategy[Shipyard]:
         Shipyard,
         st.lists(stages, min_size=1, max_size=3, unique_by=by_name).map(tuple),
         name=titles,
+    )
+
+
+def timeout_policies() -> st.SearchStrategy[TimeoutPolicy]:
+    """Policies of time limits with everything they may say; most are unbounded."""
+    limits = st.none() | durations(timedelta(microseconds=1), LONGEST_TIMEOUT)
+    skews = durations(timedelta(0), LONGEST_TIMEOUT)
+    own = st.builds(TaskTimeouts, timeouts(), timeouts(), timeouts())
+    named = st.dictionaries(names() | json_keys(), own, max_size=2)
+    open_ended = st.builds(
+        TimeoutPolicy.unbounded,
+        **dict.fromkeys(("reaction", "completion", "total", "waiting", "abort_grace"), limits),
+        silence=limits,
+        parked=limits,
+        clock_skew=skews,
+        tasks=named,
+    )
+    limited = limits.filter(bool)
+    return open_ended | st.builds(TimeoutPolicy, completion=limited, parked=limited, total=limits)
+
+
+def queue_policies() -> st.SearchStrategy[QueuePolicy]:
+    """Policies of queues, with and without some for single stages."""
+    own = st.fixed_dictionaries(
+        {},
+        optional={
+            "limit": st.integers(min_value=1),
+            "mode": st.sampled_from(QueueMode),
+            "scope": st.sampled_from(LaneScope),
+            "max_waiting": st.integers(min_value=0),
+        },
+    )
+    single = st.dictionaries(
+        names() | json_keys(), own.map(lambda said: QueuePolicy(**said)), max_size=2
+    )
+    return st.builds(lambda said, stages: QueuePolicy(**said, stages=stages), own, single)
+
+
+def bounds() -> st.SearchStrategy[Bounds]:
+    """Bounds, small and large; most let progress be reported as often as one likes."""
+    at_least_1 = ("payload_size", "input_size", "tasks", "sources", "reports", "max_depth")
+    numbers = st.fixed_dictionaries(
+        {},
+        optional={
+            **dict.fromkeys(at_least_1, st.integers(min_value=1)),
+            **dict.fromkeys(("retain", "remember", "request_ids"), st.integers(min_value=0)),
+            "attempts": st.integers(min_value=1),
+            "payload_depth": st.integers(1, 100),
+        },
+    )
+    often = st.just(timedelta(0)) | durations(timedelta(0), LONGEST_TIMEOUT)
+    return st.builds(lambda said, every: Bounds(**said, progress_every=every), numbers, often)
+
+
+@st.composite
+def parts_of_planes(draw: st.DrawFn) -> tuple[Shipyard, dict[str, Any]]:
+    """What a plane is made of, in most draws such that it refuses something."""
+    more = {"timeouts": timeout_policies(), "queueing": queue_policies(), "bounds": bounds()}
+    return draw(shipyards()), draw(st.fixed_dictionaries(more))
+
+
+@st.composite
+def planes(draw: st.DrawFn, *, calendar: Calendar | None = None) -> ControlPlane:
+    """Planes of any shipyard and any policies, with this calendar; what one refuses is relaxed."""
+    shipyard, more = draw(parts_of_planes())
+    try:
+        return ControlPlane(shipyard, **more, calendar=calendar)
+    except (DefinitionError, PolicyError):
+        relaxed = TimeoutPolicy.unbounded(tasks=more["timeouts"].tasks)
+        often = Bounds(remember=more["bounds"].remember, progress_every="0s")
+        more |= {"timeouts": relaxed, "bounds": often}
+        return ControlPlane(shipyard, **more, calendar=calendar)
+
+
+def outcomes() -> st.SearchStrategy[Outcome]:
+    """Answers to commands: of every kind, with every code."""
+    said = st.text(st.characters(exclude_categories=["Cs"]))
+    return st.one_of(
+        st.just(APPLIED),
+        st.builds(Unchanged, st.sampled_from(UnchangedCode)),
+        st.builds(Rejected, st.sampled_from(RejectedCode), said),
     )

@@ -88,6 +88,13 @@ Count: TypeAlias = Annotated[int, Rule(int, range(2**63).__contains__, _COUNT)]
 LIMIT: Final = Rule(int, (0).__lt__, "must be an int of at least 1")
 Limit: TypeAlias = Annotated[int, LIMIT]
 """How many of something are taken at once."""
+AMOUNT: Final = Rule(int, (-1).__lt__, "must be an int of at least 0")
+Amount: TypeAlias = Annotated[int, AMOUNT]
+"""How many of something are kept."""
+Levels: TypeAlias = Annotated[
+    int, Rule(int, range(1, 101).__contains__, "must be an int from 1 to 100")
+]
+"""How deep a payload may nest."""
 Priority: TypeAlias = Annotated[
     int, Rule(int, _PRIORITIES.__contains__, "must be an int from -1000000 to 1000000")
 ]

@@ -9,7 +9,8 @@ One base class, one class for each kind of mistake::
     │   ├── PolicyError                     a policy that contradicts itself
     │   ├── DefinitionError                 a shipyard that cannot be run
     │   └── DecodeError                     bytes that are no record of ours
-    │       └── SchemaTooNew                a record that a newer version wrote
+    │       ├── SchemaTooNew                a record that a newer version wrote
+    │       └── UnknownCalendar             a plane whose calendar the reader was not given
     ├── IllegalTransition                   the rulebook has no such row
     ├── ReplayError                         an event that does not follow the state
     ├── CommandRejected (in ``commands``)   a refused command, raised on request
@@ -26,7 +27,7 @@ A race is never an exception: ``decide`` answers it with an outcome.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import attrs
@@ -132,6 +133,19 @@ class SchemaTooNew(DecodeError):
         super().__init__("schema", found, problem)
         self.found = found
         self.understood = understood
+
+
+class UnknownCalendar(DecodeError):
+    """A stored plane names a calendar that `load_plane` was not given: give it, or deploy it first.
+
+    `name` is that name, and `known` has the names of those that were given.
+    """
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        given = ", ".join(map(repr, self.known)) or "none"
+        super().__init__("plane.calendar", name, f"must be one of the calendars given ({given})")
 
 
 class IllegalTransition(SequencectlError):

@@ -12,6 +12,8 @@ from typing import Final, final
 
 import attrs
 
+from sequencectl._scalars import Message
+
 
 class Result(Enum):
     """How good something is; the words of Keptn."""
@@ -154,7 +156,7 @@ class Rejected:
     """The command was refused and changed nothing; `message` is a sentence for its sender."""
 
     code: RejectedCode
-    message: str
+    message: Message
 
 
 Outcome = Applied | Unchanged | Rejected

@@ -16,7 +16,18 @@ from typing import Any, Final, TypeAlias, TypeVar, final
 
 import attrs
 
-from sequencectl._scalars import TEXT, checked_instant
+from sequencectl._scalars import (
+    AMOUNT,
+    LIMIT,
+    TEXT,
+    Amount,
+    Levels,
+    Limit,
+    Message,
+    Rule,
+    checked,
+    checked_instant,
+)
 from sequencectl.durations import format_duration, parse_duration
 from sequencectl.errors import DurationError, InvalidValue, PolicyError, check_type, required
 
@@ -219,7 +230,7 @@ class TimeoutPolicy:
     silence: Timeout = attrs.field(default=None, converter=_read, validator=_check)
     parked: Timeout = attrs.field(default=timedelta(hours=24), converter=_read, validator=_check)
     clock_skew: timedelta = attrs.field(default=_CLOCK_SKEW, converter=_read_skew)
-    tasks: tuple[tuple[str, TaskTimeouts], ...] = attrs.field(default=(), converter=_read_tasks)
+    tasks: tuple[tuple[Message, TaskTimeouts], ...] = attrs.field(default=(), converter=_read_tasks)
     is_unbounded: bool = attrs.field(default=False, validator=_check_flag)
     _by_name: dict[str, TaskTimeouts] = attrs.field(init=False, eq=False, repr=False)
 
@@ -355,16 +366,9 @@ def _read_stages(
     return stages
 
 
-def _check_whole(
-    least: int, most: int | None, _policy: object, field: attrs.Attribute[Any], value: object
-) -> None:
-    if type(value) is not int or value < least or (most is not None and value > most):
-        permitted = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise PolicyError(field.name, value, f"must be an int {permitted}")
-
-
-_at_least_0: Final = partial(_check_whole, 0, None)
-_at_least_1: Final = partial(_check_whole, 1, None)
+def _obey(rule: Rule, _policy: object, field: attrs.Attribute[Any], value: object) -> None:
+    if not rule.permits(value):
+        raise PolicyError(field.name, value, rule.problem)
 
 
 @final
@@ -377,11 +381,13 @@ class QueuePolicy:
     policies for single stages; such a one replaces this one there and has no `stages` itself.
     """
 
-    limit: int = attrs.field(default=1, validator=_at_least_1)
+    limit: Limit = attrs.field(default=1, validator=partial(_obey, LIMIT))
     mode: QueueMode = attrs.field(default=QueueMode.QUEUE, converter=_read_mode)
     scope: LaneScope = attrs.field(default=LaneScope.STAGE, converter=_read_scope)
-    max_waiting: int = attrs.field(default=10_000, validator=_at_least_0)
-    stages: tuple[tuple[str, QueuePolicy], ...] = attrs.field(default=(), converter=_read_stages)
+    max_waiting: Amount = attrs.field(default=10_000, validator=partial(_obey, AMOUNT))
+    stages: tuple[tuple[Message, QueuePolicy], ...] = attrs.field(
+        default=(), converter=_read_stages
+    )
     _by_stage: dict[str, QueuePolicy] = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -404,7 +410,7 @@ class QueuePolicy:
 
 
 @final
-@attrs.frozen(kw_only=True)
+@attrs.frozen(field_transformer=checked(PolicyError), kw_only=True)
 class Bounds:
     """How much a project keeps and accepts (R33).
 
@@ -417,17 +423,17 @@ class Bounds:
     `request_ids` of controls.
     """
 
-    payload_size: int = attrs.field(default=65_536, validator=_at_least_1)
-    payload_depth: int = attrs.field(default=32, validator=partial(_check_whole, 1, 100))
-    input_size: int = attrs.field(default=1_048_576, validator=_at_least_1)
-    retain: int = attrs.field(default=200, validator=_at_least_0)
-    remember: int = attrs.field(default=10_000, validator=_at_least_0)
-    request_ids: int = attrs.field(default=64, validator=_at_least_0)
-    tasks: int = attrs.field(default=100, validator=_at_least_1)
-    sources: int = attrs.field(default=32, validator=_at_least_1)
-    reports: int = attrs.field(default=1_000, validator=_at_least_1)
-    max_depth: int = attrs.field(default=100, validator=_at_least_1)
-    attempts: int = attrs.field(default=100, validator=_at_least_1)
+    payload_size: Limit = 65_536
+    payload_depth: Levels = 32
+    input_size: Limit = 1_048_576
+    retain: Amount = 200
+    remember: Amount = 10_000
+    request_ids: Amount = 64
+    tasks: Limit = 100
+    sources: Limit = 32
+    reports: Limit = 1_000
+    max_depth: Limit = 100
+    attempts: Limit = 100
     progress_every: timedelta = attrs.field(
         default=timedelta(seconds=10), converter=_read_progress_every
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -18,7 +19,15 @@ from sequencectl import serialization as z
 from sequencectl.cloudevents import from_cloudevent, project_of, to_cloudevent
 from sequencectl.errors import DecodeError
 from tests.wire import story_2
-from tests.wire.documents import HEADER, PARTS, WHOLES, dump_header, rows
+from tests.wire.documents import (
+    HEADER,
+    PARTS,
+    WHOLES,
+    dump_header,
+    dump_plane,
+    load_plane,
+    rows,
+)
 from tests.wire.plain import payload
 from tests.wire.story import EVENTS, PROJECT
 from tests.wire.trees import canonical
@@ -99,7 +108,7 @@ def _part(
     return Part(begin, end, key, member, above[-1][0] if above else -1)
 
 
-# ---------------------------------------------------------------- records, events and commands
+# ---------------------------------------------------------------- documents of ours
 
 
 def _check(
@@ -118,6 +127,33 @@ def _check(
         for tree in (said, says):
             tree["project"]["records"].sort(key=canonical)
     assert canonical(said) == canonical(says)
+
+
+def _read_compact(data: bytes) -> Any:
+    return z.load_project(zlib.compress(data, 1))
+
+
+def _check_compact(data: bytes, value: Any) -> None:
+    """The same for what is inside of the compact form of a project, which has no order of rows."""
+    compact = z.dump_project(value, compact=True)
+    assert value == z.load_project(compact)
+    said, says = payload(json.loads(data)), json.loads(zlib.decompress(compact))
+    assert _in_rows(said) == _in_rows(says)
+
+
+def _in_rows(tree: Any) -> bytes:
+    """The canonical text of such a project with its columns as rows, all of them in order."""
+    project = tree["project"]
+    columns = project.pop("forgotten")
+    rows = [{key: columns[key][at] for key in columns} for at in range(len(columns["sequence_id"]))]
+    for row in project["records"]:
+        is_forgotten = row["type"] == "forgotten"
+        rows.append(
+            {"sequence_id": row["sequence_id"], **row["remembered"]} if is_forgotten else row
+        )
+    for row in rows:
+        row["context"] = row.get("context") or row.get("sequence_id")
+    return canonical({**tree, "project": {**project, "records": sorted(rows, key=canonical)}})
 
 
 def _check_header(data: bytes, value: Any) -> None:
@@ -192,6 +228,9 @@ TARGETS: Final[Mapping[str, Target]] = {
         _documents("event", z.dump_event, z.load_event),
         _documents("events", z.dump_events, z.load_events),
         _documents("command", z.dump_command, z.load_command),
+        _documents("outcome", z.dump_outcome, z.load_outcome),
+        _documents("plane", dump_plane, load_plane),
+        Target("compact", _read_compact, DecodeError, _check_compact),
         Target("cloudevent", read_cloudevent, InvalidValue, _check_command),
     )
 }
@@ -212,10 +251,18 @@ def _texts() -> Iterator[tuple[str, bytes]]:
         yield f"project-{name}-of-schema-1", z.dump_project(project, schema=1)
     for (name, row), (_, other) in pairwise(rows(story_2.STATE).items()):
         yield f"project-{name}", z.dump_project(z.restore_project(NEWER.value, (row, other)))
+    for name, known in COMPACT.items():
+        project = z.restore_project(HEADER, [rows()[each] for each in known])
+        yield f"compact-{name}", zlib.decompress(z.dump_project(project, compact=True))
     for number, event in enumerate(cloudevents()):
         yield f"cloudevent-{event['type']}-{number}", canonical(event)
 
 
+COMPACT: Final = {
+    "both": ("old", "older"),
+    "one": ("older", "finished"),
+    "none": ("held", "running"),
+}
 NEWER: Final = WHOLES["header-2"]
 
 

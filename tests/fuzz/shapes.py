@@ -238,7 +238,27 @@ def _repeated(size: int, count: int = 10) -> Iterator[Shape]:
         yield Shape(f"damaged list {number}", "events", data)
 
 
+def _planes(size: int) -> Iterator[Shape]:
+    """Planes of as many small parts of one kind as go into them."""
+    name, stage = "plane-ControlPlane-1", b'{"name":"dev","sequences":['
+    stages = b",".join(b'{"name":"s%d","sequences":[]}' % at for at in range(size // 34))
+    yield Shape("stages", "plane", _put(name, stage, stages + b"," + stage))
+    task = _golden(name).partition(b'"tasks":[')[2].partition(b'},{"approval"')[0] + b"},"
+    bounds = _put(name, b'"tasks":100}', b'"tasks":%d}' % size)
+    data = bounds.replace(b'"tasks":[', b'"tasks":[' + task * (size // len(task)), 1)
+    yield Shape("tasks", "plane", data)
+    limits = object_of(b'{"completion":1,"reaction":null,"silence":"inherit"}', size)
+    yield Shape("limits by name", "plane", _put(name, b'"tasks":{}', b'"tasks":' + limits))
+    policy = _golden(name).partition(b'"queueing":')[2].partition(b',"shipyard"')[0]
+    policies = b'"stages":' + object_of(policy, size)
+    yield Shape("policies by stage", "plane", _put(name, b'"stages":{}', policies))
+    deep = policy
+    while len(deep) < size:
+        deep = policy.replace(b'"stages":{}', b'"stages":{"a":' + deep + b"}")
+    yield Shape("a policy in a policy", "plane", _put(name, policy, deep))
+
+
 def shapes(size: int = SIZE) -> Iterator[Shape]:
     """All of them."""
-    for some in (_typed, _projects, _hollow, _heard, _anywhere, _repeated):
+    for some in (_typed, _projects, _planes, _hollow, _heard, _anywhere, _repeated):
         yield from some(size)

@@ -107,6 +107,7 @@ from sequencectl import (
     Unchanged,
     UnchangedCode,
     UnfreezeStage,
+    UnknownCalendar,
     UnknownContext,
     UnknownProject,
     UnknownSequence,
@@ -279,6 +280,8 @@ def mistake_of(error: SequencectlError) -> str:
             return f"line {error.line}"
         case SchemaTooNew():
             return f"schema {error.found}"
+        case UnknownCalendar():
+            return f"calendar {error.name}, not one of {', '.join(error.known)}"
         case DecodeError() | InvalidValue():
             return error.problem
         case UnknownContext():

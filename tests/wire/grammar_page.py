@@ -14,11 +14,12 @@ import attrs
 
 from sequencectl import _scalars
 from sequencectl._scalars import Rule, alternatives, rule_of
-from sequencectl._wire.grammar import DOCUMENTS, SELECTOR, fields_of, is_tagged, tag
+from sequencectl._wire.grammar import DOCUMENTS, SELECTOR, fields_of, is_pairs, is_tagged, tag
 from sequencectl.payload import FrozenMap
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "wire.md"
 TIED: Final = "\u00a0"
+EMPTY: Final = "(no keys)"
 PLAIN: Final[dict[Any, str]] = {
     bool: "true | false", datetime: "instant", FrozenMap: "payload", int: "integer",
     NoneType: "null", SELECTOR: "selector", timedelta: "duration",
@@ -42,8 +43,9 @@ def word(kind: Any) -> str:
         return PLAIN[kind]
     if len(alternatives(kind)) > 1:
         return " | ".join(word(member) for member in parts)
-    if get_origin(kind) is Mapping:
-        return f"{{{word(parts[0])}: {word(parts[1])}, ...}}"
+    if get_origin(kind) is Mapping or is_pairs(kind):
+        key, part = get_args(parts[0]) if is_pairs(kind) else parts
+        return f"{{{word(key)}: {word(part)}, ...}}"
     if parts:
         each = [word(part) for part in parts if part is not Ellipsis]
         return f"[{', '.join([*each, *(() if len(each) > 1 else ('...',))])}]"
@@ -68,7 +70,7 @@ def rows() -> Iterator[tuple[str, str]]:
     for cls in sorted((kind for kind in kinds if isinstance(kind, type)), key=tag):
         if attrs.has(cls):
             fields = [f"{name}: {word(kind)}" for name, kind in fields_of(cls).items()]
-            yield tag(cls), ", ".join(field.replace(" ", TIED) for field in fields)
+            yield tag(cls), ", ".join(field.replace(" ", TIED) for field in fields) or EMPTY
         elif issubclass(cls, Enum):
             yield cls.__name__, any_of(f'"{member.value}"' for member in cls)
     for rule, name in WORDS.items():

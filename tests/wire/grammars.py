@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from tests.wire.documents import GOLDEN
-from tests.wire.grammar_page import grammar
+from tests.wire.grammar_page import EMPTY, grammar
 
 Fields: TypeAlias = dict[str, str]
 OPENS: Final = re.compile(r'"[^"]*"|[][{}]|, | \| |[^][{}"]')
@@ -52,11 +52,14 @@ def parts(text: str, by: str) -> list[str]:
 
 def parsed(text: str) -> Grammar:
     """The grammar that a text prints."""
-    classes, words = {}, {}
+    classes: dict[str, Fields] = {}
+    words = {}
     for line in text.replace("\n    ", " ").splitlines():
         name, _, said = line.partition(": ")
         fields = [part.partition(": ") for part in parts(said, ", ")]
-        if all(colon for _, colon, _ in fields):
+        if said == EMPTY:
+            classes[name] = {}
+        elif all(colon for _, colon, _ in fields):
             classes[name] = {field: kind for field, _, kind in fields}
         else:
             words[name] = said

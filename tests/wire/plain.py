@@ -10,14 +10,15 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import UnionType
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_origin
 
 import attrs
 from cattrs import Converter
 
-from sequencectl._wire.grammar import ForgottenSequence, Header, Snapshot, StoredRecord
+from sequencectl._wire.grammar import ForgottenSequence, Header, Plane, Snapshot, StoredRecord
 from sequencectl.commands import Command
 from sequencectl.events import Event
+from sequencectl.outcomes import Outcome
 from sequencectl.payload import FrozenMap, thaw
 from sequencectl.sequence import EndedSequence, LiveSequence
 from sequencectl.serialization import SCHEMA
@@ -29,6 +30,8 @@ KINDS: Final[dict[str, Any]] = {
     "event": Event,
     "events": tuple[Event, ...],
     "command": Command,
+    "outcome": Outcome,
+    "plane": Plane,
 }
 TAGS: Final = {LiveSequence: "live", EndedSequence: "ended", ForgottenSequence: "forgotten"}
 
@@ -74,6 +77,17 @@ def tagged(_kind: Any, converter: Converter) -> Callable[[Any], dict[str, Any]]:
     return write
 
 
+def is_pairs(kind: Any) -> bool:
+    """Whether a type is a tuple of pairs."""
+    return get_origin(kind) is tuple and get_origin(get_args(kind)[0]) is tuple
+
+
+def pairs(kind: Any, converter: Converter) -> Callable[[Any], dict[str, Any]]:
+    """What writes pairs as an object."""
+    part = get_args(get_args(kind)[0])[1]
+    return lambda value: {key: converter.unstructure(each, part) for key, each in value}
+
+
 def configured() -> Converter:
     """What cattrs is told."""
     converter = Converter()
@@ -81,7 +95,7 @@ def configured() -> Converter:
     converter.register_unstructure_hook(timedelta, lambda limit: limit // timedelta(microseconds=1))
     converter.register_unstructure_hook(frozenset, sorted)
     converter.register_unstructure_hook(FrozenMap, lambda value: payload(thaw(value)))
-    converter.register_unstructure_hook_func(lambda kind: kind == tuple[tuple[str, str], ...], dict)
+    converter.register_unstructure_hook_factory(is_pairs, pairs)
     converter.register_unstructure_hook_factory(
         lambda kind: isinstance(kind, UnionType) and all(map(attrs.has, get_args(kind))), tagged
     )

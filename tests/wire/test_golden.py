@@ -17,9 +17,15 @@ from sequencectl import events as e
 from sequencectl._wire import encoding
 from sequencectl.commands import Command
 from sequencectl.sequence import Phase
-from sequencectl.serialization import SCHEMA, ForgottenSequence, dump_event, load_event
+from sequencectl.serialization import (
+    SCHEMA,
+    ForgottenSequence,
+    dump_event,
+    dump_project,
+    load_event,
+)
 from tests.wire import story_2
-from tests.wire.documents import GOLDEN, chosen, rows
+from tests.wire.documents import GOLDEN, chosen, compact_documents, rows
 from tests.wire.older import read_again
 from tests.wire.story import COMMANDS, EVENTS
 
@@ -33,10 +39,12 @@ FILES: Final = sorted(GOLDEN.glob("schema-*/*.json"))
 EAST: Final = datetime(2026, 1, 1, 9, tzinfo=timezone(timedelta(hours=3)))
 DIGEST: Final = """
 import hashlib
-from tests.wire.documents import chosen
+from tests.wire.documents import chosen, compact_documents
+from sequencectl.serialization import dump_project
 from sequencectl._wire.encoding import instant_text
 from tests.wire.test_golden import EAST
 said = b"".join(document.dump(document.value) for document in chosen().values())
+said += b"".join(dump_project(each, compact=True) for each in compact_documents().values())
 print(hashlib.sha256(said).hexdigest(), instant_text(EAST))
 """
 
@@ -104,6 +112,7 @@ def test_the_documentation_shows_what_is_written() -> None:
 def test_neither_hash_seed_nor_time_zone_changes_a_byte(seed: str) -> None:
     """Another process, with another order of sets and another clock, writes the same bytes."""
     said = b"".join(document.dump(document.value) for document in chosen().values())
+    said += b"".join(dump_project(each, compact=True) for each in compact_documents().values())
     path = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
     digest = subprocess.check_output(
         [sys.executable, "-c", DIGEST],

@@ -22,7 +22,7 @@ from sequencectl.events import TaskEnd
 from sequencectl.shipyard.definitions import Failure
 from sequencectl.testing.strategies import histories
 from tests.wire.documents import HEADER as HEADER_1
-from tests.wire.documents import PARTS, WHOLES, Document, chosen
+from tests.wire.documents import PARTS, WHOLES, Document, chosen, stored_plane
 from tests.wire.grammars import TODAY, difference, misfit, parts, recorded
 from tests.wire.older import read_again
 from tests.wire.story import EVENTS
@@ -73,13 +73,19 @@ def test_the_way_up_and_down_knows_all_that_differs() -> None:
         ("Cause", "calendar"), ("Cause", "freeze_over"), ("Phase", "parked"),
         ("DeadlineKind", "silence"), ("DeadlineKind", "parked"),
     } == {word for word in NEW.words if word[1] not in TAGS}  # fmt: skip
-    assert {*BELOW_NEW_KEYS, *TAGS} == NEW.classes
+    assert {*BELOW_NEW_KEYS, *TAGS, *OF_NEW_KINDS} == NEW.classes
 
 
 BELOW_NEW_KEYS: Final = {
     "Approval", "Vote", "Retry", "Redrive", "Carried", "FailedAttempt", "ParkedTask", "Progress",
 }  # fmt: skip
 """The classes whose objects stand under keys that schema 1 does not have."""
+
+OF_NEW_KINDS: Final = {
+    "Plane", "Shipyard", "StageDefinition", "TimeoutPolicy", "QueuePolicy", "Bounds",
+    "Applied", "Unchanged", "Rejected",
+}  # fmt: skip
+"""The classes whose objects stand in planes and outcomes, which schema 1 does not have."""
 
 
 def parts_of(value: Any) -> Iterator[Any]:
@@ -107,9 +113,15 @@ def said(value: Any) -> Iterator[Any]:
                 yield name, field.name
 
 
+ALL: Final = chosen()
+
+
 def test_the_golden_files_of_schema_2_have_all_that_is_new() -> None:
     """Every field with another value than schema 1 stands for, every class, every word."""
-    values = [part for one in chosen().values() for part in parts_of(one.value)]
+    wholes = (
+        stored_plane(one.value) if "plane" in name else one.value for name, one in ALL.items()
+    )
+    values = [part for whole in wholes for part in parts_of(whole)]
     found = {each for value in values for each in said(value)}
     kinds = (s.OnExpiry, s.Newcomer, s.OnFailure, Failure, TaskEnd)
     words = {(kind.__name__, word.value) for kind in kinds for word in kind}

@@ -30,6 +30,7 @@ from sequencectl.errors import DecodeError, InvalidValue, shown
 from sequencectl.events import Subject
 from sequencectl.outcomes import Result
 from sequencectl.payload import FrozenMap, freeze, path_to
+from sequencectl.policies import TaskTimeouts
 from sequencectl.shipyard.definitions import Failure, SequenceDefinition
 
 _Read: TypeAlias = Callable[[Any], object]
@@ -46,6 +47,7 @@ def _definition_key(tree: Json) -> str | None:
 _OFTEN: Final[Mapping[type, Callable[[Any], str | None]]] = {
     Subject: repr,
     SequenceDefinition: _definition_key,
+    TaskTimeouts: repr,
 }
 
 
@@ -213,8 +215,24 @@ def _array_hook(kind: Any, converter: Converter) -> _Hook:
 
 
 def _mapping_hook(kind: Any, converter: Converter) -> _Hook:
-    read_key, read_part = map(converter.get_structure_hook, get_args(kind))
+    return _by_name(*map(converter.get_structure_hook, get_args(kind)))
 
+
+def _pairs_hook(kind: Any, converter: Converter) -> _Hook:
+    """Return the hook of pairs: it gives their class a mapping, as a host may.
+
+    That of the values is asked for when it is used, since a policy holds policies.
+    """
+    key, part = get_args(get_args(kind)[0])
+
+    def read_part(tree: Json, of: object) -> object:
+        read: _Hook = converter.get_structure_hook(part)
+        return read(tree, of)
+
+    return _by_name(converter.get_structure_hook(key), read_part)
+
+
+def _by_name(read_key: _Hook, read_part: _Hook) -> _Hook:
     def read(tree: dict[str, Json]) -> dict[str, object]:
         parts: dict[str, object] = {}
         for key, part in tree.items():
@@ -283,7 +301,8 @@ def _class_hook(cls: type[attrs.AttrsInstance], converter: Converter, *tags: str
         try:
             value = build(tree, cls)
         except InvalidValue as error:
-            raise _Refused(error.value, error.problem, error.where) from None
+            where = error.where.removeprefix("spec.")  # in a shipyard it is that of Keptn's file
+            raise _Refused(error.value, error.problem, where) from None
         for fault in faults(value) if faults is not None else ():
             raise _Refused(fault.value, fault.problem, fault.where)
         return value
@@ -325,6 +344,7 @@ def _configured() -> Converter:
     failures = tuple[Failure, ...]
     converter.register_structure_hook_func(lambda kind: kind == failures, _hook(list, _failures))
     converter.register_structure_hook_factory(grammar.made_with(Mapping), _mapping_hook)
+    converter.register_structure_hook_factory(grammar.is_pairs, _pairs_hook)
     converter.register_structure_hook_func(grammar.is_selector, _hook(dict, _selector))
     converter.register_structure_hook_factory(grammar.is_enum, _enum_hook)
     converter.register_structure_hook_factory(attrs.has, _class_hook)

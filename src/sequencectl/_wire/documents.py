@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias, final
 
 import attrs
 
 from sequencectl._wire import schema_2
+from sequencectl._wire.compact import deflated, in_columns, in_rows, inflated, is_compact
 from sequencectl._wire.grammar import Json
 from sequencectl.errors import DecodeError, InvalidValue, SchemaTooNew
 
@@ -56,20 +57,41 @@ SCHEMA: Final = 1 + len(UPGRADES)
 """The schema that is written by default, and the newest that can be read."""
 
 
-def write(kind: str, text: str, *, schema: int, upgrades: Sequence[Upgrade] = UPGRADES) -> bytes:
-    """Return a canonical text as a document.
+_SINCE: Final[Mapping[str, int]] = {"outcome": 2, "plane": 2, "compact project": 2}
+"""The first schema of what schema 1 does not have."""
+
+
+def write(
+    kind: str,
+    text: str,
+    *,
+    schema: int,
+    compact: bool = False,
+    upgrades: Sequence[Upgrade] = UPGRADES,
+) -> bytes:
+    """Return a canonical text as a document, or in the compact form, which projects have.
 
     Raises `InvalidValue` for an unknown schema, and for what an older one has no form for.
     """
     newest = 1 + len(upgrades)
     if type(schema) is not int or not 1 <= schema <= newest:
         raise InvalidValue("schema", schema, f"must be an int from 1 to {newest}")
-    if schema < newest:
+    _check_since(kind, schema, InvalidValue, is_compact=compact)
+    if schema < newest or compact:
         tree = json.loads(text)
         for upgrade in reversed(upgrades[schema - 1 :]):
             tree = _converted(kind, tree, upgrade.down)
-        text = canonical(tree)
-    return f'{{"{kind}":{text},"schema":{schema}}}'.encode()
+        text = canonical(in_columns(tree) if compact else tree)
+    document = f'{{"{kind}":{text},"schema":{schema}}}'.encode()
+    return deflated(document) if compact else document
+
+
+def _check_since(kind: str, schema: int, error: type[InvalidValue], *, is_compact: bool) -> None:
+    called = f"compact {kind}" if is_compact else kind
+    since = _SINCE.get(called, 1)
+    if schema < since:
+        problem = f"must be at least {since} for a {called}, which older schemas do not have"
+        raise error("schema", schema, problem)
 
 
 def canonical(tree: Json) -> str:
@@ -82,9 +104,12 @@ def canonical(tree: Json) -> str:
 def read(kind: str, data: Bytes, *, limit: int, upgrades: Sequence[Upgrade] = UPGRADES) -> Json:
     """Return the tree of a document of this kind, taken up to the newest schema.
 
-    Raises `DecodeError` for anything else, `SchemaTooNew` for a document of a newer schema.
+    A project may be in the compact form; then `limit` is for what it inflates to. Raises
+    `DecodeError` for anything else, `SchemaTooNew` for a document of a newer schema.
     """
-    document, newest = _parsed(data, limit), 1 + len(upgrades)
+    raw, newest = _raw(data, limit), 1 + len(upgrades)
+    compact = kind == "project" and is_compact(raw)
+    document = _parsed(inflated(raw, limit) if compact else raw)
     if type(document) is not dict:
         raise DecodeError("document", document, "must be an object")
     schema = document.get("schema")
@@ -94,7 +119,8 @@ def read(kind: str, data: Bytes, *, limit: int, upgrades: Sequence[Upgrade] = UP
         raise SchemaTooNew(schema, newest)
     if document.keys() != {kind, "schema"}:
         raise DecodeError("document", sorted(document), f"must have the keys '{kind}' and 'schema'")
-    tree = document[kind]
+    _check_since(kind, schema, DecodeError, is_compact=compact)
+    tree = in_rows(document[kind]) if compact else document[kind]
     for number, upgrade in enumerate(upgrades[schema - 1 :], start=schema):
         try:
             tree = _converted(kind, tree, upgrade.up)
@@ -136,12 +162,16 @@ def _part(kind: str, tree: Json, convert: Convert, where: str) -> Json:
         raise InvalidValue(f"{where}.{error.where}", error.value, error.problem) from None
 
 
-def _parsed(data: Bytes, limit: int) -> Json:
+def _raw(data: Bytes, limit: int) -> bytes:
     if not isinstance(data, Bytes):
         raise DecodeError("document", data, "must be bytes")
     raw = bytes(data)
     if len(raw) > limit:
         raise DecodeError("document", len(raw), f"must have at most {limit} bytes")
+    return raw
+
+
+def _parsed(raw: bytes) -> Json:
     try:
         return _decode(raw.decode())
     except _KeyTwice as error:

@@ -81,10 +81,6 @@ def _object(texts: Mapping[str, str]) -> str:
     return f"{{{','.join(parts)}}}"
 
 
-def _selector(pairs: Iterable[tuple[str, str]]) -> str:
-    return _object({key: encode_basestring(wanted) for key, wanted in pairs})
-
-
 def _sources(sources: frozenset[str]) -> str:
     return _array(map(encode_basestring, sorted(sources)))
 
@@ -161,7 +157,7 @@ def _object_writer(cls: type[attrs.AttrsInstance], converter: Converter, called:
             members[0] if len(members) == 1 else kind
         )
         unless = f'"null" if value.{name} is None else ' if NoneType in alternatives(kind) else ""
-        if grammar.made_with(tuple)(kind) and not grammar.is_selector(kind):
+        if grammar.made_with(tuple)(kind) and not grammar.is_pairs(kind):
             unless = f'"[]" if not value.{name} else '  # most are: a sixth of a row's time
         parts[name] = f"{{{unless}write_{name}(value.{name})}}"
     template = ",".join(f'"{key}":{parts[key]}' for key in sorted(parts))
@@ -185,6 +181,20 @@ def _mapping_writer(kind: Any, converter: Converter) -> Write:
     return lambda parts: _object({key: write(part) for key, part in parts.items()})
 
 
+def _pairs_writer(kind: Any, converter: Converter) -> Write:
+    """Return the writer of pairs; that of the values is asked for when it is used.
+
+    A policy holds policies.
+    """
+    part = get_args(get_args(kind)[0])[1]
+
+    def write(pairs: Iterable[tuple[str, object]]) -> str:
+        write_part = converter.get_unstructure_hook(part)
+        return _object({key: write_part(value) for key, value in pairs})
+
+    return write
+
+
 def _configured() -> Converter:
     converter = Converter()
     converter.register_unstructure_hook(str, encode_basestring)
@@ -197,7 +207,7 @@ def _configured() -> Converter:
     converter.register_unstructure_hook(FrozenMap, _kept(_payload))
     converter.register_unstructure_hook_factory(attrs.has, _object_writer)
     converter.register_unstructure_hook_factory(grammar.made_with(tuple), _array_writer)
-    converter.register_unstructure_hook_func(grammar.is_selector, _selector)
+    converter.register_unstructure_hook_factory(grammar.is_pairs, _pairs_writer)
     converter.register_unstructure_hook_factory(grammar.made_with(Mapping), _mapping_writer)
     converter.register_unstructure_hook_factory(grammar.is_tagged, _tagged_writer)
     return converter

@@ -12,15 +12,18 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import Enum
 from types import NoneType
-from typing import Any, Final, TypeAlias, final, get_origin
+from typing import Any, Final, TypeAlias, final, get_args, get_origin
 
 import attrs
 
-from sequencectl._scalars import Id, Name, alternatives, rule_of
+from sequencectl._scalars import Id, Name, Text, alternatives, rule_of
 from sequencectl.commands import Command
 from sequencectl.events import Event
+from sequencectl.outcomes import Outcome
 from sequencectl.payload import FrozenMap
+from sequencectl.policies import Bounds, QueuePolicy, TimeoutPolicy
 from sequencectl.sequence import EndedSequence, LiveSequence, SequenceRecord
+from sequencectl.shipyard import Shipyard
 from sequencectl.state import ContextRecord, Freeze, Ledger, Remembered
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
@@ -60,6 +63,18 @@ class Snapshot:
     records: tuple[StoredRecord, ...]
 
 
+@final
+@attrs.frozen
+class Plane:
+    """What a control plane is made of; its calendar is code, so only its name is stored."""
+
+    shipyard: Shipyard
+    timeouts: TimeoutPolicy
+    queueing: QueuePolicy
+    bounds: Bounds
+    calendar: Text
+
+
 DOCUMENTS: Final[Mapping[str, Any]] = {
     "record": StoredRecord,
     "header": Header,
@@ -67,6 +82,8 @@ DOCUMENTS: Final[Mapping[str, Any]] = {
     "event": Event,
     "events": tuple[Event, ...],
     "command": Command,
+    "outcome": Outcome,
+    "plane": Plane,
 }
 """The type of what a document of each kind holds."""
 
@@ -84,7 +101,6 @@ _JSON_TYPES: Final[Mapping[Any, type]] = {
     timedelta: int,
     datetime: str,
     FrozenMap: dict,
-    SELECTOR: dict,
 }
 
 
@@ -95,7 +111,8 @@ def tag(cls: type) -> str:
 
 def fields_of(cls: type[attrs.AttrsInstance]) -> dict[str, Any]:
     """Return the types of the fields of a class; their names are the keys of its object."""
-    return {field.name: field.type for field in attrs.fields(attrs.resolve_types(cls))}
+    fields = attrs.fields(attrs.resolve_types(cls))
+    return {field.name: field.type for field in fields if field.init}
 
 
 def made_with(origin: object) -> Callable[[Any], bool]:
@@ -109,8 +126,13 @@ def is_enum(kind: Any) -> bool:
 
 
 def is_selector(kind: Any) -> bool:
-    """Return True for `SELECTOR`, which is a tuple as well."""
+    """Return True for `SELECTOR`, which is a tuple of pairs as well."""
     return bool(kind == SELECTOR)
+
+
+def is_pairs(kind: Any) -> bool:
+    """Return True for a tuple of pairs, each of a text and a value: it is written as an object."""
+    return get_origin(kind) is tuple and get_origin(get_args(kind)[0]) is tuple
 
 
 def is_union(kind: Any) -> bool:
@@ -128,5 +150,5 @@ def json_type(kind: Any) -> type:
     if is_enum(kind):
         return str
     rule, made_with = rule_of(kind), get_origin(kind)
-    made = list if made_with in {tuple, frozenset} else dict
+    made = list if made_with in {tuple, frozenset} and not is_pairs(kind) else dict
     return _JSON_TYPES.get(kind, made) if rule is None else rule.kind

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias, final
 
 import attrs
 
-from sequencectl._scalars import TEXT
+from sequencectl._scalars import TEXT, Text
 from sequencectl.errors import DefinitionError, PolicyError, check_type
 from sequencectl.outcomes import Result
 from sequencectl.payload import path_to
@@ -102,7 +102,7 @@ class Shipyard:
             check_each, kind=StageDefinition, where="spec.stages", least=1, is_named=True
         ),
     )
-    name: str = attrs.field(default="", kw_only=True, validator=_check_title)
+    name: Text = attrs.field(default="", kw_only=True, validator=_check_title)
     _stages: dict[str, StageDefinition] = attrs.field(init=False, eq=False, repr=False)
     _sequences: dict[_Address, SequenceDefinition] = attrs.field(init=False, eq=False, repr=False)
     _follow_ups: dict[_Address, tuple[FollowUp, ...]] = attrs.field(
