@@ -150,6 +150,7 @@ Conversation = Generator[Call, Reply, T]
 """Calls out, replies in, and a result at the end."""
 
 _BATCH: Final = 500
+_NOW: Final = Now()
 
 
 @final
@@ -464,7 +465,9 @@ class _Work:
                 changes.append(decision)
                 state = decision.state
         self.answers = answers
-        self.decision = combine(*changes) if changes else None
+        self.is_open = bool(changes)
+        if changes:
+            self.decision = combine(*changes) if len(changes) > 1 else changes[0]
 
 
 def _settle(hosting: Hosting, works: Sequence[_Work]) -> Conversation[list[_Work]]:
@@ -476,21 +479,23 @@ def _settle(hosting: Hosting, works: Sequence[_Work]) -> Conversation[list[_Work
     left = works
     unloaded = any(work.state is not None for work in works)
     for _ in range(hosting.attempts + unloaded):
-        yield from _load(hosting, [work for work in left if work.state is None])
+        unknown = [work for work in left if work.state is None]
+        if unknown:
+            yield from _load(hosting, unknown)
         now = yield from _now()
         for work in left:
             work.decide(now)
         unproved = [work for work in left if work.decision is None and not work.is_proved]
-        decided_on = [work.state for work in unproved]
-        yield from _load(hosting, unproved)
-        for work, before in zip(unproved, decided_on, strict=True):
-            if work.state is not before:
-                work.decide(now)
-        for work in left:
-            work.is_open = work.decision is not None
+        if unproved:
+            decided_on = [work.state for work in unproved]
+            yield from _load(hosting, unproved)
+            for work, before in zip(unproved, decided_on, strict=True):
+                if work.state is not before:
+                    work.decide(now)
         left = [work for work in left if work.is_open]
-        yield from _commit(hosting, left, now)
-        left = [work for work in left if work.is_open]
+        if left:
+            yield from _commit(hosting, left, now)
+            left = [work for work in left if work.is_open]
         if not left:
             break
     done = [work for work in works if not work.is_open]
@@ -502,8 +507,6 @@ def _settle(hosting: Hosting, works: Sequence[_Work]) -> Conversation[list[_Work
 def _load(hosting: Hosting, works: Sequence[_Work]) -> Conversation[None]:
     """Load the newest state of each project."""
     projects = tuple([work.project for work in works])
-    if not projects:
-        return
     if len(projects) == 1:
         found = {projects[0]: (yield Load(projects[0], hosting.known.get(projects[0])))}
     else:
@@ -527,8 +530,6 @@ def _load(hosting: Hosting, works: Sequence[_Work]) -> Conversation[None]:
 def _commit(hosting: Hosting, works: Sequence[_Work], now: datetime) -> Conversation[None]:
     """Commit what was decided; where somebody was faster, the state must be loaded anew."""
     decisions = tuple([work.decision for work in works if work.decision is not None])
-    if not decisions:
-        return
     projects = [work.project for work in works]
     answers: Mapping[str, object]
     try:
@@ -573,12 +574,15 @@ class _Outbox:
     emitted: int = 0
     error: Exception | None = None
 
-    def go_on(self, events: Sequence[Event], sent: Mapping[str, int]) -> bool:
-        """Count the events if they were sent; return whether there may be more to send."""
-        if self.project not in sent:
-            return False
+    def known(self) -> Sequence[Event]:
+        """Return the next of the events that need not be read; none if they must be."""
+        events, self.own = self.own[:_BATCH], self.own[_BATCH:]
+        return events
+
+    def go_on(self, events: Sequence[Event], serial: int) -> bool:
+        """Count events that were sent, up to `serial`; return whether there may be more."""
         self.emitted += len(events)
-        return self.through is None or sent[self.project] < self.through
+        return self.through is None or serial < self.through
 
 
 def _published(hosting: Hosting, works: Sequence[_Work]) -> Conversation[dict[str, Exception]]:
@@ -602,52 +606,70 @@ def _published(hosting: Hosting, works: Sequence[_Work]) -> Conversation[dict[st
 
 
 def _publish(outboxes: Sequence[_Outbox]) -> Conversation[None]:
-    """Publish outboxes; where that fails, the others are published still."""
+    """Publish outboxes; an error of the store or the sink is noted, and ends nothing else."""
+    if len(outboxes) == 1:
+        yield from _publish_one(outboxes[0])
+    elif outboxes:
+        yield from _publish_many(outboxes)
+
+
+def _publish_one(outbox: _Outbox) -> Conversation[None]:
+    """Publish one outbox, as many events at a time as are read at a time."""
+    project, goes_on = outbox.project, True
+    try:
+        while goes_on:
+            events = outbox.known() or _pending((yield Pending(project, _BATCH)))
+            if not events:
+                return
+            serial = events[-1].serial
+            yield Emit(project, events)
+            yield Acknowledge(project, serial)
+            goes_on = outbox.go_on(events, serial)
+    except Exception as error:  # noqa: BLE001 - what was committed stays so
+        outbox.error = error
+
+
+def _publish_many(outboxes: Sequence[_Outbox]) -> Conversation[None]:
+    """Publish several outboxes in rounds, in each of them so many events of each."""
     left = list(outboxes)
     try:
         while left:
             heads = yield from _heads(left)
             sent: dict[str, int] = {}
             for outbox in left:
-                events = heads[outbox.project]
-                if events:
+                if events := heads[outbox.project]:
                     try:
                         yield Emit(outbox.project, events)
-                    except Exception as error:  # noqa: BLE001 - see above
+                    except Exception as error:  # noqa: BLE001 - the others are published
                         outbox.error = error
                     else:
                         sent[outbox.project] = events[-1].serial
-            yield from _acknowledge(sent)
-            left = [each for each in left if each.go_on(heads[each.project], sent)]
-    except Exception as error:  # noqa: BLE001 - what was committed stays so, whatever the store says
+            if sent:
+                yield AcknowledgeMany(sent)
+            left = [
+                outbox
+                for outbox in left
+                if (last := sent.get(outbox.project)) is not None
+                and outbox.go_on(heads[outbox.project], last)
+            ]
+    except Exception as error:  # noqa: BLE001 - what was committed stays so
         for outbox in left:
             outbox.error = outbox.error or error
 
 
 def _heads(outboxes: Sequence[_Outbox]) -> Conversation[dict[str, Sequence[Event]]]:
-    """Return the oldest events of each outbox, those that are not known from the store."""
-    heads: dict[str, Sequence[Event]] = {}
-    for outbox in outboxes:
-        heads[outbox.project], outbox.own = outbox.own[:_BATCH], outbox.own[_BATCH:]
+    """Return the oldest events of each outbox; what is not known is read."""
+    heads: dict[str, Sequence[Event]] = {each.project: each.known() for each in outboxes}
     unknown = tuple([project for project, events in heads.items() if not events])
-    if len(unknown) == 1:
-        replies = {unknown[0]: (yield Pending(unknown[0], _BATCH))}
-    elif unknown:
+    if unknown:
         replies = yield PendingMany(unknown, _BATCH)
         _check_mapping(replies, unknown, "pending_many must return events by project")
-    else:
-        replies = {}
-    for project, reply in replies.items():
-        heads[project] = _listed(reply, Event, "pending must return a sequence of events")
+        heads |= {project: _pending(reply) for project, reply in replies.items()}
     return heads
 
 
-def _acknowledge(through: Mapping[str, int]) -> Conversation[None]:
-    if len(through) == 1:
-        ((project, serial),) = through.items()
-        yield Acknowledge(project, serial)
-    elif through:
-        yield AcknowledgeMany(through)
+def _pending(reply: Reply) -> Sequence[Event]:
+    return _listed(reply, Event, "pending must return a sequence of events")
 
 
 def _errors(outboxes: Iterable[_Outbox]) -> dict[str, Exception]:
@@ -710,7 +732,7 @@ def _listed(reply: Reply, kind: Any, problem: str) -> tuple[Any, ...]:
 
 
 def _now() -> Conversation[datetime]:
-    return checked_instant((yield Now()))
+    return checked_instant((yield _NOW))
 
 
 def _arm(hosting: Hosting, troubled: Collection[str]) -> Conversation[datetime | None]:

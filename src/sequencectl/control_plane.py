@@ -108,8 +108,6 @@ def combine(*decisions: Decision) -> Decision:
         raise InvalidValue("decisions", decisions, "must be at least one")
     for decision in decisions:
         check_type("decisions", decision, Decision)
-    if len(decisions) == 1:
-        return decisions[0]
     for earlier, later in pairwise(decisions):
         if later.before is not earlier.state and later.before != earlier.state:
             given = (earlier.state.serial, later.base)
