@@ -143,7 +143,7 @@ class UnknownCalendar(DecodeError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         self.name = name
-        self.known = tuple(known)
+        self.known: tuple[str, ...] = tuple(known)
         given = ", ".join(map(repr, self.known)) or "none"
         super().__init__("plane.calendar", name, f"must be one of the calendars given ({given})")
 

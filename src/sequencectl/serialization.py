@@ -307,7 +307,7 @@ def load_plane(
         raise DecodeError(f"plane.{part}.{error.where}", error.value, error.problem) from error
 
 
-def _check_calendars(calendars: Mapping[str, Calendar]) -> None:
+def _check_calendars(calendars: Mapping[str, object]) -> None:
     check_type("calendars", calendars, Mapping)
     for name, calendar in calendars.items():
         if not callable(calendar):

@@ -72,7 +72,8 @@ def in_rows(project: Json) -> Json:
 
     Raises `DecodeError` for columns that are none. What is wrong otherwise stays so.
     """
-    if not isinstance(project, dict) or not isinstance(project.get("records"), list):
+    records: Any = project.get("records") if isinstance(project, dict) else None
+    if not isinstance(project, dict) or not isinstance(records, list):
         return project  # a reader refuses it
     columns = project.get(_FORGOTTEN)
     ids: Any = columns.get(_ID) if isinstance(columns, dict) else None
@@ -93,4 +94,4 @@ def in_rows(project: Json) -> Json:
         if row[_REMEMBERED].get(_CONTEXT, "") is None:
             row[_REMEMBERED][_CONTEXT] = row[_ID]
     rest = {key: part for key, part in project.items() if key != _FORGOTTEN}
-    return {**rest, "records": [*rows, *project["records"]]}
+    return {**rest, "records": [*rows, *records]}
