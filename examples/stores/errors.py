@@ -16,7 +16,7 @@ class StoreUnusable(SequencectlError):
     any error of a store: send the command again.
     """
 
-    def __init__(self, path: Path, problem: str) -> None:
+    def __init__(self, path: Path | str, problem: str) -> None:
         super().__init__(f"{path}: {problem}")
         self.path = path
         self.problem = problem

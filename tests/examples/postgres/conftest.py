@@ -1,0 +1,41 @@
+"""A private PostgreSQL for all tests of a process, and a new database in it for each test."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import NoReturn
+
+import pytest
+
+from examples.postgres.server import CannotServe, PrivateServer
+
+QUICK = {"fsync": "off", "shared_buffers": "16MB", "max_connections": "50"}
+"""Settings for tests: a crash of the server loses nothing, and a power cut is not tested."""
+
+_NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session")
+def _server_or_reason() -> Iterator[PrivateServer | CannotServe]:
+    try:
+        server = PrivateServer(settings=QUICK)
+    except CannotServe as error:
+        yield error
+        return
+    with server:
+        yield server
+
+
+@pytest.fixture
+def server(
+    _server_or_reason: PrivateServer | CannotServe, require_or_skip: Callable[[str], NoReturn]
+) -> PrivateServer:
+    """The server that the tests of this process share; a test that ends it uses another."""
+    if isinstance(_server_or_reason, CannotServe):
+        require_or_skip(str(_server_or_reason))
+    return _server_or_reason
+
+
+@pytest.fixture
+def url(server: PrivateServer) -> str:
+    """The address of a new database."""
+    return server.create(f"test_{next(_NUMBERS)}")
