@@ -149,7 +149,9 @@ CROSS JOIN LATERAL (
 ) e ORDER BY p.name, e.serial"""
 
 # If a crash of the server undoes it, events are published again, which receivers must bear anyway:
-# so it does not wait for the disk.
+# so it does not wait for the disk. For the same reason it is here, and not at a commit, that other
+# processes are told: PostgreSQL lets one transaction with a notification end at a time, in which a
+# commit would wait for the disk, and so would all others.
 _ACKNOWLEDGE: Final = """
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest(%s::text[], %s::bigint[]) AS g (name, through)
@@ -160,11 +162,12 @@ WITH given AS MATERIALIZED (
     UPDATE project p SET sent = least(g.through, p.serial)
     FROM given g JOIN locked l ON l.name = g.name
     WHERE p.name = g.name AND p.sent < least(g.through, p.serial)
-    RETURNING p.name, least(p.sent, p.serial - %s::bigint) AS dropped
+    RETURNING p.name, p.sent, least(p.sent, p.serial - %s::bigint) AS last
 ), dropped AS (
-    DELETE FROM event e USING moved m WHERE e.project = m.name AND e.serial <= m.dropped
+    DELETE FROM event e USING moved m WHERE e.project = m.name AND e.serial <= m.last
 )
-SELECT set_config('synchronous_commit', 'off', true)"""
+SELECT set_config('synchronous_commit', 'off', true),
+    (SELECT count(pg_notify(current_schema(), sent || ' ' || name)) FROM moved)"""
 
 _EVENTS: Final = """
 SELECT event FROM event WHERE project = %s::text AND serial > %s::bigint
