@@ -6,14 +6,17 @@ what it published to ``NAME.published``, an event a line.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
+from time import sleep
 
-from examples.stores.sqlite import SqliteStore
+from examples.stores.errors import StoreUnusable
 from sequencectl import Bounds, Command, ControlPlane, Event, QueuePolicy, Shipyard, TriggerSequence
 from sequencectl.controller import SequenceController
 from sequencectl.errors import Contention
+from sequencectl.ports import Store
 from sequencectl.serialization import dump_event
 from sequencectl.testing import ManualClock
 
@@ -46,10 +49,12 @@ def commands(controller: SequenceController, name: str) -> Iterator[tuple[str, C
             yield report_id, report
 
 
-def contend(folder: Path, name: str) -> None:
-    """Work until the file is there."""
+def contend(
+    opened: Callable[[], AbstractContextManager[Store]], folder: Path, name: str, *, fails: bool
+) -> None:
+    """Work until the file is there. Where the store `fails` now and then, try again."""
     with (
-        SqliteStore(folder / "sequencectl.db", busy_timeout=60) as store,
+        opened() as store,
         (folder / f"{name}.acknowledged").open("ab", buffering=0) as acknowledged,
     ):
         sink = LineSink(folder / f"{name}.published")
@@ -63,7 +68,11 @@ def contend(folder: Path, name: str) -> None:
                     handled = controller.handle(PROJECT, command)
                 except Contention:
                     continue  # nothing was done: send it again
-            if handled.unsent is not None:
+                except StoreUnusable:
+                    if not fails:
+                        raise
+                    sleep(0.01)  # nobody knows: send it again
+            if handled.unsent is not None and not fails:
                 raise handled.unsent
             if handled.decision.events:
                 acknowledged.write(f"{command_id}\n".encode())
