@@ -16,7 +16,7 @@ from typing import Any, LiteralString, TypeVar, cast, final
 import psycopg
 
 from examples.postgres import statements as ask
-from examples.postgres.opening import ADAPTERS, Address
+from examples.postgres.opening import ADAPTERS, Address, has_news
 from examples.postgres.statements import ALL, KEPT, Steps
 from examples.stores.errors import StoreUnusable
 from sequencectl.control_plane import Decision
@@ -55,7 +55,7 @@ class AsyncPostgresStore:
         """Return a store that is connected."""
         address = Address(url, schema, ask.SCHEMA, lock_timeout, statement_timeout)
         store = cls(address, kept=kept, wire=wire)
-        await store._connected()
+        await store._connected(makes=True)
         return store
 
     async def load(self, project: str, *, known: ProjectState | None = None) -> ProjectState | None:
@@ -150,9 +150,11 @@ class AsyncPostgresStore:
             if connection.closed:
                 await self._drop()
 
-    async def _connected(self) -> psycopg.AsyncConnection[Any]:
+    async def _connected(self, *, makes: bool = False) -> psycopg.AsyncConnection[Any]:
         if self._is_closed:
             raise StoreUnusable(str(self._address), "was closed")
+        if self._connection is not None and has_news(self._connection):
+            await self._drop()  # most likely it was ended while nobody used it
         if self._connection is None:
             parameters = self._address.parameters()
             with self._address.sentences():
@@ -160,7 +162,8 @@ class AsyncPostgresStore:
                     **parameters, autocommit=True, context=ADAPTERS
                 )
                 try:
-                    await self._asked(connection, self._address.opening(), is_repeated=False)
+                    opening = self._address.opening(makes=makes)
+                    await self._asked(connection, opening, is_repeated=False)
                 except BaseException:
                     await connection.close()
                     raise

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, final
+from select import POLLIN, poll
+from typing import TYPE_CHECKING, Any, Final, final
 
 import attrs
 import psycopg
@@ -22,7 +23,10 @@ from psycopg.types.numeric import Int8BinaryDumper
 from examples.postgres.statements import Ask, Blobs, Instants, Numbers, Steps, Texts
 from examples.stores.database import Schema
 from examples.stores.errors import StoreUnusable
-from sequencectl.errors import IllegalTransition, InvalidValue, ReplayError
+from sequencectl.errors import DecodeError, IllegalTransition, InvalidValue, ReplayError
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection, Connection
 
 _DEFAULTS: Final[Mapping[str, Any]] = {
     "application_name": "sequencectl",
@@ -69,10 +73,10 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "25006": "cannot be written to: it is a standby, or read-only",
     "28": "refuses this user",
     "3D": "does not exist",
-    "3F": "has no such schema; its tables are gone",
+    "3F": "does not have its schema any more; restore a backup",
     "40": "gave up in favour of another transaction",
     "42501": "does not give this user the privileges it needs",
-    "42": "does not have the tables it should have",
+    "42": "does not have its tables any more; restore a backup",
     "53100": "cannot grow: the disk is full",
     "53": "has too much to do: no connections or no memory left",
     "55P03": "is locked by somebody else; waited for {lock:g} s",
@@ -113,6 +117,15 @@ def _adapters() -> AdaptersMap:
 ADAPTERS: Final = _adapters()
 
 
+def has_news(connection: Connection[Any] | AsyncConnection[Any]) -> bool:
+    """Return True if a server said something unasked, as it does before it ends a connection."""
+    if connection.closed:
+        return True
+    watched = poll()
+    watched.register(connection.fileno(), POLLIN)
+    return bool(watched.poll(0))
+
+
 @final
 @attrs.frozen
 class Address:
@@ -143,12 +156,17 @@ class Address:
         except psycopg.Error:  # it may show a password
             raise StoreUnusable(str(self), "has no address of the form postgresql://…") from None
 
-    def opening(self) -> Steps[None]:
-        """Ready a new connection: its settings, and the tables, made if there are none."""
+    def opening(self, *, makes: bool = True) -> Steps[None]:
+        """Ready a new connection: its settings, and the tables, made if there are none.
+
+        Whoever connects anew `makes` none: then tables that are gone are an accident.
+        """
         locks, statements = (f"{s * 1000:.0f}" for s in (self.lock_timeout, self.statement_timeout))
         yield Ask(_SETTINGS, (self.schema, locks, statements, statements))
         if (yield from self._version()) == self.tables.version:
             return
+        if not makes:
+            raise StoreUnusable(str(self), "does not have its tables any more; restore a backup")
         yield Ask("BEGIN")
         yield Ask("SELECT pg_advisory_xact_lock(%s::bigint)", (_MAKING,))
         # By now another one may have been faster.
@@ -187,9 +205,9 @@ class Address:
             yield
         except psycopg.Error as error:
             raise StoreUnusable(str(self), self._sentence(error)) from error
-        except InvalidValue:
-            raise
         except (ValueError, TypeError, ReplayError, IllegalTransition) as error:
+            if isinstance(error, InvalidValue) and not isinstance(error, DecodeError):
+                raise  # it was not read, but given to be written
             raise StoreUnusable(str(self), f"holds what is not ours: {error}") from error
 
     def _sentence(self, error: psycopg.Error) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Final, LiteralString, TypeVar, cast, final
 import psycopg
 
 from examples.postgres import statements as ask
-from examples.postgres.opening import ADAPTERS, Address
+from examples.postgres.opening import ADAPTERS, Address, has_news
 from examples.postgres.statements import ALL, KEPT, Steps
 from examples.stores.errors import StoreUnusable
 from sequencectl.control_plane import Decision
@@ -57,7 +57,7 @@ class PostgresStore:
         self._address = Address(url, schema, ask.SCHEMA, lock_timeout, statement_timeout)
         self._connection: psycopg.Connection[Any] | None = None
         self._is_closed = False
-        self._connected()
+        self._connected(makes=True)
 
     def load(self, project: str, *, known: ProjectState | None = None) -> ProjectState | None:
         """Return `known` if it is the newest, or caught up; else read all rows of the project."""
@@ -136,6 +136,9 @@ class PostgresStore:
             if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
                 return None
             raise
+        except BaseException:  # an interrupt: the lock may have been given a moment ago
+            self._drop()
+            raise
         return self._connection
 
     def _unlock(self, held: psycopg.Connection[Any] | None, key: int) -> None:
@@ -179,15 +182,18 @@ class PostgresStore:
             if connection.closed:
                 self._drop()
 
-    def _connected(self) -> psycopg.Connection[Any]:
+    def _connected(self, *, makes: bool = False) -> psycopg.Connection[Any]:
         if self._is_closed:
             raise StoreUnusable(str(self._address), "was closed")
+        if self._connection is not None and has_news(self._connection):
+            self._drop()  # most likely it was ended while nobody used it
         if self._connection is None:
             parameters = self._address.parameters()
             with self._address.sentences():
                 connection = psycopg.connect(**parameters, autocommit=True, context=ADAPTERS)
                 try:
-                    self._asked(connection, self._address.opening(), is_repeated=False)
+                    opening = self._address.opening(makes=makes)
+                    self._asked(connection, opening, is_repeated=False)
                 except BaseException:
                     connection.close()
                     raise

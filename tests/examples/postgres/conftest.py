@@ -39,3 +39,12 @@ def server(
 def url(server: PrivateServer) -> str:
     """The address of a new database."""
     return server.create(f"test_{next(_NUMBERS)}")
+
+
+@pytest.fixture
+def alone(
+    server: PrivateServer,
+) -> Iterator[PrivateServer]:
+    """A server that the test may end."""
+    with PrivateServer(settings=QUICK) as alone:
+        yield alone

@@ -1,15 +1,12 @@
 """Processes on one project in PostgreSQL, while sessions, processes and the server are ended."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import pytest
-
 from examples.postgres.server import PrivateServer
 from examples.postgres.store import PostgresStore
-from tests.examples.postgres.conftest import QUICK
 from tests.examples.postgres.faults import end_all_others
 from tests.examples.stores.contention import (
     Contender,
@@ -20,13 +17,6 @@ from tests.examples.stores.contention import (
 )
 
 PROCESSES, ROUNDS = 3, 4
-
-
-@pytest.fixture
-def alone(server: PrivateServer) -> Iterator[PrivateServer]:
-    """A server that the test may end."""
-    with PrivateServer(settings=QUICK) as alone:
-        yield alone
 
 
 def test_nothing_is_lost_or_doubled_whatever_ends(alone: PrivateServer, tmp_path: Path) -> None:
