@@ -65,7 +65,7 @@ _VERSIONS: Final = """
 CREATE TABLE IF NOT EXISTS sequencectl_schema (application_id bigint PRIMARY KEY, version bigint)"""
 _MAKING: Final = 0x73657163  # an advisory lock: one at a time makes tables in a database
 
-_LOST: Final = "the connection was lost"
+_LOST: Final = "cannot be reached, or the connection broke"
 _SENTENCES: Final[Mapping[str, str]] = {
     "08": _LOST,
     "22": "holds what is not ours",

@@ -384,7 +384,7 @@ class TestConnections:
             host = host_of("p", 1, store)
             alone.crash()
             for call in (lambda: store.load("p"), lambda: store.commit(host.trigger("x"))):
-                with pytest.raises(StoreUnusable, match="lost"):
+                with pytest.raises(StoreUnusable, match="cannot be reached"):
                     call()
             alone.start()
 
