@@ -11,14 +11,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, LiteralString, TypeVar, cast, final
+from typing import Any, TypeVar, cast, final
 
 import psycopg
 
 from examples.postgres import statements as ask
 from examples.postgres.opening import ADAPTERS, Address, has_news
-from examples.postgres.statements import ALL, KEPT, Steps
+from examples.postgres.statements import Steps
 from examples.stores.errors import StoreUnusable
+from examples.stores.sqlite import ALL, KEPT
 from sequencectl.control_plane import Decision
 from sequencectl.errors import Conflict
 from sequencectl.events import Event
@@ -137,7 +138,7 @@ class AsyncPostgresStore:
             asked = next(steps)
             while True:
                 cursor = await connection.execute(
-                    cast("LiteralString", asked.statement),
+                    asked.statement,
                     asked.parameters,
                     prepare=is_repeated,
                     binary=True,

@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from hashlib import blake2b
-from typing import Any, Final, LiteralString, TypeVar, cast, final
+from typing import Any, Final, TypeVar, cast, final
 
 import psycopg
 
 from examples.postgres import statements as ask
 from examples.postgres.opening import ADAPTERS, Address, has_news
-from examples.postgres.statements import ALL, KEPT, Steps
+from examples.postgres.statements import Steps
 from examples.stores.errors import StoreUnusable
+from examples.stores.sqlite import ALL, KEPT
 from sequencectl.control_plane import Decision
 from sequencectl.errors import Conflict
 from sequencectl.events import Event
@@ -170,7 +171,7 @@ class PostgresStore:
             asked = next(steps)
             while True:
                 cursor = connection.execute(
-                    cast("LiteralString", asked.statement),
+                    asked.statement,
                     asked.parameters,
                     prepare=is_repeated,
                     binary=True,

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from threading import Barrier, Event, Thread
+from time import monotonic
 from typing import Any
 
 import psycopg
 import pytest
 
 from examples.postgres.server import PrivateServer
-from examples.postgres.store import ALL, KEPT, PostgresStore
+from examples.postgres.store import PostgresStore
 from examples.stores.errors import StoreUnusable
-from sequencectl import Command, Decision
+from examples.stores.sqlite import ALL, KEPT
+from sequencectl import Command, Decision, ProjectState
 from sequencectl.errors import Conflict, InvalidValue
 from tests.examples.postgres.faults import end_all_others
 from tests.support import Host
@@ -167,23 +170,53 @@ class TestBatches:
             store.commit_many([]), store.load_many([], known={}), store.pending_many([], limit=1)
         )  # fmt: skip
 
-    def test_two_batches_in_any_order_do_not_wait_for_each_other(self, url: str) -> None:
-        """Of two on the same serials each project has one winner; nobody is in a deadlock."""
+    @pytest.mark.parametrize("is_new", [False, True], ids=["there already", "new"])
+    def test_projects_are_locked_in_the_order_of_their_names(self, url: str, is_new: bool) -> None:
+        """Whoever waits for one holds none that comes later, so nobody waits in a circle."""
+        hosts = [Recorder(name) for name in "ba"]
+        with (
+            PostgresStore(url) as store,
+            psycopg.connect(url) as first,
+            psycopg.connect(url) as other,
+        ):
+            if is_new:
+                first.execute("INSERT INTO sequencectl.project VALUES ('a', 1, 0, 0, NULL, '')")
+                look = "INSERT INTO sequencectl.project VALUES ('b', 1, 0, 0, NULL, '')"
+            else:
+                store.commit_many([host.trigger("x") for host in hosts])
+                first.execute("SELECT FROM sequencectl.project WHERE name = 'a' FOR UPDATE")
+                look = "SELECT FROM sequencectl.project WHERE name = 'b' FOR UPDATE"
+            other.execute("SET lock_timeout = '10 ms'")
+            calls = [lambda: store.commit_many([host.trigger("y") for host in hosts])]
+            if not is_new:
+                calls.append(lambda: store.acknowledge_many({"b": 1, "a": 1}))
+            for call in calls:
+                waiting = Thread(target=call)
+                waiting.start()
+                until_somebody_waits(url)
+                other.execute(look.encode())  # or it is locked
+                other.rollback()
+                first.rollback()
+                waiting.join()
+                first.execute("SELECT FROM sequencectl.project WHERE name = 'a' FOR UPDATE")
+
+            assert {host.state.project: host.state.serial for host in hosts} == store.serials()
+
+    def test_of_batches_at_once_each_project_has_one_winner(self, url: str) -> None:
+        """In whichever order they name the projects, new ones too."""
         names, barrier = [f"p{number}" for number in range(12)], Barrier(3)
 
         def commit(rival: int) -> list[set[str]]:
             won = []
             with PostgresStore(url) as store:
-                for turn in range(20):
+                for turn in range(8):
                     known = store.load_many(names, known={})
                     decisions = [
                         next_of(known.get(name), name, f"{rival} {turn}") for name in names
                     ]
                     barrier.wait(timeout=60)
-                    mixed = decisions[rival * 4 :] + decisions[: rival * 4]
-                    answers = store.commit_many(mixed[:: 1 - rival % 2 * 2])
-                    through = dict.fromkeys(names[:: rival % 2 * 2 - 1], 1)
-                    store.acknowledge_many(through)
+                    answers = store.commit_many(decisions[:: 1 - rival % 2 * 2])
+                    store.acknowledge_many(dict.fromkeys(names[:: rival % 2 * 2 - 1], 1))
                     won.append({name for name in names if not isinstance(answers[name], Conflict)})
                     barrier.wait(timeout=60)
             return won
@@ -195,8 +228,15 @@ class TestBatches:
             assert sorted(names) == sorted(name for won in each for name in won)
 
 
-def next_of(state: Any, project: str, sequence_id: str) -> Decision:
-    """The decision to trigger a sequence on a state, None if there is none yet."""
+def until_somebody_waits(url: str) -> None:
+    """Look again and again until a session waits for a lock."""
+    give_up_at = monotonic() + 60
+    while not value(url, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+        assert monotonic() < give_up_at, "nobody waits"
+
+
+def next_of(state: ProjectState | None, project: str, sequence_id: str) -> Decision:
+    """The decision to trigger a sequence on a state, or on none."""
     host = Recorder(project)
     if state is not None:
         host.state = state
@@ -328,7 +368,6 @@ class TestHolding:
     def test_whoever_waits_is_next(self, url: str) -> None:
         """The lock is handed over when it is given back."""
         order: list[str] = []
-        waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
         def wait() -> None:
             with PostgresStore(url, lock_timeout=60) as other, other.holding("p"):
@@ -338,8 +377,7 @@ class TestHolding:
             with one.holding("p"):
                 waiting = Thread(target=wait)
                 waiting.start()
-                while not value(url, waits):
-                    pass
+                until_somebody_waits(url)
                 order.append("one")
             waiting.join()
 
