@@ -123,7 +123,7 @@ class AsyncPostgresStore:
             try:
                 return await self._run(steps())
             except StoreUnusable:
-                if before is None or self._connection is not None or self._is_closed:
+                if before is None or not before.closed or self._is_closed:
                     raise
             return await self._run(steps())
 
@@ -147,15 +147,12 @@ class AsyncPostgresStore:
                 asked = steps.send(rows)
         except StopIteration as done:
             return cast("T", done.value)
-        finally:
-            if connection.closed:
-                await self._drop()
 
     async def _connected(self, *, makes: bool = False) -> psycopg.AsyncConnection[Any]:
         if self._is_closed:
             raise StoreUnusable(str(self._address), "was closed")
         if self._connection is not None and has_news(self._connection):
-            await self._drop()  # most likely it was ended while nobody used it
+            await self._drop()  # it broke, or was ended while nobody used it
         if self._connection is None:
             parameters = self._address.parameters()
             with self._address.sentences():

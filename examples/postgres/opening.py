@@ -49,7 +49,7 @@ SELECT set_config(name, setting, false) FROM (VALUES
     ('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
         ELSE current_setting('synchronous_commit') END),
     ('plan_cache_mode', 'force_generic_plan'),
-    ('enable_seqscan', 'off'),
+    ('enable_seqscan', 'off'), ('jit', 'off'),
     ('tcp_keepalives_idle', '10'), ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3')
 ) AS s (name, setting)"""
 _LOOK: Final = """

@@ -143,7 +143,7 @@ class PostgresStore:
         return self._connection
 
     def _unlock(self, held: psycopg.Connection[Any] | None, key: int) -> None:
-        if held is None or held is not self._connection:
+        if held is None or held.closed or held is not self._connection:
             return  # a lock ends with its connection
         try:
             self._run(_asking(_UNLOCK, key))
@@ -156,7 +156,7 @@ class PostgresStore:
         try:
             return self._run(steps())
         except StoreUnusable:
-            if before is None or self._connection is not None or self._is_closed:
+            if before is None or not before.closed or self._is_closed:
                 raise
         return self._run(steps())
 
@@ -179,15 +179,12 @@ class PostgresStore:
                 asked = steps.send(cursor.fetchall() if cursor.description is not None else [])
         except StopIteration as done:
             return cast("T", done.value)
-        finally:
-            if connection.closed:
-                self._drop()
 
     def _connected(self, *, makes: bool = False) -> psycopg.Connection[Any]:
         if self._is_closed:
             raise StoreUnusable(str(self._address), "was closed")
         if self._connection is not None and has_news(self._connection):
-            self._drop()  # most likely it was ended while nobody used it
+            self._drop()  # it broke, or was ended while nobody used it
         if self._connection is None:
             parameters = self._address.parameters()
             with self._address.sentences():

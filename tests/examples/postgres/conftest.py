@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import NoReturn
+from urllib.parse import quote
 
 import pytest
 
 from examples.postgres.server import CannotServe, PrivateServer
+from tests.examples.postgres.proxy import Proxy
 
 QUICK = {"fsync": "off", "shared_buffers": "16MB", "max_connections": "50"}
 """Settings for tests: a crash of the server loses nothing, and a power cut is not tested."""
@@ -39,6 +41,19 @@ def server(
 def url(server: PrivateServer) -> str:
     """The address of a new database."""
     return server.create(f"test_{next(_NUMBERS)}")
+
+
+@pytest.fixture
+def proxy(server: PrivateServer) -> Iterator[Proxy]:
+    """A way to the server that can be cut."""
+    with Proxy(server.folder) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def way(server: PrivateServer, url: str, proxy: Proxy) -> str:
+    """The address of the new database through the proxy."""
+    return url.replace(str(server.folder), quote(str(proxy.folder)))
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from threading import Lock, Thread
 from types import TracebackType
 
 SOCKET = ".s.PGSQL.5432"
+_DONE = b"SELECT "
+"""What the server says at the end of a query that gives rows, as all our queries do."""
 
 
 class Proxy:
@@ -25,18 +27,18 @@ class Proxy:
         self._listening.listen()
         self._lock = Lock()
         self._ends: list[socket.socket] = []
-        self._loses_answers = False
+        self._loses_answer = False
         self._refuses = False
         Thread(target=self._accept, daemon=True).start()
 
     @contextmanager
-    def losing_answers(self) -> Iterator[None]:
-        """What is asked meanwhile reaches the server, and the connection breaks at its answer."""
-        self._loses_answers = True
+    def losing_an_answer(self) -> Iterator[None]:
+        """The next query is done, and the connection breaks where it should be answered."""
+        self._loses_answer = True
         try:
             yield
         finally:
-            self._loses_answers = False
+            self._loses_answer = False
 
     @contextmanager
     def cut(self) -> Iterator[None]:
@@ -87,7 +89,8 @@ class Proxy:
     def _forward(self, source: socket.socket, target: socket.socket, is_answer: bool) -> None:
         with source, suppress(OSError):
             while data := source.recv(65536):
-                if is_answer and self._loses_answers:
+                if is_answer and self._loses_answer and _DONE in data:
+                    self._loses_answer = False
                     break
                 target.sendall(data)
         for end in (source, target):

@@ -1,15 +1,13 @@
 """The PostgreSQL stores keep every promise of the port, also where commits fail halfway."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Final
-from urllib.parse import quote
 
 import pytest
 
 from examples.postgres.async_store import AsyncPostgresStore
-from examples.postgres.server import PrivateServer
 from examples.postgres.store import PostgresStore
 from sequencectl.ports import Store
 from sequencectl.testing import Fault, StoreCapabilities, StoreContract, check_async_store
@@ -27,7 +25,7 @@ def ways(url: str, proxy: Proxy) -> Mapping[str, Fault]:
     """
     return {
         **faults(url),
-        "answer lost": lambda _: proxy.losing_answers(),
+        "answer lost": lambda _: proxy.losing_an_answer(),
         "cut off": lambda _: proxy.cut(),
     }
 
@@ -47,12 +45,9 @@ CAPABILITIES: Final = StoreCapabilities(
 )
 
 
-@pytest.fixture
-def way(server: PrivateServer, url: str) -> Iterator[str]:
-    """The address of a new database through a proxy; the faults are those of both."""
-    with Proxy(server.folder) as proxy:
-        HERE.update(ways(url, proxy))
-        yield url.replace(str(server.folder), quote(str(proxy.folder)))
+@pytest.fixture(autouse=True)
+def _here(url: str, proxy: Proxy) -> None:
+    HERE.update(ways(url, proxy))
 
 
 class TestPostgresStore(StoreContract):

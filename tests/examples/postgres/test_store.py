@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from threading import Barrier, Event, Thread
 from time import monotonic
 from typing import Any
@@ -20,6 +19,7 @@ from examples.stores.sqlite import ALL, KEPT
 from sequencectl import Command, Decision, ProjectState
 from sequencectl.errors import Conflict, InvalidValue
 from tests.examples.postgres.faults import end_all_others
+from tests.examples.postgres.proxy import Proxy
 from tests.support import Host
 
 SHIPYARD = {"dev": {"delivery": ["deploy"]}}
@@ -415,6 +415,25 @@ class TestConnections:
         store.commit(host.trigger("x"))
 
         assert host.state == store.load("p")
+
+    def test_what_may_be_asked_twice_is_asked_again(self, way: str, proxy: Proxy) -> None:
+        """Reads and acknowledgements; a commit may have taken effect, which nobody knows then."""
+        host = host_of("p", 2)
+        first, second = host.decisions
+        with PostgresStore(way) as store:
+            store.commit(first)
+            with proxy.losing_an_answer():
+                assert first.state == store.load("p")
+            with proxy.losing_an_answer():
+                store.acknowledge("p", through=1)
+            with proxy.losing_an_answer(), pytest.raises(StoreUnusable, match="cannot be reached"):
+                store.commit(second)
+
+            assert host.state == store.load("p", known=first.state)
+            with pytest.raises(Conflict):
+                store.commit(second)
+            with proxy.cut(), pytest.raises(StoreUnusable, match="cannot be reached"):
+                store.load("p")
 
     def test_a_store_goes_on_after_a_restart_of_the_server(self, alone: PrivateServer) -> None:
         """While there is none, each call says so."""
