@@ -5,6 +5,7 @@ from itertools import count
 from typing import NoReturn
 from urllib.parse import quote
 
+import psycopg
 import pytest
 
 from examples.postgres.server import CannotServe, PrivateServer
@@ -25,6 +26,7 @@ def _server_or_reason() -> Iterator[PrivateServer | CannotServe]:
         return
     with server:
         yield server
+        server.crash()  # it has nothing to keep
 
 
 @pytest.fixture
@@ -38,9 +40,12 @@ def server(
 
 
 @pytest.fixture
-def url(server: PrivateServer) -> str:
+def url(server: PrivateServer) -> Iterator[str]:
     """The address of a new database."""
-    return server.create(f"test_{next(_NUMBERS)}")
+    name = f"test_{next(_NUMBERS)}"
+    yield server.create(name)
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture
