@@ -16,20 +16,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from json import JSONDecodeError
 from time import perf_counter
 from typing import Final, TypeVar, final
 
 from examples.controller.metrics import Metrics, word_of
 from examples.controller.settings import Settings
-from examples.controller.storage.folder import Folder
-from examples.controller.storage.journal import Journal
+from examples.controller.storage.backend import FolderBackend
 from examples.controller.storage.journal_reader import JournalReader
-from examples.controller.storage.newest import NewestStates
-from examples.controller.storage.projects import Projects
 from examples.controller.storage.uniform import Uniform
 from examples.stores.errors import StoreUnusable
-from examples.stores.sqlite import ALL, SqliteStore
 from sequencectl import (
     Command,
     CommandRejected,
@@ -53,7 +48,6 @@ _CALENDAR: Final = "calendar"
 """Who unfreezes stages when a calendar was changed."""
 
 _CHANGED: Final = "the calendar was changed"
-_CATCH_UP: Final = 1_000
 _RETRY: Final = timedelta(seconds=5)
 
 
@@ -122,7 +116,7 @@ class Host:
     @property
     def is_well(self) -> bool:
         """Whether the store worked when it was last used, and its files are in their place."""
-        return self._works and self._folder.lost is None
+        return self._works and self._backend.lost is None
 
     async def at_rest(self) -> None:
         """Wait until the check that is under way is over."""
@@ -176,7 +170,7 @@ class Host:
 
     async def read(self, question: Callable[[JournalReader], T]) -> T:
         """Return what `question` finds in the journal."""
-        return await self._reading_thread(partial(self._read, question))
+        return await self._reading_thread(lambda: question(self.journal))
 
     async def uniform(self, work: Callable[[Uniform], T]) -> T:
         """Return what `work` makes of the registrations and the log; it may change them."""
@@ -276,18 +270,17 @@ class Host:
 
     def _open_files(self) -> None:
         settings, close = self._settings, self._open.callback
-        self._folder = folder = Folder(settings.data)
-        close(folder.close)
-        self._store = SqliteStore(folder.sequences, kept=ALL)
+        self._backend = backend = FolderBackend(settings.data)
+        close(backend.close)
+        self._store = backend.store()
         close(self._store.close)
-        self.projects = Projects(folder.projects, settings.plane)
+        self.projects = backend.projects(settings.plane)
         close(self.projects.close)
-        self._journal = Journal(folder.journal)
+        self._journal = backend.journal()
         close(self._journal.close)
-        folder.keep_watch()
-        folder.compare(self._store, self.projects, self._journal)
+        backend.compare(self._store, self.projects, self._journal)
         for project in self.projects.all():
-            self._catch_up(project.name, project.since)
+            backend.catch_up(self._store, self._journal, project.name, since=project.since)
         self._controller = SequenceController(
             self.projects.plane_of,
             store=self._store,
@@ -310,25 +303,12 @@ class Host:
             self.projects.asked(name)
         return handled
 
-    def _catch_up(self, project: str, since: int) -> None:
-        """Tell the journal what it lacks: all that was committed and not acknowledged, or lost."""
-        told = self._journal.told(project)
-        if told <= since:  # of this project it knows nothing yet, perhaps of one before it
-            self._journal.forget(project, serial=since)
-            told = since
-        while events := self._store.events(project, after=told, limit=_CATCH_UP):
-            if events[0].serial != told + 1:
-                problem = f"lacks events of project {project} after {told}: restore the journal too"
-                raise StoreUnusable(self._folder.sequences, problem)
-            self._journal.tell(project, events)
-            told = events[-1].serial
-
     def _open_journal(self) -> None:
-        self.journal = JournalReader(self._folder.journal)
+        self.journal = self._backend.journal_reader()
         self._read_from.callback(self.journal.close)
-        self._states = NewestStates(self._folder.sequences)
+        self._states = self._backend.states()
         self._read_from.callback(self._states.close)
-        self._uniform = Uniform(self._folder.projects, self._clock)
+        self._uniform = self._backend.uniform(self._clock)
         self._read_from.callback(self._uniform.close)
 
     async def _close_files(self) -> None:
@@ -341,13 +321,6 @@ class Host:
     def _serial(self, project: str) -> int:
         state = self._store.load(project)
         return 0 if state is None else state.serial
-
-    def _read(self, question: Callable[[JournalReader], T]) -> T:
-        try:
-            return question(self.journal)
-        except JSONDecodeError as error:
-            problem = f"holds what is not ours ({error}): delete it to have it made up again"
-            raise StoreUnusable(self._folder.journal, problem) from error
 
     def _decide(self, project: str, command: Command) -> Handled:
         begin, answer = perf_counter(), ""
@@ -370,9 +343,9 @@ class Host:
 
     def _in_place(self, work: Callable[[], T]) -> T:
         """Do some work; raise `StoreUnusable` if a file it is done on was gone before its end."""
-        self._folder.look()
+        self._backend.look()
         done = work()
-        self._folder.look()
+        self._backend.look()
         return done
 
 

@@ -8,7 +8,8 @@ threads (each opens its own store) and backups (``sqlite3 FILE .backup``, while 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
@@ -173,6 +174,11 @@ class SqliteStore:
             )
             coming = [Appointment(name, datetime.fromisoformat(at)) for name, at in deadlines]
         return (*(Appointment(name, None) for (name,) in unsent), *coming)
+
+    @contextmanager
+    def holding(self, project: str) -> Iterator[None]:  # noqa: ARG002 - nobody is kept out
+        """Do what is inside: the file has one writer at a time, and the serial does the rest."""
+        yield
 
     def close(self) -> None:
         """Close the file; the store is of no use afterwards."""

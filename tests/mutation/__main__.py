@@ -200,6 +200,10 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/examples/controller/storage/test_folder.py",
         "tests/examples/controller/test_start_errors.py",
     ),
+    "examples/controller/storage/backend": (
+        "tests/examples/controller/test_loop.py",
+        "tests/examples/controller/storage/test_folder.py",
+    ),
     "examples/controller/storage/folder": (
         "tests/examples/controller/storage/test_folder.py",
     ),

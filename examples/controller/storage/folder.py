@@ -11,13 +11,21 @@ import fcntl
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import final
+from typing import Protocol, final
 
 from examples.controller.storage.journal import Journal
 from examples.controller.storage.projects import Projects
 from examples.stores.errors import StoreUnusable
-from examples.stores.sqlite import SqliteStore
 from sequencectl import ProjectState
+from sequencectl.ports import Store
+
+
+class CountedStore(Store, Protocol):
+    """A store that says how far each project is."""
+
+    def serials(self) -> dict[str, int]:
+        """Return every project with its serial."""
+        ...
 
 
 @final
@@ -64,7 +72,7 @@ class Folder:
             problem = "was deleted or replaced while in use: stop the controller and put it back"
             raise StoreUnusable(lost, problem)
 
-    def compare(self, store: SqliteStore, projects: Projects, journal: Journal) -> None:
+    def compare(self, store: CountedStore, projects: Projects, journal: Journal) -> None:
         """Raise `StoreUnusable` if one of the files is of another time than the rest."""
         serials, known = store.serials(), {project.name: project for project in projects.all()}
         for name, project in known.items():

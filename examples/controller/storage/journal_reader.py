@@ -16,6 +16,7 @@ import attrs
 from examples.controller.storage.deliveries import Document
 from examples.controller.storage.journal import SCHEMA, told_of
 from examples.stores.database import Database
+from examples.stores.errors import StoreUnusable
 
 MOST_COUNTED: Final = 10_000
 """The total of a page of history counts so many entries past the page, and no more."""
@@ -71,7 +72,7 @@ class _Wanted:
 
 @final
 class JournalReader:
-    """Reads the journal beside its writer; for one thread."""
+    """Reads the journal beside its writer; for one thread. Raises `StoreUnusable`."""
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path, SCHEMA, synchronous="NORMAL", busy_timeout=5.0)
@@ -83,7 +84,7 @@ class JournalReader:
                 "SELECT document FROM delivery WHERE project = ? AND context = ?",
                 (project, context),
             ).fetchone()
-        return None if row is None else json.loads(row[0])
+        return None if row is None else self._read(row[0])
 
     def deliveries(
         self,
@@ -109,7 +110,7 @@ class JournalReader:
             wanted.add(_IN_STAGE, stage)
         wanted.between(since, until)
         rows, total = self._page(_BEFORE, wanted, before or _FIRST, size + 1, most=_ALL)
-        return _by_key(rows, total, size)
+        return self._by_key(rows, total, size)
 
     def history(
         self,
@@ -128,7 +129,7 @@ class JournalReader:
         wanted = _Wanted(table, {"project": project, **names})
         wanted.between(since, "")
         rows, total = self._page(_AFTER, wanted, after, size + 1, most=MOST_COUNTED + size)
-        return _by_key(rows, total, size)
+        return self._by_key(rows, total, size)
 
     def newest(
         self,
@@ -153,7 +154,7 @@ class JournalReader:
         wanted.between(since, until)
         most = skip + size + MOST_COUNTED
         rows, total = self._page(_PAST, wanted, size + 1, skip, most=most)
-        entries = tuple(json.loads(event) for (event,) in rows[:size])
+        entries = tuple(self._read(event) for (event,) in rows[:size])
         return Page(entries, total, skip + size if len(rows) > size else 0)
 
     def event(self, project: str, context: str, *, known: str, kind: str) -> Document | None:
@@ -164,7 +165,7 @@ class JournalReader:
                     AND type = ? ORDER BY serial DESC LIMIT 1""",  # noqa: S608 - a name of ours
                 (context, project, known, kind),
             ).fetchone()
-        return None if row is None else json.loads(row[0])
+        return None if row is None else self._read(row[0])
 
     def answers(self, project: str, context: str, *, to: str, kind: str) -> list[Document]:
         """Return the CloudEvents of a type that answer another one of the context, in order."""
@@ -175,7 +176,7 @@ class JournalReader:
                     ORDER BY serial""",  # noqa: S608 - a name of ours
                 (context, project, kind, to),
             ).fetchall()
-        return [json.loads(row[0]) for row in rows]
+        return [self._read(row[0]) for row in rows]
 
     def changed(self, project: str, *, after: int, most: int) -> list[Document]:
         """Return the deliveries about which something was told after a serial, `most` at most."""
@@ -185,7 +186,7 @@ class JournalReader:
                    ORDER BY last LIMIT ?""",
                 (project, after, most),
             ).fetchall()
-        return [json.loads(row[0]) for row in rows]
+        return [self._read(row[0]) for row in rows]
 
     def told(self, project: str) -> int:
         """Return the serial of the last event of a project that was told."""
@@ -213,8 +214,15 @@ class JournalReader:
             (total,) = counted.fetchone()
         return rows, total
 
+    def _by_key(self, rows: Sequence[tuple[Any, ...]], total: int, size: int) -> Page:
+        """Return a page of rows, one more than it has, each with its own key."""
+        following = rows[size - 1][1] if len(rows) > size else 0
+        return Page(tuple(self._read(row[0]) for row in rows[:size]), total, following)
 
-def _by_key(rows: Sequence[tuple[Any, ...]], total: int, size: int) -> Page:
-    """Return a page of rows, one more than it has, each with its own key."""
-    following = rows[size - 1][1] if len(rows) > size else 0
-    return Page(tuple(json.loads(row[0]) for row in rows[:size]), total, following)
+    def _read(self, text: str) -> Document:
+        try:
+            document: Document = json.loads(text)
+        except json.JSONDecodeError as error:
+            problem = f"holds what is not ours ({error}): delete it to have it made up again"
+            raise StoreUnusable(self._database.path, problem) from error
+        return document

@@ -14,8 +14,8 @@ from typing import Any
 import attrs
 import pytest
 
-from examples.controller import host as module
 from examples.controller.host import Host, StillLive, SystemClock
+from examples.controller.storage import backend
 from examples.controller.storage.deliveries import instant
 from examples.controller.storage.projects import AlreadyThere
 from examples.stores.errors import StoreUnusable
@@ -322,7 +322,7 @@ def test_a_journal_that_is_behind_is_made_up(
     tmp_path: Path, portion: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From what the store kept, portion by portion; in this and in every other project."""
-    monkeypatch.setattr(module, "_CATCH_UP", portion)
+    monkeypatch.setattr(backend, "_CATCH_UP", portion)
     hosting = Hosting(tmp_path)
 
     async def program() -> None:
