@@ -94,7 +94,12 @@ class Database:
         self.connection.close()
 
     @contextmanager
-    def transaction(self, *, writes: bool) -> Iterator[sqlite3.Connection]:
+    def transaction(
+        self,
+        *,
+        writes: bool,
+        about: str = "",  # noqa: ARG002 - a file has one lock for all
+    ) -> Iterator[sqlite3.Connection]:
         """Do what is inside all or nothing, on one view of the file.
 
         With `writes` the write lock is taken first: what is read inside is still so at the end.
@@ -113,6 +118,9 @@ class Database:
         """Do one statement that reads; it has one view of the file without a transaction."""
         with self._sentences():
             yield self.connection
+
+    def notify(self, project: str, serial: int) -> None:
+        """Tell nobody: who reads a file is not told of what is written to it."""
 
     @contextmanager
     def may_be_lost(self) -> Iterator[None]:

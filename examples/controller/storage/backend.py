@@ -13,23 +13,24 @@ from pathlib import Path
 from typing import Final, Protocol, final
 
 from examples.controller.storage.folder import Folder
+from examples.controller.storage.journal import SCHEMA as JOURNAL
 from examples.controller.storage.journal import Journal
 from examples.controller.storage.journal_reader import JournalReader
 from examples.controller.storage.newest import NewestStates
+from examples.controller.storage.projects import SCHEMA as PROJECTS
 from examples.controller.storage.projects import MakePlane, Projects
 from examples.controller.storage.uniform import Uniform
+from examples.stores.database import Database, Synchronous
 from examples.stores.errors import StoreUnusable
 from examples.stores.sqlite import ALL, SqliteStore
 from sequencectl import Event
 from sequencectl.ports import Clock, Store
 
 Heard = Callable[[str, int], None]
-"""Called with a project and the serial of the last event that was told of it."""
-
-CHANGED: Final = -1
-"""In place of a serial: the project itself was created, changed or deleted."""
+"""Called with a project and the serial of the last event that was told of it, or CHANGED."""
 
 _CATCH_UP: Final = 1_000
+_PATIENCE: Final = 5.0
 
 
 class ControllerStore(Store, Protocol):
@@ -138,23 +139,24 @@ class FolderBackend:
 
     def projects(self, make_plane: MakePlane) -> Projects:
         """Open the file of the projects."""
-        return Projects(self._folder.projects, make_plane)
+        return Projects(self._projects("FULL"), make_plane)
 
     def journal(self) -> Journal:
         """Open the file of the journal for writing."""
-        return Journal(self._folder.journal)
+        return Journal(self._journal())
 
     def journal_reader(self) -> JournalReader:
         """Open the file of the journal for reading."""
-        return JournalReader(self._folder.journal)
+        return JournalReader(self._journal())
 
     def states(self) -> NewestStates:
         """Open the file of the states for reading."""
-        return NewestStates(self._folder.sequences)
+        return NewestStates(SqliteStore(self._folder.sequences))
 
     def uniform(self, clock: Clock) -> Uniform:
         """Open the registrations and the log, which are in the file of the projects."""
-        return Uniform(self._folder.projects, clock)
+        # nothing there is worth a wait for the disk: who is forgotten registers again
+        return Uniform(self._projects("NORMAL"), clock)
 
     def look(self) -> None:
         """Raise `StoreUnusable` if a file is no longer in its place."""
@@ -178,6 +180,14 @@ class FolderBackend:
     def close(self) -> None:
         """Give the folder back."""
         self._folder.close()
+
+    def _projects(self, synchronous: Synchronous) -> Database:
+        path = self._folder.projects
+        return Database(path, PROJECTS, synchronous=synchronous, busy_timeout=_PATIENCE)
+
+    def _journal(self) -> Database:
+        path = self._folder.journal
+        return Database(path, JOURNAL, synchronous="NORMAL", busy_timeout=_PATIENCE)
 
 
 def make_up(

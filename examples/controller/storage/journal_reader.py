@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, final
 
 import attrs
 
 from examples.controller.storage.deliveries import Document
-from examples.controller.storage.journal import SCHEMA, told_of
-from examples.stores.database import Database
+from examples.controller.storage.journal import told_of
 from examples.stores.errors import StoreUnusable
+from examples.stores.portable import PortableDatabase
 
 MOST_COUNTED: Final = 10_000
 """The total of a page of history counts so many entries past the page, and no more."""
@@ -32,10 +31,10 @@ _AFTER: Final = """SELECT event, serial FROM {table} WHERE {where} AND serial > 
     ORDER BY serial LIMIT ?"""
 _PAST: Final = """SELECT event FROM {table} WHERE {where}
     ORDER BY time DESC, project DESC, serial DESC LIMIT ? OFFSET ?"""
-_COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {where} LIMIT ?)"
-_ALL: Final = -1
+_COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {where} LIMIT ?) AS found"
+_ALL: Final = 2**63 - 1
 _FIRST: Final = 2**63 - 1
-_IN_STAGE: Final = "EXISTS (SELECT 1 FROM json_each(document, '$.stages') WHERE key = ?)"
+_IN_STAGE: Final = "replace(stages, ?, '') <> stages"  # it is among them
 
 
 @final
@@ -74,8 +73,8 @@ class _Wanted:
 class JournalReader:
     """Reads the journal beside its writer; for one thread. Raises `StoreUnusable`."""
 
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path, SCHEMA, synchronous="NORMAL", busy_timeout=5.0)
+    def __init__(self, database: PortableDatabase) -> None:
+        self._database = database
 
     def delivery(self, project: str, context: str) -> Document | None:
         """Return the document of a context; None if nobody knows it."""
@@ -107,7 +106,7 @@ class JournalReader:
         if contexts:
             wanted.add(f"context IN ({', '.join('?' * len(contexts))})", *contexts)
         if stage:
-            wanted.add(_IN_STAGE, stage)
+            wanted.add(_IN_STAGE, json.dumps(stage))
         wanted.between(since, until)
         rows, total = self._page(_BEFORE, wanted, before or _FIRST, size + 1, most=_ALL)
         return self._by_key(rows, total, size)
@@ -150,7 +149,7 @@ class JournalReader:
         table = _OF_CONTEXT if "context" in names else _ROOTS if is_root else _HISTORY
         wanted = _Wanted(table, names)
         if is_root:
-            wanted.add("is_root")
+            wanted.add("is_root = 1")
         wanted.between(since, until)
         most = skip + size + MOST_COUNTED
         rows, total = self._page(_PAST, wanted, size + 1, skip, most=most)
@@ -172,8 +171,7 @@ class JournalReader:
         with self._database.statement() as database:
             rows = database.execute(
                 f"""SELECT event FROM {_OF_CONTEXT} WHERE context = ? AND project = ? AND type = ?
-                    AND json_extract(event, '$.triggeredid') = ?
-                    ORDER BY serial""",  # noqa: S608 - a name of ours
+                    AND answers = ? ORDER BY serial""",  # noqa: S608 - a name of ours
                 (context, project, kind, to),
             ).fetchall()
         return [self._read(row[0]) for row in rows]
@@ -200,7 +198,7 @@ class JournalReader:
             return dict(database.execute(select, (project,)).fetchall())
 
     def close(self) -> None:
-        """Close the file."""
+        """Close it."""
         self._database.close()
 
     def _page(

@@ -1,24 +1,26 @@
-"""The projects of a controller: shipyards, calendars and services, kept in a file of their own.
+"""The projects of a controller: shipyards, calendars and services, kept in tables of their own.
 
 Shows: a `planes` function for the library, shipyards that change for what is accepted later, and
-deletion that keeps a project's serial, so that ids derived from it never come twice. Leaves out:
-the history of a shipyard (a configuration store does that better).
+deletion that keeps a project's serial, so that ids derived from it never come twice. Replicas share
+the tables: each knows the projects in memory, and a revision says whether it knows the newest.
+Leaves out: the history of a shipyard (a configuration store does that better).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Protocol, final
+from uuid import uuid4
 
 import attrs
 from ruamel.yaml import YAML
 
 from examples.controller.calendars import FileCalendar
-from examples.stores.database import Database, Schema
+from examples.stores.database import Schema
+from examples.stores.portable import PortableDatabase, Statements
 from sequencectl import Calendar, ControlPlane, InvalidValue, Shipyard, UnknownProject
 
 _UNIFORM: Final = (
@@ -34,9 +36,11 @@ _CALENDAR: Final = (
     "ALTER TABLE project ADD COLUMN calendar TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE project ADD COLUMN is_asked INTEGER NOT NULL DEFAULT 1",
 )
+# another one after each change, so that replicas notice it
+_REVISION: Final = ("ALTER TABLE project ADD COLUMN revision TEXT NOT NULL DEFAULT ''",)
 SCHEMA: Final = Schema(
     application_id=0x73657170,  # "seqp"
-    version=3,
+    version=4,
     statements=(
         # since: the serial the project had when it was created, perhaps for a second time
         """CREATE TABLE project (name TEXT PRIMARY KEY, shipyard TEXT NOT NULL,
@@ -45,9 +49,18 @@ SCHEMA: Final = Schema(
            PRIMARY KEY (project, name)) WITHOUT ROWID""",
         *_UNIFORM,
         *_CALENDAR,
+        *_REVISION,
     ),
-    upgrades={1: _UNIFORM, 2: _CALENDAR},
+    upgrades={1: _UNIFORM, 2: _CALENDAR, 3: _REVISION},
 )
+CHANGED: Final = -1
+"""What listeners hear in place of a serial: the project was created, changed or deleted."""
+
+_PROJECT: Final = """SELECT shipyard, created_at, since, calendar, is_asked, revision FROM project
+    WHERE name = ?"""
+_SERVICES: Final = "SELECT name, created_at FROM service WHERE project = ? ORDER BY name"
+_UPDATE: Final = """UPDATE project SET shipyard = ?, calendar = ?, is_asked = ?, revision = ?
+    WHERE name = ?"""
 NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?")
 
 
@@ -69,7 +82,8 @@ class Project:
     """A project as it was last written.
 
     `version` is that of its shipyard (``spec.keptn.sh/0.2.2``), `since` its serial when it was
-    created. `is_asked`: what was frozen by its calendar of before was looked at again.
+    created. `is_asked`: what was frozen by its calendar of before was looked at again. `revision`
+    is another one after each change.
     """
 
     name: str
@@ -81,22 +95,46 @@ class Project:
     services: Mapping[str, datetime] = attrs.field(repr=False)
     calendar: FileCalendar | None = attrs.field(default=None, repr=False)
     is_asked: bool = True
+    revision: str = attrs.field(default="", repr=False)
 
 
 @final
 class Projects:
-    """All projects, in memory and in a file; written by one thread, read by any.
+    """All projects, in memory and in tables; written by one thread, read by any.
 
     A name is 1 to 63 letters, digits, ``-`` or ``_``, the first and the last neither of the two.
-    Raises `StoreUnusable` if the file cannot be used.
+    Raises `StoreUnusable` if the tables cannot be used.
+
+    Others may write to the tables too. A change is made to what is in force, whoever wrote that,
+    and it is in force when the method returns. What is in memory is as new as the last `refresh`
+    or change. So a replica that refreshes a project after it got the project's lock, and decides
+    while it has the lock, never decides by an older shipyard than the one a client was told is in
+    force, provided that changes are made under that lock too. Who lost the lock, or went on without
+    it, may do so once: by the shipyard it has just read.
     """
 
-    def __init__(self, path: Path, make_plane: MakePlane) -> None:
-        self._database = Database(path, SCHEMA, synchronous="FULL", busy_timeout=5.0)
+    def __init__(self, database: PortableDatabase, make_plane: MakePlane) -> None:
+        self._database = database
         self._make_plane = make_plane
-        self._projects: Mapping[str, Project] = MappingProxyType(
-            {project.name: project for project in self._read()}
-        )
+        self._projects: Mapping[str, Project] = MappingProxyType({})
+        self.refresh_all()
+
+    def refresh(self, name: str) -> None:
+        """Read a project again if it was created, changed or deleted since; one look if not."""
+        with self._database.statement() as database:
+            revision = _revision(database, name)
+        known = self._projects.get(name)
+        if revision != (None if known is None else known.revision):
+            self._read(name)
+
+    def refresh_all(self) -> None:
+        """Read again what was created, changed or deleted since; one look if nothing was."""
+        with self._database.statement() as database:
+            found = dict(database.execute("SELECT name, revision FROM project").fetchall())
+        known = {name: project.revision for name, project in self._projects.items()}
+        for name in sorted(found.keys() | known.keys()):
+            if found.get(name) != known.get(name):
+                self._read(name)
 
     def all(self) -> tuple[Project, ...]:
         """Return the projects by name."""
@@ -122,18 +160,21 @@ class Projects:
         """
         if NAME.fullmatch(name) is None:
             raise InvalidValue("name", name, "must be 1 to 63 letters, digits, '-' or '_'")
+        self.refresh(name)
         if name in self._projects:
             raise AlreadyThere(f"project {name} exists already")
         read = _calendar(calendar)
         plane, version = self._planned(shipyard, read)
         _check_stages(plane, read)
-        services: Mapping[str, datetime] = MappingProxyType({})
-        project = Project(name, shipyard, version, now, since, plane, services, read)
+        row = (name, shipyard, _text(now), since, calendar, 1, _new())
         with self._database.transaction(writes=True) as database:
-            row = (name, shipyard, _text(now), since, calendar, True)
-            database.execute("INSERT INTO project VALUES (?, ?, ?, ?, ?, ?)", row)
-        self._put(project)
-        return project
+            if _revision(database, name) is not None:  # another replica was faster
+                raise AlreadyThere(f"project {name} exists already")
+            database.execute("INSERT INTO project VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            self._database.notify(name, CHANGED)
+        services: Mapping[str, datetime] = MappingProxyType({})
+        made = (name, shipyard, version, now, since, plane, services, read, True, row[-1])
+        return self._put(Project(*made))
 
     def update(
         self, name: str, shipyard: str | None = None, calendar: str | None = None
@@ -143,88 +184,134 @@ class Projects:
         None is left as it is; an empty text for a calendar takes it away. Raises `UnknownProject`,
         or `InvalidValue`: then nothing is changed.
         """
-        project = self.get(name)
-        shipyard = project.shipyard if shipyard is None else shipyard
-        read = project.calendar if calendar is None else _calendar(calendar)
-        plane, version = self._planned(shipyard, read)
-        _check_stages(plane, read)
-        project = attrs.evolve(
-            project, shipyard=shipyard, version=version, plane=plane, calendar=read,
-            is_asked=project.is_asked and calendar is None,
-        )  # fmt: skip
-        with self._database.transaction(writes=True) as database:
-            row = (shipyard, "" if read is None else read.text, project.is_asked, name)
-            database.execute(
-                "UPDATE project SET shipyard = ?, calendar = ?, is_asked = ? WHERE name = ?", row
-            )
-        self._put(project)
-        return project
+
+        def changed(project: Project) -> Project:
+            text = project.shipyard if shipyard is None else shipyard
+            read = project.calendar if calendar is None else _calendar(calendar)
+            plane, version = self._planned(text, read)
+            _check_stages(plane, read)
+            return attrs.evolve(
+                project, shipyard=text, version=version, plane=plane, calendar=read,
+                is_asked=project.is_asked and calendar is None,
+            )  # fmt: skip
+
+        return self._change(name, changed)
 
     def asked(self, name: str) -> None:
-        """Note that what the calendar of before froze was looked at again."""
-        project = self.get(name)
-        with self._database.transaction(writes=True) as database:
-            database.execute("UPDATE project SET is_asked = ? WHERE name = ?", (True, name))
-        self._put(attrs.evolve(project, is_asked=True))
+        """Note that what the calendar of before froze was looked at again.
+
+        If another replica has changed the project since it was read here, nothing is noted.
+        """
+        read = self.get(name).revision
+
+        def noted(project: Project) -> Project:
+            return project if project.revision != read else attrs.evolve(project, is_asked=True)
+
+        self._change(name, noted)
 
     def delete(self, name: str) -> None:
         """Forget a project and its services; what it was for must have ended."""
+        self.refresh(name)
         self.get(name)
         with self._database.transaction(writes=True) as database:
             database.execute("DELETE FROM project WHERE name = ?", (name,))
             database.execute("DELETE FROM service WHERE project = ?", (name,))
-        left = {known: project for known, project in self._projects.items() if known != name}
-        self._projects = MappingProxyType(left)
+            self._database.notify(name, CHANGED)
+        self._drop(name)
 
     def add_service(self, name: str, service: str, *, now: datetime) -> None:
         """Add a service to a project; raise `AlreadyThere` or `UnknownProject`."""
-        project = self.get(name)
-        if service in project.services:
-            raise AlreadyThere(f"service {service} exists already in project {name}")
-        with self._database.transaction(writes=True) as database:
-            row = (name, service, _text(now))
-            database.execute("INSERT INTO service VALUES (?, ?, ?)", row)
-        self._put(attrs.evolve(project, services={**project.services, service: now}))
+
+        def added(project: Project) -> Project:
+            if service in project.services:
+                raise AlreadyThere(f"service {service} exists already in project {name}")
+            return attrs.evolve(project, services={**project.services, service: now})
+
+        self._change(name, added)
 
     def remove_service(self, name: str, service: str) -> bool:
         """Remove a service from a project; return whether it was there."""
-        project = self.get(name)
-        left = {known: at for known, at in project.services.items() if known != service}
-        with self._database.transaction(writes=True) as database:
-            gone = (name, service)
-            database.execute("DELETE FROM service WHERE project = ? AND name = ?", gone)
-        self._put(attrs.evolve(project, services=left))
-        return len(left) < len(project.services)
+        was_there = False
+
+        def removed(project: Project) -> Project:
+            nonlocal was_there
+            was_there = service in project.services
+            left = {known: at for known, at in project.services.items() if known != service}
+            return attrs.evolve(project, services=left)
+
+        self._change(name, removed)
+        return was_there
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the tables."""
         self._database.close()
 
-    def _put(self, project: Project) -> None:
+    def _change(self, name: str, change: Callable[[Project], Project]) -> Project:
+        """Make a change to what is in force, begun anew if another replica was faster."""
+        while True:
+            self.refresh(name)
+            before = self.get(name)
+            after = attrs.evolve(change(before), revision=_new())
+            with self._database.transaction(writes=True) as database:
+                if _revision(database, name) != before.revision:
+                    continue
+                _write(database, before, after)
+                self._database.notify(name, CHANGED)
+            return self._put(after)
+
+    def _put(self, project: Project) -> Project:
         # a new mapping each time: other threads read the old one to its end
         self._projects = MappingProxyType({**self._projects, project.name: project})
+        return project
 
-    def _read(self) -> Iterable[Project]:
+    def _drop(self, name: str) -> None:
+        left = {known: project for known, project in self._projects.items() if known != name}
+        self._projects = MappingProxyType(left)
+
+    def _read(self, name: str) -> None:
+        """Read a project, or forget it if it is not there any more."""
         with self._database.transaction(writes=False) as database:
-            rows = database.execute("SELECT * FROM project").fetchall()
-            services = database.execute("SELECT * FROM service ORDER BY name").fetchall()
-            for name, shipyard, created_at, since, calendar, is_asked in rows:
-                own = {
-                    service: datetime.fromisoformat(at)
-                    for project, service, at in services
-                    if project == name
-                }
-                read = _calendar(calendar)
-                plane, version = self._planned(shipyard, read)
-                at = datetime.fromisoformat(created_at)
-                made = (name, shipyard, version, at, since, plane, own, read, bool(is_asked))
-                yield Project(*made)
+            row = database.execute(_PROJECT, (name,)).fetchone()
+            services = database.execute(_SERVICES, (name,)).fetchall()
+            if row is None:
+                self._drop(name)
+                return
+            shipyard, created_at, since, calendar, is_asked, revision = row
+            read = _calendar(calendar)
+            plane, version = self._planned(shipyard, read)
+            at = datetime.fromisoformat(created_at)
+            own = {service: datetime.fromisoformat(added) for service, added in services}
+            made = (name, shipyard, version, at, since, plane, own, read, bool(is_asked), revision)
+            self._put(Project(*made))
 
     def _planned(self, shipyard: str, calendar: FileCalendar | None) -> tuple[ControlPlane, str]:
         """Return the plane of a shipyard and its version; raise `InvalidValue` if it is wrong."""
         plane = self._make_plane(Shipyard.from_yaml(shipyard), calendar=calendar)
         document = YAML(typ="base", pure=True).load(shipyard)  # texts alone, and read once already
         return plane, document["apiVersion"]
+
+
+def _revision(database: Statements, name: str) -> str | None:
+    """Return the revision of a project that is in force, None if there is no such project."""
+    row = database.execute("SELECT revision FROM project WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _write(database: Statements, before: Project, after: Project) -> None:
+    calendar = "" if after.calendar is None else after.calendar.text
+    row = (after.shipyard, calendar, int(after.is_asked), after.revision, after.name)
+    database.execute(_UPDATE, row)
+    for service in before.services.keys() - after.services.keys():
+        gone = (after.name, service)
+        database.execute("DELETE FROM service WHERE project = ? AND name = ?", gone)
+    for service in after.services.keys() - before.services.keys():
+        added = (after.name, service, _text(after.services[service]))
+        database.execute("INSERT INTO service VALUES (?, ?, ?)", added)
+
+
+def _new() -> str:
+    """Return a revision that there never was."""
+    return uuid4().hex
 
 
 def _calendar(text: str) -> FileCalendar | None:

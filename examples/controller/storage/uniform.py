@@ -1,4 +1,4 @@
-"""The executors that registered themselves, and what they log, beside the projects in their file.
+"""The executors that registered themselves, and what they log, beside the projects.
 
 Shows: what Keptn's SDK needs before it works on anything: an id that stays the same across restarts
 of both sides, a last sign of life, and errors that are kept where they belong. Everything is
@@ -13,14 +13,12 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from hashlib import sha256
-from pathlib import Path
 from typing import Final, final
 from uuid import uuid4
 
 from examples.controller.storage.deliveries import Document, instant
 from examples.controller.storage.journal_reader import Page
-from examples.controller.storage.projects import SCHEMA
-from examples.stores.database import Database
+from examples.stores.portable import PortableDatabase, Statements
 from sequencectl.ports import Clock
 
 MOST_REGISTRATIONS: Final = 200
@@ -51,16 +49,15 @@ class NoRoom(Exception):
 
 @final
 class Uniform:
-    """Registrations and log entries, in a file; for one thread.
+    """Registrations and log entries, in tables; for one thread.
 
     A registration is Keptn's integration: ``id``, ``name``, ``metadata``, ``subscriptions``, each
-    of these with an id. Raises `StoreUnusable` if the file cannot be used.
+    of these with an id. Raises `StoreUnusable` if they cannot be used.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, database: PortableDatabase, clock: Clock) -> None:
         self._clock = clock
-        # nothing here is worth a wait for the disk: who is forgotten registers again
-        self._database = Database(path, SCHEMA, synchronous="NORMAL", busy_timeout=5.0)
+        self._database = database
 
     # ------------------------------------------------------------------ registrations
 
@@ -74,13 +71,14 @@ class Uniform:
         """
         own = [name, metadata["kubernetesmetadata"]["namespace"], metadata["hostname"]]
         known = sha256(json.dumps(own).encode()).hexdigest()
-        before = self._find(known)
-        if before is None:
-            self._make_room()
-        kept = before["subscriptions"] if before else []
-        kept = kept or [{**each, "id": str(uuid4())} for each in subscriptions]
-        registration = {"id": known, "name": name, "metadata": metadata, "subscriptions": kept}
-        self._put(registration, instant(self._clock.now()))
+        with self._database.transaction(writes=True) as database:
+            before = _find(database, known)
+            if before is None:
+                self._make_room(database)
+            kept = before["subscriptions"] if before else []
+            kept = kept or [{**each, "id": str(uuid4())} for each in subscriptions]
+            registration = {"id": known, "name": name, "metadata": metadata, "subscriptions": kept}
+            _put(database, registration, instant(self._clock.now()))
         return known, before is None
 
     def ping(self, known: str) -> Document:
@@ -88,7 +86,7 @@ class Uniform:
         with self._database.transaction(writes=True) as database:
             at = (instant(self._clock.now()), known)
             database.execute("UPDATE registration SET seen = ? WHERE id = ?", at)
-        return self.get(known)
+            return _known(database, known)
 
     def all(self) -> list[Document]:
         """Return the registrations by id."""
@@ -98,44 +96,44 @@ class Uniform:
 
     def get(self, known: str) -> Document:
         """Return a registration; raise `UnknownRegistration`."""
-        found = self._find(known)
-        if found is None:
-            raise UnknownRegistration(f"no integration {known!r} is registered")
-        return found
+        with self._database.statement() as database:
+            return _known(database, known)
 
     def remove(self, known: str) -> None:
         """Forget a registration; raise `UnknownRegistration`."""
-        self.get(known)
         with self._database.transaction(writes=True) as database:
+            _known(database, known)
             database.execute("DELETE FROM registration WHERE id = ?", (known,))
 
     # ------------------------------------------------------------------ subscriptions
 
     def subscription(self, known: str, subscription: str) -> Document:
         """Return a subscription of a registration; raise `UnknownRegistration`."""
-        for each in self.get(known)["subscriptions"]:
-            if each["id"] == subscription:
-                return dict(each)
-        raise UnknownRegistration(f"integration {known!r} has no subscription {subscription!r}")
+        return dict(_subscription(self.get(known), subscription))
 
     def subscribe(self, known: str, subscription: Document) -> str:
         """Add a subscription; return its id. Raises `UnknownRegistration` or `NoRoom`."""
         added = {**subscription, "id": str(uuid4())}
-        self._write_subscriptions(known, [*self.get(known)["subscriptions"], added])
+        with self._database.transaction(writes=True) as database:
+            before = _known(database, known)
+            _write_subscriptions(database, before, [*before["subscriptions"], added])
         return str(added["id"])
 
     def change(self, known: str, changed: Document) -> None:
         """Write the subscription of this id anew; raise `UnknownRegistration` or `NoRoom`."""
-        self.subscription(known, changed["id"])
-        kept = self.get(known)["subscriptions"]
-        anew = [changed if each["id"] == changed["id"] else each for each in kept]
-        self._write_subscriptions(known, anew)
+        with self._database.transaction(writes=True) as database:
+            before = _known(database, known)
+            old = _subscription(before, changed["id"])
+            anew = [changed if each is old else each for each in before["subscriptions"]]
+            _write_subscriptions(database, before, anew)
 
     def unsubscribe(self, known: str, subscription: str) -> None:
         """Remove a subscription; raise `UnknownRegistration`."""
-        self.subscription(known, subscription)
-        kept = self.get(known)["subscriptions"]
-        self._write_subscriptions(known, [each for each in kept if each["id"] != subscription])
+        with self._database.transaction(writes=True) as database:
+            before = _known(database, known)
+            old = _subscription(before, subscription)
+            left = [each for each in before["subscriptions"] if each is not old]
+            _write_subscriptions(database, before, left)
 
     # ------------------------------------------------------------------ the log
 
@@ -147,7 +145,7 @@ class Uniform:
             (each["shkeptncontext"], each["integrationid"], each["time"], json.dumps(each))
             for each in timed
         ]
-        with self._database.transaction(writes=True) as database:
+        with self._database.transaction(writes=True, about="log") as database:
             insert = "INSERT INTO log (context, integration, time, entry) VALUES (?, ?, ?, ?)"
             database.executemany(insert, rows)
             oldest = "DELETE FROM log WHERE number <= (SELECT max(number) FROM log) - ?"
@@ -181,40 +179,60 @@ class Uniform:
         return Page(entries, total, following if following < total else 0)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close it."""
         self._database.close()
 
-    def _make_room(self) -> None:
+    def _make_room(self, database: Statements) -> None:
         """If there are as many registrations as may be, forget those of whom nothing was heard."""
-        with self._database.transaction(writes=True) as database:
-            (kept,) = database.execute("SELECT count(*) FROM registration").fetchone()
-            if kept < MOST_REGISTRATIONS:
-                return
-            long_ago = instant(self._clock.now() - FORGOTTEN_AFTER)
-            gone = database.execute("DELETE FROM registration WHERE seen < ?", (long_ago,))
-        if not gone.rowcount:
+        seen = [seen for (seen,) in database.execute("SELECT seen FROM registration")]
+        if len(seen) < MOST_REGISTRATIONS:
+            return
+        long_ago = instant(self._clock.now() - FORGOTTEN_AFTER)
+        if min(seen) >= long_ago:
             raise NoRoom(f"there are {MOST_REGISTRATIONS} registrations, and may not be more")
+        database.execute("DELETE FROM registration WHERE seen < ?", (long_ago,))
 
-    def _find(self, known: str) -> Document | None:
-        with self._database.statement() as database:
-            select = "SELECT document, seen FROM registration WHERE id = ?"
-            row = database.execute(select, (known,)).fetchone()
-        return None if row is None else _with_seen(*row)
 
-    def _write_subscriptions(self, known: str, subscriptions: Sequence[Document]) -> None:
-        registration = self.get(known)
-        seen = registration["metadata"]["lastseen"]
-        self._put({**registration, "subscriptions": [*subscriptions]}, seen)
+def _find(database: Statements, known: str) -> Document | None:
+    select = "SELECT document, seen FROM registration WHERE id = ?"
+    row = database.execute(select, (known,)).fetchone()
+    return None if row is None else _with_seen(*row)
 
-    def _put(self, registration: Document, seen: str) -> None:
-        if len(registration["subscriptions"]) > MOST_SUBSCRIPTIONS:
-            raise NoRoom(f"a registration has at most {MOST_SUBSCRIPTIONS} subscriptions")
-        text = json.dumps(registration)
-        if len(text) > MOST_CHARACTERS:
-            raise NoRoom(f"a registration has at most {MOST_CHARACTERS} characters of JSON")
-        with self._database.transaction(writes=True) as database:
-            row = (registration["id"], text, seen)
-            database.execute("INSERT OR REPLACE INTO registration VALUES (?, ?, ?)", row)
+
+def _known(database: Statements, known: str) -> Document:
+    found = _find(database, known)
+    if found is None:
+        raise UnknownRegistration(f"no integration {known!r} is registered")
+    return found
+
+
+def _subscription(registration: Document, subscription: str) -> Document:
+    for each in registration["subscriptions"]:
+        if each["id"] == subscription:
+            found: Document = each
+            return found
+    known = registration["id"]
+    raise UnknownRegistration(f"integration {known!r} has no subscription {subscription!r}")
+
+
+def _write_subscriptions(
+    database: Statements, before: Document, subscriptions: Sequence[Document]
+) -> None:
+    seen = before["metadata"]["lastseen"]
+    _put(database, {**before, "subscriptions": [*subscriptions]}, seen)
+
+
+def _put(database: Statements, registration: Document, seen: str) -> None:
+    if len(registration["subscriptions"]) > MOST_SUBSCRIPTIONS:
+        raise NoRoom(f"a registration has at most {MOST_SUBSCRIPTIONS} subscriptions")
+    text = json.dumps(registration)
+    if len(text) > MOST_CHARACTERS:
+        raise NoRoom(f"a registration has at most {MOST_CHARACTERS} characters of JSON")
+    database.execute(
+        """INSERT INTO registration VALUES (?, ?, ?) ON CONFLICT (id)
+           DO UPDATE SET document = excluded.document, seen = excluded.seen""",
+        (registration["id"], text, seen),
+    )
 
 
 def _with_seen(document: str, seen: str) -> Document:

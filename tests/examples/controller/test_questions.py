@@ -103,7 +103,7 @@ def test_a_state_that_is_known_is_not_read_again(tmp_path: Path) -> None:
 
     hosting.run(crowd())
     plane = hosting.host.projects.plane_of("p")
-    states, steps = NewestStates(tmp_path / "sequences.db"), 0
+    states, steps = NewestStates(SqliteStore(tmp_path / "sequences.db")), 0
 
     def count() -> None:
         nonlocal steps

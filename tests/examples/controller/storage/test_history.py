@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from examples.controller.storage import journal_reader
-from examples.controller.storage.journal import Journal
 from examples.controller.storage.journal_reader import JournalReader, Page
 from sequencectl import (
     ControlPlane,
@@ -20,6 +19,7 @@ from sequencectl import (
     TriggerSequence,
 )
 from sequencectl.testing import ManualClock
+from tests.examples.controller.storage.places import Place, in_file, journal_at, reader_at
 
 PLANE = ControlPlane(
     Shipyard.of({"dev": {"delivery": ["deploy"]}, "prod": {"delivery": ["deploy"]}})
@@ -28,7 +28,7 @@ TRIGGERED = "sh.keptn.event.dev.delivery.triggered"
 FINISHED = "sh.keptn.event.deploy.finished"
 
 
-def told(path: Path, project: str, contexts: list[str]) -> list[Event]:
+def told(place: Place, project: str, contexts: list[str]) -> list[Event]:
     """Tell a journal of deliveries, one after the other: each is triggered, worked on and ends."""
     clock, state, events = ManualClock(), PLANE.initial(project), list[Event]()
     for number, context in enumerate(contexts):
@@ -50,19 +50,18 @@ def told(path: Path, project: str, contexts: list[str]) -> list[Event]:
         events += [*decision.events, *finished.events]
         state = finished.state
         clock.advance(timedelta(seconds=1))
-    journal = Journal(path)
+    journal = journal_at(place)
     journal.tell(project, events)
     journal.close()
     return events
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Iterator[JournalReader]:
+def reader(place: Place) -> Iterator[JournalReader]:
     """A journal of two projects; one context is in both."""
-    path = tmp_path / "journal.db"
-    told(path, "p", ["c0", "c1", "c2", "c3"])
-    told(path, "q", ["c3"])
-    reading = JournalReader(path)
+    told(place, "p", ["c0", "c1", "c2", "c3"])
+    told(place, "q", ["c3"])
+    reading = reader_at(place)
     yield reading
     reading.close()
 
@@ -186,7 +185,7 @@ def test_a_page_costs_a_page(
     monkeypatch.setattr(journal_reader, "MOST_COUNTED", 20)
 
     def cost(size: int) -> int:
-        path = tmp_path / f"{size}.db"
+        path = in_file(tmp_path / f"{size}.db")
         told(path, "p", [f"c{number}" for number in range(size)])
         return steps(path, lambda reader: reader.newest(size=5, **asked))
 
@@ -210,7 +209,7 @@ def test_a_page_of_the_beginning_costs_a_page(
     monkeypatch.setattr(journal_reader, "MOST_COUNTED", 20)
 
     def cost(size: int) -> int:
-        path = tmp_path / f"{size}.db"
+        path = in_file(tmp_path / f"{size}.db")
         told(path, "p", [f"c{number}" for number in range(size)])
         return steps(path, ask)
 
@@ -221,7 +220,7 @@ def test_roots_are_found_without_what_came_of_them(tmp_path: Path) -> None:
     """However much happens in a context, its first event is as near."""
 
     def cost(size: int) -> int:
-        path = tmp_path / f"{size}.db"
+        path = in_file(tmp_path / f"{size}.db")
         told(path, "p", ["c"] * size)
         ask = {"size": 5, "names": {"project": "p"}, "is_root": True}
         return steps(path, lambda reader: reader.newest(**ask))
@@ -229,9 +228,9 @@ def test_roots_are_found_without_what_came_of_them(tmp_path: Path) -> None:
     assert cost(200) <= cost(20) * 1.2
 
 
-def steps(path: Path, ask: Callable[[JournalReader], Page]) -> int:
+def steps(place: Place, ask: Callable[[JournalReader], Page]) -> int:
     """How many steps the database makes for a page."""
-    reader, counted = JournalReader(path), 0
+    reader, counted = reader_at(place), 0
 
     def count() -> None:
         nonlocal counted

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from examples.controller.storage.journal import Journal
 from examples.controller.storage.journal_reader import JournalReader
 from sequencectl import (
     AbortSequence,
@@ -24,6 +23,7 @@ from sequencectl import (
 )
 from sequencectl.testing import ManualClock
 from sequencectl.testing.strategies import histories
+from tests.examples.controller.storage.places import Place, in_file, journal_at, reader_at
 
 PLANE = ControlPlane(Shipyard.of({"dev": {"delivery": ["deploy"], "hotfix": ["deploy"]}}))
 
@@ -34,8 +34,8 @@ def events_of(decisions: tuple[Decision, ...]) -> list[Event]:
 
 
 def contents(path: Path, project: str = "sockshop") -> tuple[Any, ...]:
-    """Everything that is in a journal."""
-    reader = JournalReader(path)
+    """Everything that is in a journal in a file."""
+    reader = reader_at(in_file(path))
     try:
         pages = (
             reader.deliveries(project, size=1_000, names={}),
@@ -58,10 +58,10 @@ def test_events_are_taken_in_once_however_often_they_are_told(
     events = events_of(decisions)
     with TemporaryDirectory() as folder:
         once, often = Path(folder) / "once.db", Path(folder) / "often.db"
-        journal = Journal(once)
+        journal = journal_at(in_file(once))
         journal.tell("sockshop", events)
         journal.close()
-        again, told = Journal(often), 0
+        again, told = journal_at(in_file(often)), 0
         while told < len(events):
             begin = data.draw(st.integers(0, told))
             end = data.draw(st.integers(told + 1, len(events)))
@@ -73,7 +73,7 @@ def test_events_are_taken_in_once_however_often_they_are_told(
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Any:
+def reader(place: Place) -> Any:
     """A journal of five deliveries, read."""
     clock, state, told = ManualClock(), PLANE.initial("p"), []
     for number, (sequence, service) in enumerate(
@@ -86,11 +86,10 @@ def reader(tmp_path: Path) -> Any:
     for control in (PauseSequence("c1"), AbortSequence("c2")):
         told.append(PLANE.decide(state, control, clock.now()))
         state = told[-1].state
-    path = tmp_path / "journal.db"
-    journal = Journal(path)
+    journal = journal_at(place)
     journal.tell("p", events_of(tuple(told)))
     journal.close()
-    reading = JournalReader(path)
+    reading = reader_at(place)
     yield reading
     reading.close()
 
@@ -106,6 +105,7 @@ def reader(tmp_path: Path) -> Any:
         pytest.param({"contexts": ["c3", "c0", "none"]}, ["c3", "c0"], id="contexts"),
         pytest.param({"stage": "dev"}, ["c4", "c3", "c2", "c1", "c0"], id="stage"),
         pytest.param({"stage": "prod"}, [], id="stage that nobody reached"),
+        pytest.param({"stage": "de"}, [], id="part of a stage"),
     ],
 )
 def test_a_filter_leaves_out_what_does_not_fit(

@@ -13,10 +13,10 @@ import pytest
 from examples.controller.storage import journal_reader
 from examples.controller.storage.cloudevents import history_of
 from examples.controller.storage.deliveries import instant
-from examples.controller.storage.journal import Journal
 from examples.controller.storage.journal_reader import JournalReader, Page
 from sequencectl import Event
 from tests.examples.controller.storage.folding import folded
+from tests.examples.controller.storage.places import Place, in_file, journal_at, reader_at
 from tests.support import Host
 
 WORLD = {"dev": {"delivery": ["deploy"]}, "prod": {"delivery": ["deploy"]}}
@@ -39,26 +39,25 @@ EVENTS = HOSTS["shop"].events
 HISTORY = [(event.serial, written) for event in EVENTS if (written := history_of(event))]
 
 
-def tell(path: Path, events: Sequence[Event], project: str = "shop") -> None:
+def tell(place: Place, events: Sequence[Event], project: str = "shop") -> None:
     """Tell a journal these events."""
-    journal = Journal(path)
+    journal = journal_at(place)
     journal.tell(project, events)
     journal.close()
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
+def told(place: Place) -> Place:
     """A journal of two projects."""
-    path = tmp_path / "journal.db"
     for project, host in HOSTS.items():
-        tell(path, host.events, project)
-    return path
+        tell(place, host.events, project)
+    return place
 
 
 @pytest.fixture
-def reader(path: Path) -> Iterator[JournalReader]:
+def reader(told: Place) -> Iterator[JournalReader]:
     """The journal, read."""
-    reader = JournalReader(path)
+    reader = reader_at(told)
     yield reader
     reader.close()
 
@@ -73,12 +72,11 @@ def test_a_document_is_that_of_its_context(reader: JournalReader) -> None:
 
 
 @pytest.mark.parametrize("cut", range(len(EVENTS) + 1))
-def test_it_makes_no_difference_when_events_are_told(tmp_path: Path, cut: int) -> None:
+def test_it_makes_no_difference_when_events_are_told(place: Place, cut: int) -> None:
     """In two portions a document is read from the file and goes on; one event is told twice."""
-    path = tmp_path / "journal.db"
-    tell(path, EVENTS[:cut])
-    tell(path, EVENTS[max(cut - 1, 0) :])
-    reader = JournalReader(path)
+    tell(place, EVENTS[:cut])
+    tell(place, EVENTS[max(cut - 1, 0) :])
+    reader = reader_at(place)
     documents = [reader.delivery("shop", context) for context in ("c1", "c2", "c3")]
     told = reader.told("shop")
     reader.close()
@@ -172,13 +170,13 @@ def test_a_total_is_counted_a_good_way_past_the_page(
     assert (6, 5) == (newest.total, oldest.total)
 
 
-def test_what_is_told_of_one_project_is_forgotten_without_the_other(path: Path) -> None:
+def test_what_is_told_of_one_project_is_forgotten_without_the_other(told: Place) -> None:
     """Up to a serial that counts as told: what comes then is told anew."""
-    journal = Journal(path)
-    journal.forget("shop", serial=7)
-    told = [journal.told(project) for project in ("shop", "other", "none")]
+    journal, last = journal_at(told), EVENTS[-1].serial
+    journal.forget("shop", serial=last)
+    serials = [journal.told(project) for project in ("shop", "other", "none")]
     journal.close()
-    reader = JournalReader(path)
+    reader = reader_at(told)
     shop, other = (
         (
             contexts(reader.deliveries(project, size=9, names={})),
@@ -189,7 +187,7 @@ def test_what_is_told_of_one_project_is_forgotten_without_the_other(path: Path) 
     )
     reader.close()
 
-    assert [7, HOSTS["other"].state.serial, 0] == told
+    assert [last, HOSTS["other"].state.serial, 0] == serials
     assert ([], False, False) == shop
     assert (["c3", "c2", "c1"], True, True) == other
 
@@ -203,13 +201,14 @@ def test_an_event_of_no_context_is_in_the_history_alone(reader: JournalReader) -
 
 
 def test_what_happened_in_a_context_that_began_unseen_is_in_the_history_alone(
-    tmp_path: Path,
+    place: Place,
 ) -> None:
     """A journal that begins in the middle has no document for it, and no root."""
-    path = tmp_path / "journal.db"
     later = [event for event in EVENTS if event.serial > 3]
-    tell(path, later)
-    reader = JournalReader(path)
+    with closing(journal_at(place)) as journal:
+        journal.forget("shop", serial=3)
+        journal.tell("shop", later)
+    reader = reader_at(place)
     first = reader.delivery("shop", "c2")
     roots = reader.newest(size=9, names={"project": "shop"}, is_root=True).entries
     history = reader.history("shop", size=100, names={}).entries
@@ -220,9 +219,14 @@ def test_what_happened_in_a_context_that_began_unseen_is_in_the_history_alone(
     assert [written for serial, written in HISTORY if serial > 3] == list(history)
 
 
-def test_a_list_is_read_while_somebody_writes(path: Path, reader: JournalReader) -> None:
+def test_a_list_is_read_while_somebody_writes(tmp_path: Path) -> None:
     """What was told before is what there is."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+    path = tmp_path / "journal.db"
+    tell(in_file(path), EVENTS)
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as writer,
+        closing(reader_at(in_file(path))) as reader,
+    ):
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("DELETE FROM delivery")
 

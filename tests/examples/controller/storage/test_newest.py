@@ -12,7 +12,7 @@ from tests.support import Host
 def test_a_project_in_which_nothing_happened_has_its_first_state(tmp_path: Path) -> None:
     """It is that of its plane, for this project."""
     host = Host({"dev": {"delivery": ["deploy"]}})
-    states = NewestStates(tmp_path / "sequences.db")
+    states = NewestStates(SqliteStore(tmp_path / "sequences.db"))
 
     assert host.plane.initial("shop") == states.of("shop", host.plane)
     states.close()
@@ -25,7 +25,7 @@ def test_a_state_is_read_once_and_caught_up_then(tmp_path: Path) -> None:
     with SqliteStore(path) as store:
         store.commit(host.trigger("a"))
         project = host.state.project
-        states = NewestStates(path)
+        states = NewestStates(SqliteStore(path))
         first, again = (states.of(project, host.plane) for _ in range(2))
         store.commit(host.trigger("b"))
         newest = states.of(project, host.plane)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from examples.controller.storage.cloudevents import history_of
-from examples.controller.storage.journal import MOST_PROGRESS, Journal
+from examples.controller.storage.journal import MOST_PROGRESS
 from examples.controller.storage.journal_reader import JournalReader
 from sequencectl import Event
 from sequencectl.cloudevents import from_cloudevent
 from sequencectl.commands import ReportTaskProgress
 from sequencectl.events import TaskProgressReported
+from tests.examples.controller.storage.places import Place, journal_at, reader_at
 from tests.support import Host
 
 CHANGED = "sh.keptn.event.deploy.status.changed"
@@ -39,13 +39,13 @@ def worked(host: Host, known: str, count: int, *, source: str = "helm") -> None:
 
 
 @contextmanager
-def read(path: Path, events: list[Event], *, portion: int = 10**6) -> Iterator[JournalReader]:
+def read(place: Place, events: list[Event], *, portion: int = 10**6) -> Iterator[JournalReader]:
     """A journal that is told of events in portions of this size."""
-    journal = Journal(path)
+    journal = journal_at(place)
     for begin in range(0, len(events), portion):
         journal.tell("sockshop", events[begin : begin + portion])
     journal.close()
-    reader = JournalReader(path)
+    reader = reader_at(place)
     try:
         yield reader
     finally:
@@ -101,13 +101,13 @@ def test_each_report_of_progress_has_an_id_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("count", [1, MOST_PROGRESS, MOST_PROGRESS + 1, 3 * MOST_PROGRESS])
-def test_of_much_progress_the_newest_is_kept(tmp_path: Path, count: int) -> None:
+def test_of_much_progress_the_newest_is_kept(place: Place, count: int) -> None:
     """However long the task takes, the history does not grow with that; all else stays."""
     host = begun("c")
     worked(host, "c", count)
     host.finish("c", source="helm")
 
-    with read(tmp_path / "journal.db", host.events) as reader:
+    with read(place, host.events) as reader:
         kinds = [
             event["type"] for event in reader.newest(size=1_000, names={"context": "c"}).entries
         ]
@@ -119,7 +119,7 @@ def test_of_much_progress_the_newest_is_kept(tmp_path: Path, count: int) -> None
     ] == sorted((kind for kind in kinds if kind != CHANGED), key=kinds[::-1].index)  # fmt: skip
 
 
-def test_no_task_and_no_executor_takes_the_room_of_another(tmp_path: Path) -> None:
+def test_no_task_and_no_executor_takes_the_room_of_another(place: Place) -> None:
     """Each keeps its own newest, also where the tasks of a context have one name."""
     host = Host({"dev": {"delivery": ["deploy"]}, "prod": {"delivery": ["deploy"]}})
     host.trigger("dev", context="c")
@@ -128,30 +128,30 @@ def test_no_task_and_no_executor_takes_the_room_of_another(tmp_path: Path) -> No
     worked(host, "dev", MOST_PROGRESS + 5, source="argo")
     worked(host, "prod", MOST_PROGRESS + 5)
 
-    with read(tmp_path / "journal.db", host.events) as reader:
+    with read(place, host.events) as reader:
         expected = last(2) + last(MOST_PROGRESS + 5, "argo")
         assert expected == messages(reader, stage="dev")
         assert last(MOST_PROGRESS + 5) == messages(reader, stage="prod")
 
 
-def test_an_attempt_keeps_its_own_progress(tmp_path: Path) -> None:
+def test_an_attempt_keeps_its_own_progress(place: Place) -> None:
     """It is another task under the same name."""
     host = begun("c", retry={"times": 1})
     worked(host, "c", 2)
     host.finish("c", "fail", source="helm")
     worked(host, "c", MOST_PROGRESS + 1)
 
-    with read(tmp_path / "journal.db", host.events) as reader:
+    with read(place, host.events) as reader:
         assert last(2) + last(MOST_PROGRESS + 1) == messages(reader)
 
 
 @pytest.mark.parametrize("portion", [1, 7, 10**6])
-def test_what_is_kept_does_not_depend_on_how_it_was_told(tmp_path: Path, portion: int) -> None:
+def test_what_is_kept_does_not_depend_on_how_it_was_told(place: Place, portion: int) -> None:
     """A journal that is made up again is the journal that was lost."""
     host = begun("c")
     worked(host, "c", 2 * MOST_PROGRESS + 3)
 
-    with read(tmp_path / "journal.db", host.events, portion=portion) as reader:
+    with read(place, host.events, portion=portion) as reader:
         page = reader.history("sockshop", size=1_000, names={})
         newest = reader.deliveries("sockshop", size=1, names={}).entries[0]
         assert last(2 * MOST_PROGRESS + 3) == messages(reader)

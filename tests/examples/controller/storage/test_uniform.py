@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from examples.controller.storage.deliveries import instant
-from examples.controller.storage.projects import Projects
 from examples.controller.storage.uniform import (
     FORGOTTEN_AFTER,
     MOST_CHARACTERS,
@@ -25,6 +24,7 @@ from examples.controller.storage.uniform import (
 )
 from sequencectl import ControlPlane
 from sequencectl.testing import ManualClock
+from tests.examples.controller.storage.places import Place, in_file, projects_at, uniform_at
 
 DEPLOYMENT = {"event": "sh.keptn.event.deployment.triggered", "filter": {"stages": ["dev"]}}
 TEST = {"event": "sh.keptn.event.test.triggered", "filter": {}}
@@ -43,21 +43,15 @@ PRAGMA user_version = 1;
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the file is."""
-    return tmp_path / "projects.db"
-
-
-@pytest.fixture
 def clock() -> ManualClock:
     """A clock that is turned by hand."""
     return ManualClock()
 
 
 @pytest.fixture
-def uniform(path: Path, clock: ManualClock) -> Iterator[Uniform]:
+def uniform(place: Place, clock: ManualClock) -> Iterator[Uniform]:
     """Nobody has registered yet."""
-    with closing(Uniform(path, clock)) as opened:
+    with closing(uniform_at(place, clock)) as opened:
         yield opened
 
 
@@ -110,12 +104,12 @@ def test_another_name_namespace_or_hostname_is_another_id(uniform: Uniform) -> N
     assert len(given) == len(known) == len(uniform.all())
 
 
-def test_a_registration_outlives_the_program(path: Path, clock: ManualClock) -> None:
+def test_a_registration_outlives_the_program(place: Place, clock: ManualClock) -> None:
     """With its subscriptions and their ids."""
-    with closing(Uniform(path, clock)) as uniform:
+    with closing(uniform_at(place, clock)) as uniform:
         known, _ = register(uniform, "helm", DEPLOYMENT)
         before = uniform.get(known)
-    with closing(Uniform(path, clock)) as uniform:
+    with closing(uniform_at(place, clock)) as uniform:
         after, again = uniform.get(known), register(uniform)
 
     assert before == after
@@ -293,13 +287,14 @@ def test_nothing_may_be_logged(uniform: Uniform) -> None:
 # ---------------------------------------------------------------- the file
 
 
-def test_a_file_of_before_gets_what_it_lacks(path: Path, clock: ManualClock) -> None:
+def test_a_file_of_before_gets_what_it_lacks(tmp_path: Path, clock: ManualClock) -> None:
     """Its projects stay, whoever opens it first; both work on it beside each other."""
-    with closing(sqlite3.connect(path)) as database:
+    place = in_file(tmp_path / "projects.db")
+    with closing(sqlite3.connect(tmp_path / "projects.db")) as database:
         database.executescript(VERSION_1)
     with (
-        closing(Projects(path, ControlPlane)) as projects,
-        closing(Uniform(path, clock)) as uniform,
+        closing(projects_at(place, ControlPlane)) as projects,
+        closing(uniform_at(place, clock)) as uniform,
     ):
         known, _ = register(uniform)
         projects.add_service("sockshop", "carts", now=clock.now())
@@ -307,14 +302,18 @@ def test_a_file_of_before_gets_what_it_lacks(path: Path, clock: ManualClock) -> 
 
     assert 7 == found.since
     assert ["carts"] == [*found.services]
-    with closing(Uniform(path, clock)) as uniform:
+    with closing(uniform_at(place, clock)) as uniform:
         assert [known] == [each["id"] for each in uniform.all()]
 
 
-def test_the_log_is_read_while_somebody_writes(uniform: Uniform, path: Path) -> None:
+def test_the_log_is_read_while_somebody_writes(tmp_path: Path, clock: ManualClock) -> None:
     """The decider's thread has its projects in the same file."""
-    uniform.log([entry("a")])
-    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+    path = tmp_path / "projects.db"
+    with (
+        closing(uniform_at(in_file(path), clock)) as uniform,
+        closing(sqlite3.connect(path, isolation_level=None)) as writer,
+    ):
+        uniform.log([entry("a")])
         writer.execute("BEGIN IMMEDIATE")
 
         assert ["a"] == messages(uniform)

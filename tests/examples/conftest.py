@@ -68,3 +68,9 @@ def alone(
     """A server that the test may end."""
     with PrivateServer(settings=QUICK) as alone:
         yield alone
+
+
+@pytest.fixture
+def url_of_all(server: PrivateServer) -> str:
+    """The address of a database that is there anyway, for tests with a schema of their own."""
+    return server.url()
