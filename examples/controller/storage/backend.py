@@ -27,7 +27,10 @@ from sequencectl import Event
 from sequencectl.ports import Clock, Store
 
 Heard = Callable[[str, int], None]
-"""Called with a project and the serial of the last event that was told of it, or CHANGED."""
+"""Called with a project and the serial of the last event that was told of it, or `CHANGED`.
+
+With an empty project it means: look at everything, for something may have been missed.
+"""
 
 _CATCH_UP: Final = 1_000
 _PATIENCE: Final = 5.0

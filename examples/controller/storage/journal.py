@@ -152,8 +152,7 @@ class _Taken:
         """Tell one event to the document of its context, and add it to the history."""
         subject, written = event.subject, history_of(event)
         document = self.documents.get(subject.context)
-        is_trigger = isinstance(event, SequenceTriggered)
-        if document is None and is_trigger:
+        if document is None and isinstance(event, SequenceTriggered):
             document = self.documents[subject.context] = begin(event)
         if document is not None:
             tell(document, event)
@@ -162,7 +161,7 @@ class _Taken:
         if written is not None:
             is_root = document is not None and document["first"] == event.serial
             self._add(event, written, is_root=is_root)
-        if is_trigger and subject.service:
+        if isinstance(event, SequenceTriggered) and subject.service:
             service = (subject.project, subject.service, instant(event.at), event.serial)
             self.services.append(service)
 
