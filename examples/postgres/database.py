@@ -78,7 +78,10 @@ class Database:
 
     @contextmanager
     def transaction(self, *, writes: bool, about: str = "") -> Iterator[_Statements]:
-        """Do what is inside all or nothing; see `PortableDatabase`."""
+        """Do what is inside all or nothing; see `PortableDatabase`.
+
+        The lock is held before the first statement inside is done, though not before it is sent.
+        """
         with self._connection_in_use() as connection:
             try:
                 with connection.pipeline():

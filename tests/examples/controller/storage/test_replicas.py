@@ -98,7 +98,8 @@ def test_replicas_that_tell_the_same_tell_it_once(place: Place, tmp_path: Path) 
 def test_what_is_told_of_two_projects_does_not_wait(postgres: Place) -> None:
     """A replica that is slow in one project keeps nobody from another."""
     with closing(journal_at(postgres)) as slow, closing(journal_at(postgres)) as quick:
-        with slow._database.transaction(writes=True, about="other"):
+        with slow._database.transaction(writes=True, about="other") as asked:
+            asked.execute("SELECT 1").fetchone()  # by now the lock is held
             quick.tell("shop", EVENTS)
 
         assert EVENTS[-1].serial == quick.told("shop")
