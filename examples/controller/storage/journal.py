@@ -10,7 +10,7 @@ kept. Leaves out: forgetting the rest.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, final
 
 import attrs
@@ -72,15 +72,24 @@ _ALL: Final = 2**63 - 1
 
 
 class Behind(Exception):
-    """The journal lacks events before those that it was told: tell it these first."""
+    """The journal lacks events before those that it was told; the message says which."""
 
 
 @final
 class Journal:
-    """Writes the journal; for one thread. Raises `StoreUnusable` if it cannot be used."""
+    """Writes the journal; for one thread. Raises `StoreUnusable` if it cannot be used.
 
-    def __init__(self, database: PortableDatabase) -> None:
+    `make_up`, called with the journal and a project, tells it what it lacks.
+    """
+
+    def __init__(
+        self,
+        database: PortableDatabase,
+        *,
+        make_up: Callable[[Journal, str], None] | None = None,
+    ) -> None:
         self._database = database
+        self._make_up = make_up
 
     def told(self, project: str) -> int:
         """Return the serial of the last event of a project that was told."""
@@ -93,26 +102,18 @@ class Journal:
             return dict(database.execute("SELECT project, serial FROM told").fetchall())
 
     def tell(self, project: str, events: Sequence[Event]) -> None:
-        """Take in events, those that are known already left out; raise `Behind`.
+        """Take in events, those that are known already left out.
 
-        Whoever listens hears the serial of the last one, unless it was known.
+        If it lacks some before them, these are made up first; it raises `Behind` where nobody does
+        that. Whoever listens hears the serial of the last one, unless it was known.
         """
-        with self._database.transaction(writes=True, about=project) as database:
-            told = told_of(database, project)
-            new = [event for event in events if event.serial > told]
-            if not new:
-                return
-            if new[0].serial != told + 1:
-                raise Behind(f"project {project} is told up to {told}, not to {new[0].serial - 1}")
-            taken = _Taken(_documents(database, project, new))
-            for event in new:
-                taken.take_in(event)
-            database.executemany(_HISTORY, taken.history)
-            database.executemany(_FORGET_PROGRESS, taken.progress.values())
-            database.executemany(_SERVICE, taken.services)
-            database.executemany(_DELIVERY, map(_row, taken.documents.values()))
-            database.execute(_TOLD, (project, new[-1].serial))
-            self._database.notify(project, new[-1].serial)
+        try:
+            self._tell(project, events)
+        except Behind:
+            if self._make_up is None:
+                raise
+            self._make_up(self, project)
+            self._tell(project, events)
 
     def forget(self, project: str, *, serial: int) -> None:
         """Drop all of a project up to a serial, which counts as told.
@@ -130,6 +131,24 @@ class Journal:
     def close(self) -> None:
         """Close it."""
         self._database.close()
+
+    def _tell(self, project: str, events: Sequence[Event]) -> None:
+        with self._database.transaction(writes=True, about=project) as database:
+            told = told_of(database, project)
+            new = [event for event in events if event.serial > told]
+            if not new:
+                return
+            if new[0].serial != told + 1:
+                raise Behind(f"project {project} is told up to {told}, not to {new[0].serial - 1}")
+            taken = _Taken(_documents(database, project, new))
+            for event in new:
+                taken.take_in(event)
+            database.executemany(_HISTORY, taken.history)
+            database.executemany(_FORGET_PROGRESS, taken.progress.values())
+            database.executemany(_SERVICE, taken.services)
+            database.executemany(_DELIVERY, map(_row, taken.documents.values()))
+            database.execute(_TOLD, (project, new[-1].serial))
+            self._database.notify(project, new[-1].serial)
 
 
 def told_of(database: Statements, project: str) -> int:

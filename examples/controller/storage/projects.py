@@ -291,6 +291,13 @@ class Projects:
         return plane, document["apiVersion"]
 
 
+def since_of(tables: PortableDatabase, name: str) -> int | None:
+    """Return the serial that a project had when it was created; None if there is none."""
+    with tables.statement() as database:
+        row = database.execute("SELECT since FROM project WHERE name = ?", (name,)).fetchone()
+    return None if row is None else int(row[0])
+
+
 def _revision(database: Statements, name: str) -> str | None:
     """Return the revision of a project that is in force, None if there is no such project."""
     row = database.execute("SELECT revision FROM project WHERE name = ?", (name,)).fetchone()

@@ -9,7 +9,7 @@ journal of an older version (``DROP SCHEMA … CASCADE``, once nobody of that ve
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import final
 
 from examples.controller.storage.backend import ControllerStore, Heard, make_up
@@ -18,7 +18,7 @@ from examples.controller.storage.journal import Journal
 from examples.controller.storage.journal_reader import JournalReader
 from examples.controller.storage.newest import NewestStates
 from examples.controller.storage.projects import SCHEMA as PROJECTS
-from examples.controller.storage.projects import MakePlane, Projects
+from examples.controller.storage.projects import MakePlane, Projects, since_of
 from examples.controller.storage.uniform import Uniform
 from examples.postgres.database import Database
 from examples.postgres.listening import Listener
@@ -55,7 +55,7 @@ class PostgresBackend:
 
     def journal(self) -> Journal:
         """Open the journal for writing."""
-        return Journal(self._journal())
+        return Journal(self._journal(), make_up=self._make_up)
 
     def journal_reader(self) -> JournalReader:
         """Open the journal for reading."""
@@ -93,6 +93,15 @@ class PostgresBackend:
 
     def close(self) -> None:
         """Return at once: nothing is open but what was opened."""
+
+    def _make_up(self, journal: Journal, project: str) -> None:
+        """Tell the journal what it lacks, as a new one does beside replicas that are at work."""
+        with closing(self.store()) as store, closing(self._projects("NORMAL")) as projects:
+            since = since_of(projects, project)
+            if since is None:  # it was deleted: what is told late is no news
+                journal.forget(project, serial=store.serials()[project])
+            else:
+                self.catch_up(store, journal, project, since=since)
 
     def _projects(self, synchronous: Synchronous) -> Database:
         return self._tables(PROJECTS, f"{self._schema}_projects", synchronous)

@@ -13,7 +13,6 @@ import psycopg
 import pytest
 
 from examples.controller.storage.journal import SCHEMA as JOURNAL
-from examples.controller.storage.journal import Behind
 from examples.controller.storage.journal_reader import JournalReader
 from examples.controller.storage.projects import CHANGED
 from examples.controller.storage.shared import PostgresBackend
@@ -102,22 +101,51 @@ def test_a_replica_hears_what_any_replica_does(backend: PostgresBackend) -> None
     assert [changed, ("shop", 2), ("shop", last), *[changed] * 4] == found[:-1]
 
 
+def told(backend: PostgresBackend) -> list[Any]:
+    """How far the project shop is told, and its contexts."""
+    with closing(backend.journal_reader()) as reader:
+        page = reader.deliveries("shop", size=9, names={})
+        return [reader.told("shop"), *sorted(each["context"] for each in page.entries)]
+
+
 def test_a_start_makes_up_what_the_journal_lacks(backend: PostgresBackend) -> None:
     """From the store; of a project that was created a second time, what came since."""
     host = lived(backend, "a", "b")
-    since = host.of(type(host.events[0]))[1].serial - 1  # where b begins
     with closing(backend.store()) as store, closing(backend.journal()) as journal:
-        with pytest.raises(Behind):
-            journal.tell("shop", host.events[-1:])
-        backend.catch_up(store, journal, "shop", since=since)
-        backend.catch_up(store, journal, "shop", since=since)
+        for _ in range(2):
+            backend.catch_up(store, journal, "shop", since=begin_of(host, "b"))
+
+    assert [host.state.serial, "b"] == told(backend)
+
+
+def begin_of(host: Host, context: str) -> int:
+    """The serial before the first event of a context."""
+    return next(e.serial for e in host.events if e.subject.context == context) - 1
+
+
+def test_a_journal_that_is_new_beside_others_makes_up_what_it_lacks(
+    backend: PostgresBackend,
+) -> None:
+    """When it is told of what comes next: those of another version did not tell it."""
+    host = lived(backend, "a", "b", "c")
+    with (
+        closing(backend.journal()) as journal,
+        closing(backend.projects(ControlPlane)) as projects,
+    ):
+        since = begin_of(host, "b")
+        projects.create("shop", shipyard("dev"), now=NOON, since=since)
         journal.tell("shop", host.events[-1:])
 
-        assert host.state.serial == journal.told("shop")
-    with closing(backend.journal_reader()) as reader:
-        page = reader.deliveries("shop", size=9, names={})
+    assert [host.state.serial, "b", "c"] == told(backend)
 
-        assert ["b"] == [each["context"] for each in page.entries]
+
+def test_a_new_journal_makes_up_nothing_of_a_deleted_project(backend: PostgresBackend) -> None:
+    """Even if a replica publishes late what was committed before the deletion."""
+    host = lived(backend, "a", "b")
+    with closing(backend.journal()) as journal:
+        journal.tell("shop", host.events[-1:])
+
+    assert [host.state.serial] == told(backend)
 
 
 def test_a_store_that_cannot_make_up_the_journal_is_said(backend: PostgresBackend) -> None:
@@ -161,7 +189,7 @@ _NUMBERS = count(1)
 def crowded(
     _server_or_reason: PrivateServer | CannotServe,
 ) -> Iterator[JournalReader | CannotServe]:
-    """A journal of 20 projects, read: each has 1 000 events in 40 contexts, and 1 000 deliveries."""
+    """A journal of 20 projects, read: 1 000 events and deliveries each, 40 contexts."""
     if isinstance(_server_or_reason, CannotServe):
         yield _server_or_reason
         return
