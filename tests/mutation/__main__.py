@@ -157,8 +157,12 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/examples/controller/storage/test_cloudevents.py",
     ),
     "examples/controller/api/stream": ("tests/examples/controller/api/test_stream.py",),
-    "examples/controller/storage/projects": ("tests/examples/controller/storage/test_projects.py",),
+    "examples/controller/storage/projects": (
+        "tests/examples/controller/storage/test_projects.py",
+        "tests/examples/controller/storage/test_replicas.py",
+    ),
     "examples/controller/storage/journal": (
+        "tests/examples/controller/storage/test_replicas.py",
         "tests/examples/controller/storage/test_journal_reader.py",
         "tests/examples/controller/storage/test_history.py",
     ),
@@ -204,11 +208,19 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/examples/controller/test_loop.py",
         "tests/examples/controller/storage/test_folder.py",
     ),
+    "examples/controller/storage/shared": (
+        "tests/examples/controller/storage/test_shared.py",
+    ),
+    "examples/postgres/database": (
+        "tests/examples/postgres/test_database.py",
+        "tests/examples/controller/storage/test_replicas.py",
+    ),
     "examples/controller/storage/folder": (
         "tests/examples/controller/storage/test_folder.py",
     ),
     "examples/controller/api/uniform": ("tests/examples/controller/api/test_uniform.py",),
     "examples/controller/storage/uniform": (
+        "tests/examples/controller/storage/test_replicas.py",
         "tests/examples/controller/storage/test_uniform.py",
         "tests/examples/controller/api/test_uniform.py",
     ),
