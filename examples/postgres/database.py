@@ -14,13 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import blake2b
-from select import POLLIN, poll
 from typing import Any, Final, final
 
 import attrs
 import psycopg
 
-from examples.postgres.opening import ADAPTERS, Address
+from examples.postgres.opening import ADAPTERS, Address, has_news
 from examples.postgres.statements import Steps
 from examples.stores.database import Schema, Synchronous
 from examples.stores.errors import StoreUnusable
@@ -69,7 +68,7 @@ class Database:
         self._channel = channel or schema
         self._connection: psycopg.Connection[Any] | None = None
         self._is_closed = False
-        self._connected()
+        self._connected(makes=True)
 
     @property
     def path(self) -> str:
@@ -116,7 +115,8 @@ class Database:
 
     @contextmanager
     def _connection_in_use(self) -> Iterator[psycopg.Connection[Any]]:
-        self._drop_if_lost()
+        if self._connection is not None and has_news(self._connection):
+            self._drop()  # most likely it was ended while nobody used it
         connection = self._connected()
         try:
             with self._address.sentences():
@@ -125,16 +125,7 @@ class Database:
             if connection.closed:
                 self._drop()
 
-    def _drop_if_lost(self) -> None:
-        """Notice an end of the connection that came while nobody used it."""
-        connection = self._connection
-        if connection is not None and _has_news(connection):
-            try:
-                connection.execute(b"SELECT")
-            except psycopg.Error:
-                self._drop()
-
-    def _connected(self) -> psycopg.Connection[Any]:
+    def _connected(self, *, makes: bool = False) -> psycopg.Connection[Any]:
         if self._is_closed:
             raise StoreUnusable(self.path, "was closed")
         if self._connection is None:
@@ -142,7 +133,7 @@ class Database:
             with self._address.sentences():
                 connection = psycopg.connect(**parameters, autocommit=True, context=ADAPTERS)
                 try:
-                    _take(connection, self._address.opening())
+                    _take(connection, self._address.opening(makes=makes))
                     connection.execute(_SETTINGS, (self._synchronous,))
                 except BaseException:
                     connection.close()
@@ -182,15 +173,6 @@ def _take(connection: psycopg.Connection[Any], steps: Steps[None]) -> None:
             return
         cursor = connection.execute(asked.statement.encode(), asked.parameters, prepare=False)
         rows = cursor.fetchall() if cursor.description is not None else []
-
-
-def _has_news(connection: psycopg.Connection[Any]) -> bool:
-    """Whether the server has said something unasked, as it does before it ends a connection."""
-    if connection.closed:
-        return True
-    watched = poll()
-    watched.register(connection.fileno(), POLLIN)
-    return bool(watched.poll(0))
 
 
 def _translated(tables: Schema) -> Schema:

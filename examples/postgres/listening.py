@@ -64,7 +64,7 @@ class Listener:
 
     def _tell(self, notice: psycopg.Notify) -> None:
         serial, _, project = notice.payload.partition(" ")
-        is_ours = serial.isdecimal() and project != ""
+        is_ours = serial.removeprefix("-").isdecimal() and project != ""
         if not self._is_over.is_set():
             self._heard(*((project, int(serial)) if is_ours else ("", 0)))
 

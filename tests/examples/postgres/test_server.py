@@ -15,7 +15,7 @@ import pytest
 
 from examples.postgres import server as module
 from examples.postgres.server import CannotServe, PrivateServer, programs
-from tests.examples.postgres.conftest import QUICK
+from tests.examples.conftest import QUICK
 from tests.examples.postgres.test_store import value
 
 PATIENCE = 60
