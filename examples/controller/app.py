@@ -68,7 +68,7 @@ class Controller:
         self._webhooks = Webhooks(
             settings.receivers,
             self._open_tasks,
-            lambda: [project.name for project in self.host.projects.all()],
+            self._names,
             self.host.metrics,
             source=SOURCE,
             clock=clock,
@@ -182,6 +182,9 @@ class Controller:
 
     async def _gather(self, project: str, after: int) -> tuple[int, Message | None]:
         return await changes(self.host, self._projects, project, after)
+
+    async def _names(self) -> list[str]:
+        return [project.name for project in await self.host.all_projects()]
 
     async def _open_tasks(self, project: str) -> tuple[OpenTask, ...]:
         return await self.host.ask(project, ControlPlane.open_tasks)

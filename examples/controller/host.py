@@ -1,58 +1,51 @@
-"""The host of the library: one thread that decides, one that reads, and one timer.
+"""The host of the library: threads that decide, one that reads, and one timer.
 
-Shows: the nine duties with `SequenceController` in an asyncio program. Commands are taken in turn
-by a thread that owns the store, so that no request waits on another's disk in the event loop; the
-timer is set to the instant that the newest answer of the controller names, for all projects
-together, and costs nothing until then.
-Leaves out: several processes on one folder; the stores permit it, the stream does not tell, and a
-lock keeps the second one out.
+Shows: the nine duties with `SequenceController` in an asyncio program. Commands that come together
+are decided together by a thread that owns a store, so that no request waits on another's disk in
+the event loop. The timer is set to the instant that the newest answer of the controller names, for
+all projects together, and costs nothing until then.
+On a store that others share there are several such threads, each for some of the projects. The
+timer is set for what was committed here, and rings every few seconds for what others have left. No
+replica leads: whoever comes first acts, and the serial tells the others.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from time import perf_counter
 from typing import Final, TypeVar, final
+from zlib import crc32
 
+from examples.controller.bursts import Answer, Bursts
+from examples.controller.deciding import Decider
 from examples.controller.metrics import Metrics, word_of
 from examples.controller.settings import Settings
-from examples.controller.storage.backend import FolderBackend
+from examples.controller.storage.backend import Backend, FolderBackend
 from examples.controller.storage.journal_reader import JournalReader
+from examples.controller.storage.projects import Project
 from examples.controller.storage.uniform import Uniform
+from examples.controller.watched import OwnDeadlines
 from examples.stores.errors import StoreUnusable
-from sequencectl import (
-    Command,
-    CommandRejected,
-    ControlPlane,
-    Event,
-    Handled,
-    ProjectState,
-    SequenceController,
-    UnfreezeStage,
-)
-from sequencectl.events import Cause
-from sequencectl.outcomes import Unchanged
+from sequencectl import Command, ControlPlane, Handled, ProjectState
 from sequencectl.ports import Clock
 
 T = TypeVar("T")
 
-APPLIED: Final = "applied"
-"""The answer to a command that took effect."""
+DECIDERS: Final = 4
+"""So many threads decide on a store that others share: they wait for it more than they work."""
 
-_CALENDAR: Final = "calendar"
-"""Who unfreezes stages when a calendar was changed."""
+PATIENCE: Final = 15.0
+"""So many seconds a request waits for the store."""
 
-_CHANGED: Final = "the calendar was changed"
 _RETRY: Final = timedelta(seconds=5)
 
 
-class StillLive(Exception):
-    """A project cannot be deleted: something in it is live; the message says how much."""
+class NoAnswer(Exception):
+    """The store did not answer in time; whether the request took effect is unknown."""
 
 
 @final
@@ -83,35 +76,39 @@ class Host:
         self._settings = settings
         self._changed = changed
         self._clock = SystemClock() if clock is None else clock
-        self._decider = ThreadPoolExecutor(1, "decider")
+        self._deciders: list[Decider] = []
+        self._deadlines = OwnDeadlines()
+        self._bursts = Bursts(self._decide, self.metrics)
         self._reader = ThreadPoolExecutor(1, "reader")
         self._open = ExitStack()
         self._read_from = ExitStack()
         self._timer: asyncio.TimerHandle | None = None
         self._armed_at: datetime | None = None
         self._checking: asyncio.Task[None] | None = None
+        self.metrics.well.set_function(lambda: float(self.is_well))
 
     async def start(self) -> None:
-        """Open the files, make up what the journal lacks, publish what is unsent (duty 8).
+        """Open the store, make up what the journal lacks, publish what is unsent (duty 8).
 
         Raises `StoreUnusable`, and leaves the files to others then.
         """
         self._loop = asyncio.get_running_loop()
+        self._next_look = self._clock.now()
         try:
-            await self._loop.run_in_executor(self._decider, self._open_files)
-            await self._loop.run_in_executor(self._reader, self._open_journal)
+            await self._open_store()
         except BaseException:
-            await self._close_files()
+            await self._close_store()
             raise
         self._checking = self._loop.create_task(self._check())
 
     async def stop(self) -> None:
-        """Let the command in hand end, and close the files."""
+        """Let the commands in hand end, and close the store."""
+        await self._bursts.close()
         if self._checking is not None:
             await asyncio.gather(self._checking, return_exceptions=True)
         if self._timer is not None:  # the check may have set it
             self._timer.cancel()
-        await self._close_files()
+        await self._close_store()
 
     @property
     def is_well(self) -> bool:
@@ -137,23 +134,18 @@ class Host:
     async def handle(self, project: str, command: Command) -> str:
         """Hand a command to the library; return ``applied``, or why nothing changed.
 
-        Raises what `SequenceController.handle` raises.
+        Raises what `SequenceController.handle` raises, `TooManyWaiting` or `NoAnswer`.
         """
         with self.metrics.timed(command):
             try:
-                handled = await self._deciding(partial(self._decide, project, command))
+                handled = await self._in_time(self._bursts.ask(project, command))
             except Exception as error:
-                self.metrics.refused(command, error)
-                if isinstance(error, StoreUnusable):
-                    self._works = False
-                    self._arm(self._clock.now() + _RETRY)  # it may have been committed after all
+                self.metrics.answered(command, word_of(error))
                 raise
-        self._works = True
-        self._arm(handled.arm)
+        word = word_of(handled)
+        self.metrics.answered(command, word)
         if handled.unsent is not None:
             self.metrics.unsent.inc()
-        word = _answer(handled)
-        self.metrics.answered(command, word)
         return word
 
     async def ask(self, project: str, question: Callable[[ControlPlane, ProjectState], T]) -> T:
@@ -163,30 +155,37 @@ class Host:
         """
 
         def asked() -> T:
-            plane = self.projects.plane_of(project)
+            plane = self._known(project).plane
             return question(plane, self._states.of(project, plane))
 
-        return await self._reading_thread(asked)
+        return await self._reading(asked)
 
     async def read(self, question: Callable[[JournalReader], T]) -> T:
         """Return what `question` finds in the journal."""
-        return await self._reading_thread(lambda: question(self.journal))
+        return await self._reading(lambda: question(self.journal))
 
     async def uniform(self, work: Callable[[Uniform], T]) -> T:
         """Return what `work` makes of the registrations and the log; it may change them."""
-        return await self._reading_thread(lambda: work(self._uniform))
+        return await self._reading(lambda: work(self._uniform))
 
     # ------------------------------------------------------------------ projects
 
+    async def project(self, name: str) -> Project:
+        """Return a project as it is now; raise `UnknownProject`."""
+        if self._backend.is_shared:
+            return await self._reading(partial(self._known, name))
+        return self._projects.get(name)
+
+    async def all_projects(self) -> Sequence[Project]:
+        """Return the projects by name, as they are now."""
+        if self._backend.is_shared:
+            return await self._reading(self._all_known)
+        return self._projects.all()
+
     async def create(self, name: str, shipyard: str, calendar: str = "") -> None:
         """Add a project; see `Projects.create`."""
-
-        def create() -> None:
-            serial = self._serial(name)
-            self.projects.create(name, shipyard, calendar, now=self._clock.now(), since=serial)
-            self._journal.forget(name, serial=serial)
-
-        await self._deciding(create)
+        decider = self._decider_of(name)
+        await self._in_time(decider.run(partial(decider.create, name, shipyard, calendar)))
 
     async def update(
         self, name: str, shipyard: str | None = None, calendar: str | None = None
@@ -195,55 +194,39 @@ class Host:
 
         What its calendar of before has frozen, the new one is asked about at once.
         """
-
-        def update() -> Handled | None:
-            self.projects.update(name, shipyard, calendar)
-            return self._ask_calendar(name)
-
-        handled = await self._deciding(update)
+        decider = self._decider_of(name)
+        work = partial(decider.update, name, shipyard, calendar)
+        handled = await self._in_time(decider.run(work))
         if handled is not None:
             self._arm(handled.arm)
 
     async def delete(self, name: str) -> None:
         """Delete a project in which nothing is live; else raise `StillLive`."""
-
-        def delete() -> None:
-            self.projects.get(name)
-            state = self._controller.state(name)
-            if live := sum(not each.phase.has_ended for each in state.sequences.values()):
-                raise StillLive(f"project {name} has {live} live sequences: abort them first")
-            self.projects.update(name, calendar="")  # it might keep a stage frozen
-            for stage in state.freezes:
-                self._controller.handle(name, UnfreezeStage(stage, reason="project deleted"))
-            self.projects.delete(name)
-            self._journal.forget(name, serial=self._serial(name))
-
-        await self._deciding(delete)
+        decider = self._decider_of(name)
+        await self._in_time(decider.run(partial(decider.delete, name)))
 
     async def add_service(self, project: str, service: str) -> None:
         """Add a service to a project; see `Projects.add_service`."""
-        now = self._clock.now()
-        await self._deciding(partial(self.projects.add_service, project, service, now=now))
+        decider, now = self._decider_of(project), self._clock.now()
+        await self._in_time(decider.run(partial(decider.add_service, project, service, now=now)))
 
     async def remove_service(self, project: str, service: str) -> bool:
         """Remove a service; return whether it was there."""
-        return await self._deciding(partial(self.projects.remove_service, project, service))
-
-    # ------------------------------------------------------------------ the sink
-
-    def emit(self, project: str, events: Sequence[Event]) -> None:
-        """Write events to the journal, then tell the streams: what the controller calls."""
-        self._journal.tell(project, events)
-        self.metrics.published.inc(len(events))
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._changed, project, events[-1].serial)
+        decider = self._decider_of(project)
+        return await self._in_time(decider.run(partial(decider.remove_service, project, service)))
 
     # ------------------------------------------------------------------ the timer
 
     def _arm(self, at: datetime | None) -> None:
-        """Ring at an instant, in place of the one before; None: nothing will be due."""
+        """Ring at an instant, in place of the one before; None: nothing will be due.
+
+        On a store that others share it rings for what was committed here, and for the next look.
+        """
         if self._timer is not None:
             self._timer.cancel()
+        if self._backend.is_shared:
+            own = self._deadlines.next()
+            at = self._next_look if own is None else min(own, self._next_look)
         self._armed_at, self._timer = at, None
         if at is not None:
             delay = max((at - self._clock.now()).total_seconds(), 0.0)
@@ -256,8 +239,14 @@ class Host:
 
     async def _check(self) -> None:
         """Publish what is unsent and act on what is due; come back when asked to."""
+        now, checker = self._clock.now(), self._deciders[0]
+        self._next_look = now + self._settings.poll
+        self._deadlines.forget(now)
+        work = asyncio.ensure_future(checker.run(checker.check))
+        if not (await asyncio.wait({work}, timeout=PATIENCE))[0]:
+            self._works = False
         try:
-            checked = await self._deciding(self._controller.check_deadlines)
+            checked = await work
         except Exception:  # noqa: BLE001 - whatever the store says, somebody must come back
             self._works = False
             self._arm(self._clock.now() + _RETRY)
@@ -266,90 +255,101 @@ class Host:
         self.metrics.checks.inc()
         self._arm(checked.arm)
 
-    # ------------------------------------------------------------------ the two threads
+    # ------------------------------------------------------------------ the threads
 
-    def _open_files(self) -> None:
-        settings, close = self._settings, self._open.callback
-        self._backend = backend = FolderBackend(settings.data)
-        close(backend.close)
-        self._store = backend.store()
-        close(self._store.close)
-        self.projects = backend.projects(settings.plane)
-        close(self.projects.close)
-        self._journal = backend.journal()
-        close(self._journal.close)
-        backend.compare(self._store, self.projects, self._journal)
-        for project in self.projects.all():
-            backend.catch_up(self._store, self._journal, project.name, since=project.since)
-        self._controller = SequenceController(
-            self.projects.plane_of,
-            store=self._store,
-            clock=self._clock,
-            sink=self,
-            settle=settings.settle,
-        )
-        for project in self.projects.all():
-            self._ask_calendar(project.name)  # if the host ended before it could
+    async def _open_store(self) -> None:
+        self._backend = _backend_of(self._settings)
+        self._open.callback(self._backend.close)
+        for _ in range(DECIDERS if self._backend.is_shared else 1):
+            decider = Decider(
+                self._backend,
+                self._settings,
+                clock=self._clock,
+                metrics=self.metrics,
+                deadlines=self._deadlines,
+                told=self._told,
+            )
+            self._deciders.append(decider)
+            await decider.run(decider.open)
+        await self._deciders[0].run(self._deciders[0].make_up)
+        await self._loop.run_in_executor(self._reader, self._open_reader)
+        self._open.enter_context(self._backend.follow(self._told))
 
-    def _ask_calendar(self, name: str) -> Handled | None:
-        """Ask a project's new calendar about each stage that the one before has frozen (R37)."""
-        handled = None
-        if not self.projects.get(name).is_asked:
-            for stage, freeze in self._controller.state(name).freezes.items():
-                if freeze.cause is Cause.CALENDAR:
-                    command = UnfreezeStage(stage, actor=_CALENDAR, reason=_CHANGED)
-                    with suppress(CommandRejected):  # it is closed as before
-                        handled = self._controller.handle(name, command)
-            self.projects.asked(name)
-        return handled
-
-    def _open_journal(self) -> None:
+    def _open_reader(self) -> None:
+        close = self._read_from.callback
         self.journal = self._backend.journal_reader()
-        self._read_from.callback(self.journal.close)
+        close(self.journal.close)
         self._states = self._backend.states()
-        self._read_from.callback(self._states.close)
+        close(self._states.close)
         self._uniform = self._backend.uniform(self._clock)
-        self._read_from.callback(self._uniform.close)
-
-    async def _close_files(self) -> None:
-        """Close what is open, the folder last: each file by the thread that opened it."""
-        await self._loop.run_in_executor(self._reader, self._read_from.close)
-        await self._loop.run_in_executor(self._decider, self._open.close)
-        self._decider.shutdown()
-        self._reader.shutdown()
-
-    def _serial(self, project: str) -> int:
-        state = self._store.load(project)
-        return 0 if state is None else state.serial
-
-    def _decide(self, project: str, command: Command) -> Handled:
-        begin, answer = perf_counter(), ""
-        try:
-            handled = self._controller.handle(project, command)
-        except Exception as error:
-            answer = word_of(error)
-            raise
+        close(self._uniform.close)
+        if self._backend.is_shared:
+            self._projects = self._backend.projects(self._settings.plane)
+            close(self._projects.close)
         else:
-            answer = _answer(handled)
-            return handled
-        finally:
-            self.metrics.decided(command, answer, perf_counter() - begin)
+            self._projects = self._deciders[0].projects  # any thread may read it
 
-    async def _deciding(self, work: Callable[[], T]) -> T:
-        return await self._loop.run_in_executor(self._decider, partial(self._in_place, work))
+    async def _close_store(self) -> None:
+        """Close what is open, the backend last: each part by the thread that opened it."""
+        await self._loop.run_in_executor(self._reader, self._read_from.close)
+        self._reader.shutdown()
+        for decider in self._deciders:
+            await decider.close()
+        self._open.close()
 
-    async def _reading_thread(self, work: Callable[[], T]) -> T:
-        return await self._loop.run_in_executor(self._reader, partial(self._in_place, work))
+    def _told(self, project: str, serial: int) -> None:
+        """Hear from any thread what was published, here or by another replica."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._changed, project, serial)
 
-    def _in_place(self, work: Callable[[], T]) -> T:
-        """Do some work; raise `StoreUnusable` if a file it is done on was gone before its end."""
-        self._backend.look()
-        done = work()
-        self._backend.look()
-        return done
+    def _decider_of(self, project: str) -> Decider:
+        """Return the one thread here that decides for a project."""
+        return self._deciders[crc32(project.encode()) % len(self._deciders)]
+
+    async def _decide(
+        self, project: str, take: Callable[[], Sequence[Command]]
+    ) -> Sequence[Answer]:
+        """Have a burst decided, and set the timer."""
+        decider = self._decider_of(project)
+        try:
+            answers = await decider.run(partial(decider.decide, project, take))
+        except StoreUnusable:
+            self._works = False
+            self._arm(self._clock.now() + _RETRY)  # it may have been committed after all
+            raise
+        self._works = True
+        if handled := next((each for each in answers if isinstance(each, Handled)), None):
+            self._arm(handled.arm)
+        return answers
+
+    def _known(self, name: str) -> Project:
+        """Return a project as it is now: for the thread that reads."""
+        if self._backend.is_shared:
+            self._projects.refresh(name)
+        return self._projects.get(name)
+
+    def _all_known(self) -> Sequence[Project]:
+        self._projects.refresh_all()
+        return self._projects.all()
+
+    async def _reading(self, work: Callable[[], T]) -> T:
+        def in_place() -> T:
+            self._backend.look()
+            done = work()
+            self._backend.look()
+            return done
+
+        return await self._in_time(self._loop.run_in_executor(self._reader, in_place))
+
+    async def _in_time(self, work: Awaitable[T]) -> T:
+        """Wait for the store, but not for ever; raise `NoAnswer`."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await work
+        except TimeoutError:
+            self._works = False
+            raise NoAnswer(f"the store gave no answer within {PATIENCE:g} s: send again") from None
 
 
-def _answer(handled: Handled) -> str:
-    """Return the word that a command is answered with."""
-    outcome = handled.decision.outcome
-    return outcome.code.value if isinstance(outcome, Unchanged) else APPLIED
+def _backend_of(settings: Settings) -> Backend:
+    return FolderBackend(settings.data)

@@ -41,7 +41,8 @@ class Settings:
     proxy says who acts: with it, no client can claim to be another person. `settle` is how long
     after its start no deadline is acted on (R31), `keep_alive` how often a silent stream says that
     it is alive, `per_second` how many messages a stream's client gets at most, and `receivers` are
-    the receivers of open tasks.
+    the receivers of open tasks. `poll` is how often a replica looks for what the others have left
+    undone; without others it never does.
 
     There are at most so many `connections`. One that asks for nothing is closed after
     `idle_timeout`, and a request must come in full within `request_timeout`; None: never.
@@ -58,6 +59,7 @@ class Settings:
     bounds: Bounds = attrs.field(factory=Bounds)
     settle: timedelta = timedelta(minutes=3)
     keep_alive: timedelta = timedelta(seconds=15)
+    poll: timedelta = timedelta(seconds=5)
     per_second: float = 4.0
     receivers: Receivers = attrs.field(factory=Receivers)
     connections: int = 900

@@ -17,6 +17,7 @@ import hmac
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final, final
@@ -89,7 +90,7 @@ class Webhooks:
         self,
         receivers: Receivers,
         open_tasks: OpenTasks,
-        projects: Callable[[], Iterable[str]],
+        projects: Callable[[], Awaitable[Iterable[str]]],
         metrics: Metrics,
         *,
         source: str,
@@ -141,8 +142,9 @@ class Webhooks:
     async def _tick(self) -> None:
         """Look at every project at once, and again from time to time."""
         while True:
-            for project in {*self._projects(), *self._posts}:
-                self.changed(project)
+            with suppress(Exception):  # as when the store is out of reach: look again later
+                for project in {*await self._projects(), *self._posts}:
+                    self.changed(project)
             await self._sleep(LOOK)
 
     async def _watch(self) -> None:

@@ -11,7 +11,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 
 from examples.controller.api.reading import Refusal
-from examples.controller.host import StillLive
+from examples.controller.bursts import TooManyWaiting
+from examples.controller.deciding import StillLive
+from examples.controller.host import NoAnswer
 from examples.controller.storage.projects import AlreadyThere
 from examples.controller.storage.uniform import NoRoom, UnknownRegistration
 from examples.stores.errors import StoreUnusable
@@ -36,6 +38,8 @@ _STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (AlreadyThere, 409),
     (StillLive, 409),
     (Contention, 503),
+    (TooManyWaiting, 503),
+    (NoAnswer, 503),
     (StoreUnusable, 503),
     (CalendarError, 503),
     (InvalidValue, 400),

@@ -55,7 +55,7 @@ class ApprovalsApi:
 
     async def list_approvals(self, request: Request) -> Response:
         """List the open approvals of a project, and what a vote of who asks would get."""
-        project = self._host.projects.get(request.path_params["project"]).name
+        project = (await self._host.project(request.path_params["project"])).name
         names = {"stage": "stage", "service": "service", "keptnContext": "context"}
         query = request.query_params
         wanted = {names[key]: query[key] for key in names if query.get(key)}
@@ -71,7 +71,7 @@ class ApprovalsApi:
         The message says how many votes of how many there are then, or what was decided. Where
         several are open, `taskId` or `stage` must say which.
         """
-        project = self._host.projects.get(request.path_params["project"]).name
+        project = (await self._host.project(request.path_params["project"])).name
         context = id_of(request.path_params["context"], "keptnContext")
         fields = await fields_of(request)
         actor = actor_of(request, fields, self._actor_header)

@@ -141,7 +141,7 @@ class ControlsApi:
 
     async def _asked(self, request: Request) -> tuple[str, _Which, Fields]:
         """Return the project of a request, the sequence it is about, and what else it says."""
-        project = self._host.projects.get(request.path_params["project"]).name
+        project = (await self._host.project(request.path_params["project"])).name
         context = id_of(request.path_params["context"], "keptnContext")
         fields = await fields_of(request)
         return project, _Which.of(context, fields), fields

@@ -111,7 +111,9 @@ class EventsApi:
         """
         kind, query = request.path_params["type"], request.query_params
         named = query.get("project")
-        projects = [named] if named else [project.name for project in self._host.projects.all()]
+        projects = (
+            [named] if named else [project.name for project in await self._host.all_projects()]
+        )
         wanted = {key: query[key] for key in ("stage", "service") if query.get(key)}
         known = query.get("eventID")
         found = [
@@ -152,7 +154,7 @@ class EventsApi:
         found = await self._host.read(
             partial(
                 JournalReader.history,
-                project=self._host.projects.get(request.path_params["project"]).name,
+                project=(await self._host.project(request.path_params["project"])).name,
                 size=size,
                 after=after,
                 names={column: query[key] for key, column in columns.items() if query.get(key)},

@@ -38,7 +38,7 @@ class ProjectsApi:
 
     async def list_projects(self, request: Request) -> Response:
         """List the projects by name."""
-        projects = self._host.projects.all()
+        projects = await self._host.all_projects()
         part, following = part_of(request, projects)
         shown = [await self._shown(project) for project in part]
         return page(request, "projects", shown, total=len(projects), following=following)
@@ -63,23 +63,23 @@ class ProjectsApi:
         calendar = fields.base64_if_given("calendar")
         fields.end(*GIT)
         if shipyard is None and calendar is None:
-            self._host.projects.get(name)
+            await self._host.project(name)
         else:
             await self._host.update(name, shipyard, calendar)
         return JSONResponse({})
 
     async def get_project(self, request: Request) -> Response:
         """Return a project with its stages and services."""
-        return JSONResponse(await self._shown(self._project(request)))
+        return JSONResponse(await self._shown(await self._project(request)))
 
     async def delete_project(self, request: Request) -> Response:
         """Delete a project in which nothing is live."""
-        await self._host.delete(self._project(request).name)
+        await self._host.delete((await self._project(request)).name)
         return JSONResponse({})
 
     async def list_stages(self, request: Request) -> Response:
         """List the stages of a project in the order of its shipyard."""
-        project = await self._shown(self._project(request))
+        project = await self._shown(await self._project(request))
         return _paged(request, "stages", project["stages"])
 
     async def get_stage(self, request: Request) -> Response:
@@ -88,7 +88,7 @@ class ProjectsApi:
 
     async def control_stage(self, request: Request) -> Response:
         """Freeze or unfreeze a stage."""
-        project, fields = self._project(request), await fields_of(request)
+        project, fields = await self._project(request), await fields_of(request)
         actor = actor_of(request, fields, self._actor_header)
         command = stage_control(request.path_params["stage"], actor, fields)
         return JSONResponse({"outcome": await self._host.handle(project.name, command)})
@@ -103,7 +103,7 @@ class ProjectsApi:
 
     async def create_service(self, request: Request) -> Response:
         """Create a service."""
-        project, fields = self._project(request), await fields_of(request)
+        project, fields = await self._project(request), await fields_of(request)
         name = fields.text("serviceName")
         fields.end()
         if not name:
@@ -115,7 +115,7 @@ class ProjectsApi:
 
     async def delete_service(self, request: Request) -> Response:
         """Delete a service that was created."""
-        project, name = self._project(request), request.path_params["service"]
+        project, name = await self._project(request), request.path_params["service"]
         if not await self._host.remove_service(project.name, name):
             raise Refusal(404, f"project {project.name} has no service {name!r} that was created")
         return JSONResponse({})
@@ -155,11 +155,11 @@ class ProjectsApi:
 
         return await self._host.ask(project.name, asked)
 
-    def _project(self, request: Request) -> Project:
-        return self._host.projects.get(request.path_params["project"])
+    async def _project(self, request: Request) -> Project:
+        return await self._host.project(request.path_params["project"])
 
     async def _stage(self, request: Request) -> Document:
-        project, name = self._project(request), request.path_params["stage"]
+        project, name = await self._project(request), request.path_params["stage"]
         stages = await self._with_services(project)
         found = next((stage for stage in stages if stage["stageName"] == name), None)
         if found is None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from examples.controller.api.projects import GIT
 from examples.controller.api.reading import ID, MAX_LIST, MAX_REASON, MAX_TEXT
-from examples.controller.host import APPLIED
+from examples.controller.metrics import APPLIED
 from examples.controller.storage.deliveries import MOST_CONTROLS, MOST_VOTES
 from examples.controller.storage.projects import NAME as PROJECT_NAME
 from sequencectl import Phase, RejectedCode, Result, Status, UnchangedCode

@@ -67,7 +67,7 @@ class SequencesApi:
 
     async def list_sequences(self, request: Request) -> Response:
         """List the deliveries of a project, the newest first."""
-        project = self._host.projects.get(request.path_params["project"])
+        project = await self._host.project(request.path_params["project"])
         query, (size, before) = request.query_params, page_of(request)
         names = {key: query[key] for key in ("name", "state", "service") if query.get(key)}
         contexts = [each for each in query.get("keptnContext", "").split(",") if each]
@@ -96,7 +96,7 @@ class SequencesApi:
 
     async def get_sequence(self, request: Request) -> Response:
         """Return a delivery with an explanation of each sequence, its controls and its log."""
-        project, context = self._about(request)
+        project, context = await self._about(request)
         document = await self._host.read(lambda journal: journal.delivery(project, context))
         if document is None:
             raise UnknownContext(project, context)
@@ -112,7 +112,7 @@ class SequencesApi:
 
         The message says which task a pause or an abort waits for, and until when an abort does.
         """
-        project, context = self._about(request)
+        project, context = await self._about(request)
         fields = await fields_of(request)
         command = _control(context, actor_of(request, fields, self._actor_header), fields)
         outcome = await self._host.handle(project, command)
@@ -121,7 +121,7 @@ class SequencesApi:
 
     async def stream(self, request: Request) -> Response:
         """Follow what changes in a project, as server-sent events."""
-        project = self._host.projects.get(request.path_params["project"]).name
+        project = (await self._host.project(request.path_params["project"])).name
         # an error that comes later can only cut the stream off
         await self._host.read(lambda journal: journal.told(project))
         since, quiet = serial_of(request), {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -130,8 +130,8 @@ class SequencesApi:
         following = self._broadcaster.follow(project, since)
         return StreamingResponse(following, media_type="text/event-stream", headers=quiet)
 
-    def _about(self, request: Request) -> tuple[str, str]:
-        project = self._host.projects.get(request.path_params["project"]).name
+    async def _about(self, request: Request) -> tuple[str, str]:
+        project = (await self._host.project(request.path_params["project"])).name
         return project, id_of(request.path_params["context"], "keptnContext")
 
 
@@ -155,7 +155,7 @@ async def changes(
     if after >= FROM_NOW_ON:
         return serial, {}
     states = await _shown(host, project, found, actor="")  # the same for all who follow
-    return serial, {"states": states, "stages": await api.stages_of(host.projects.get(project))}
+    return serial, {"states": states, "stages": await api.stages_of(await host.project(project))}
 
 
 async def _shown(

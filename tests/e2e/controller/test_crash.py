@@ -26,12 +26,14 @@ POINTS = {
 }
 DEADLY = """
 import functools, inspect, os, signal, sys
-from examples.controller import host
 from examples.controller.__main__ import main
+from examples.controller.host import Host
+from examples.controller.storage.journal import Journal
+from examples.stores.sqlite import SqliteStore
 
 where, left = sys.argv.pop(1), int(sys.argv.pop(1))
 kind, name = where.split(".")
-whole = getattr(host, kind)
+whole = {each.__name__: each for each in (Host, Journal, SqliteStore)}[kind]
 before = getattr(whole, name)
 
 def die():

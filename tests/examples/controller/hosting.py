@@ -8,9 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from examples.controller.deciding import Decider
 from examples.controller.host import Host
 from examples.controller.settings import Settings
-from sequencectl import TimeoutPolicy, TriggerSequence
+from sequencectl import ControlPlane, TimeoutPolicy, TriggerSequence
 from sequencectl.testing import ManualClock
 
 T = TypeVar("T")
@@ -34,6 +35,16 @@ class Hosting:
         self.told: list[tuple[str, int]] = []
         self.host = Host(self.settings, lambda *told: self.told.append(told), clock=self.clock)
 
+    @property
+    def decider(self) -> Decider:
+        """The one thread that decides."""
+        (decider,) = self.host._deciders
+        return decider
+
+    def plane_of(self, project: str) -> ControlPlane:
+        """The plane of a project of the host, which may have been stopped."""
+        return self.decider.projects.plane_of(project)
+
     def run(self, program: Coroutine[Any, Any, T]) -> T:
         """Start the host, run a program beside it and stop it."""
 
@@ -51,3 +62,10 @@ class Hosting:
 def trigger(known: str) -> TriggerSequence:
     """A delivery into dev."""
     return TriggerSequence(known, stage="dev", sequence="delivery", service="carts")
+
+
+def counted(host: Host, name: str) -> float:
+    """What a counter of the host has come to."""
+    rows = host.metrics.text().decode().split("\n")
+    found = dict(row.rsplit(" ", 1) for row in rows if row and not row.startswith("#"))
+    return float(found[f"sequencectl_{name}"])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from examples.controller.host import StillLive
+from examples.controller.deciding import StillLive
 from examples.controller.storage.journal_reader import JournalReader
 from examples.stores.errors import StoreUnusable
 from examples.stores.sqlite import ALL, SqliteStore
@@ -37,7 +37,7 @@ def crowd(hosting: Hosting, size: int, *, is_acknowledged: bool = False) -> None
         await hosting.host.create("p", SHIPYARD)
 
     hosting.run(create())
-    plane = hosting.host.projects.plane_of("p")
+    plane = hosting.plane_of("p")
     state, decisions = plane.initial("p"), []
     for number in range(size):
         decisions.append(plane.decide(state, trigger(f"c{number}"), hosting.clock.now()))
@@ -126,7 +126,7 @@ def test_a_project_with_something_live_stays(tmp_path: Path) -> None:
             await host.delete("p")
         await host.handle("p", AbortSequence("a", force=True))
         await host.delete("p")
-        return [project.name for project in host.projects.all()]
+        return [project.name for project in await host.all_projects()]
 
     assert [] == hosting.run(program())
 
@@ -139,7 +139,8 @@ def test_a_store_that_fails_makes_the_host_unwell_until_it_works(tmp_path: Path)
         host, seen = hosting.host, []
         await host.create("p", SHIPYARD)
         patience = "PRAGMA busy_timeout = 50"
-        await host._deciding(lambda: host._store._database.connection.execute(patience))
+        store: Any = hosting.decider.store
+        await hosting.decider.run(lambda: store._database.connection.execute(patience))
         blocker = SqliteStore(tmp_path / "sequences.db")
         blocker._database.connection.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnusable, match="locked"):

@@ -104,7 +104,7 @@ def shown(data: Path) -> str:
 
     async def program() -> str:
         found = []
-        for project in host.projects.all():
+        for project in await host.all_projects():
             found += [project.name, *project.services]
             read = partial(JournalReader.deliveries, project="p", size=9, names={})
             for state in (await host.read(read)).entries:

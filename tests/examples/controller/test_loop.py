@@ -14,9 +14,11 @@ from typing import Any
 import attrs
 import pytest
 
-from examples.controller.host import Host, StillLive, SystemClock
+from examples.controller.deciding import StillLive
+from examples.controller.host import Host, SystemClock
 from examples.controller.storage import backend
 from examples.controller.storage.deliveries import instant
+from examples.controller.storage.journal import Journal
 from examples.controller.storage.projects import AlreadyThere
 from examples.stores.errors import StoreUnusable
 from examples.stores.sqlite import ALL, SqliteStore
@@ -31,7 +33,7 @@ from sequencectl import (
     UnknownProject,
 )
 from sequencectl.testing import ManualClock
-from tests.examples.controller.hosting import HOUR, SHIPYARD, Hosting, trigger
+from tests.examples.controller.hosting import HOUR, SHIPYARD, Hosting, counted, trigger
 
 SOON = timedelta(seconds=5)
 PATIENCE = 5.0
@@ -55,13 +57,6 @@ async def rung_once(host: Host) -> None:
         await host.at_rest()
 
 
-def counted(host: Host, name: str) -> float:
-    """What a counter of the host has come to."""
-    rows = host.metrics.text().decode().split("\n")
-    found = dict(row.rsplit(" ", 1) for row in rows if row and not row.startswith("#"))
-    return float(found[f"sequencectl_{name}"])
-
-
 def phases(_plane: ControlPlane, state: ProjectState) -> dict[str, str]:
     """The phase of each sequence, as a question."""
     return {known: each.phase.value for known, each in state.sequences.items()}
@@ -70,8 +65,8 @@ def phases(_plane: ControlPlane, state: ProjectState) -> dict[str, str]:
 class Broken:
     """A journal that cannot be written to, for so many times."""
 
-    def __init__(self, host: Host, times: int) -> None:
-        self._journal, self._left = host._journal, times
+    def __init__(self, journal: Journal, times: int) -> None:
+        self._journal, self._left = journal, times
 
     def tell(self, project: str, events: Sequence[Event]) -> None:
         """Fail, or do what the journal does."""
@@ -151,13 +146,14 @@ def test_a_check_that_fails_is_done_again_soon(tmp_path: Path) -> None:
         host, clock, seen = hosting.host, hosting.clock, []
         await host.create("p", SHIPYARD)
         await host.handle("p", trigger("a"))
-        works = host._controller.check_deadlines
-        host._controller.check_deadlines = fails  # type: ignore[method-assign] # a fake of the store
+        controller = hosting.decider.controller
+        works = controller.check_deadlines
+        controller.check_deadlines = fails  # type: ignore[method-assign] # a fake of the store
         clock.advance(HOUR)
         host._arm(clock.now())
         await rung_once(host)
         seen.append((host.is_well, host.armed_at and host.armed_at - clock.now()))
-        host._controller.check_deadlines = works  # type: ignore[method-assign]
+        controller.check_deadlines = works  # type: ignore[method-assign]
         clock.advance(SOON)
         host._arm(clock.now())
         await rung(host)
@@ -177,12 +173,13 @@ def test_a_command_that_may_have_been_committed_is_looked_for_soon(tmp_path: Pat
     async def program() -> list[Any]:
         host = hosting.host
         await host.create("p", SHIPYARD)
-        works = host._controller.handle
-        host._controller.handle = fails  # type: ignore[method-assign] # a fake of the store
+        controller = hosting.decider.controller
+        works = controller.handle_many
+        controller.handle_many = fails  # type: ignore[method-assign] # a fake of the store
         with pytest.raises(StoreUnusable):
             await host.handle("p", trigger("a"))
         seen = [host.is_well, host.armed_at and host.armed_at - hosting.clock.now()]
-        host._controller.handle = works  # type: ignore[method-assign]
+        controller.handle_many = works  # type: ignore[method-assign]
         await host.handle("p", trigger("a"))
         name = 'commands_total{answer="StoreUnusable",kind="TriggerSequence"}'
         return [*seen, host.is_well, counted(host, name)]
@@ -304,7 +301,8 @@ def test_what_could_not_be_published_is_published_when_the_timer_rings(tmp_path:
     async def program() -> list[Any]:
         host = hosting.host
         await host.create("p", SHIPYARD)
-        host._journal = Broken(host, times=1)  # type: ignore[assignment] # a fake of the file
+        decider = hosting.decider
+        decider.journal = Broken(decider.journal, times=1)  # type: ignore[assignment] # a fake of the file
         word = await host.handle("p", trigger("a"))
         seen = [word, counted(host, "unsent_total"), list(hosting.told)]
         host._arm(hosting.clock.now())  # sooner than it would
@@ -387,7 +385,7 @@ def test_what_was_committed_and_not_published_is_published_at_a_start(tmp_path: 
         await hosting.host.create("p", SHIPYARD)
 
     hosting.run(create())
-    plane = hosting.host.projects.plane_of("p")
+    plane = hosting.plane_of("p")
     with SqliteStore(tmp_path / "sequences.db", kept=ALL) as store:
         store.commit(plane.decide(plane.initial("p"), trigger("a"), hosting.clock.now()))
     hosting.host = Host(hosting.settings, lambda *it: hosting.told.append(it), clock=hosting.clock)
@@ -399,7 +397,7 @@ def test_what_was_committed_and_not_published_is_published_at_a_start(tmp_path: 
     assert {"a": "running"} == hosting.run(found())
     assert [("p", 3)] == hosting.told
     assert hosting.clock.now() + HOUR == hosting.host.armed_at
-    assert ALL == hosting.host._store._kept  # so that a lost journal can be made up
+    assert ALL == hosting.decider.store._kept  # type: ignore[attr-defined]  # so that a lost journal can be made up
 
 
 def test_no_deadline_is_acted_on_right_after_a_start(tmp_path: Path) -> None:
@@ -435,7 +433,7 @@ def test_projects_and_services_are_made_at_the_instant_of_the_clock(tmp_path: Pa
         await host.create("p", SHIPYARD)
         clock.advance(HOUR)
         await host.add_service("p", "carts")
-        project = host.projects.get("p")
+        project = await host.project("p")
         seen = [project.created_at - begin, project.services["carts"] - begin]
         for refused in (host.create("p", SHIPYARD), host.add_service("p", "carts")):
             with pytest.raises(AlreadyThere):
@@ -547,8 +545,7 @@ def test_a_deleted_project_leaves_no_freeze_and_no_delivery(tmp_path: Path) -> N
         return [
             await host.ask("p", lambda _, state: list(state.freezes)),
             await host.read(lambda journal: journal.told("p")),
-            host._store.events  # of the thread that decides
-            and await host._deciding(lambda: host._store.events("p")),
+            await hosting.decider.run(lambda: hosting.decider.store.events("p")),
         ]
 
     freezes, told, events = hosting.run(program())

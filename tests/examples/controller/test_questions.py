@@ -57,7 +57,7 @@ def test_a_command_does_not_stand_in_the_way_of_a_question(tmp_path: Path) -> No
         host = hosting.host
         await host.create("p", SHIPYARD)
         await host.handle("p", trigger("a"))
-        deciding = asyncio.create_task(host._deciding(slow))
+        deciding = asyncio.create_task(hosting.decider.run(slow))
         await asyncio.to_thread(is_deciding.wait, PATIENCE)
         found = await host.ask("p", live)
         is_answered.set()
@@ -102,7 +102,7 @@ def test_a_state_that_is_known_is_not_read_again(tmp_path: Path) -> None:
             await hosting.host.handle("p", trigger(f"c{number}"))
 
     hosting.run(crowd())
-    plane = hosting.host.projects.plane_of("p")
+    plane = hosting.plane_of("p")
     states, steps = NewestStates(SqliteStore(tmp_path / "sequences.db")), 0
 
     def count() -> None:

@@ -91,13 +91,17 @@ class Stage:
         self.webhooks = Webhooks(
             self.receivers,
             self.open_tasks,
-            lambda: ["p"],
+            self.projects,
             self.metrics,
             source="the-controller",
             clock=self.clock,
             transport=httpx.MockTransport(self.answer),
             sleep=self.sleep,
         )
+
+    async def projects(self) -> list[str]:
+        """The one project."""
+        return ["p"]
 
     def play(self, act: Callable[[], Awaitable[object]]) -> None:
         """Let the webhooks work beside an act."""

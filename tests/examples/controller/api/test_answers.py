@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from examples.controller.api.answers import refused
 from examples.controller.api.reading import Refusal
-from examples.controller.host import StillLive
+from examples.controller.deciding import StillLive
 from examples.controller.storage.projects import AlreadyThere
 from examples.stores.errors import StoreUnusable
 from sequencectl import (

@@ -194,12 +194,12 @@ def test_a_host_that_ended_before_it_asked_does_so_when_it_starts(served: Served
     """A new calendar was taken, and that was all."""
     change(served, closed(served, 2)).raise_for_status()
     served.trigger("c1")
-    host = served.controller.host
-    served.run(host._deciding(lambda: host.projects.update("shop", calendar="")))
+    (decider,) = served.controller.host._deciders
+    served.run(decider.run(lambda: decider.projects.update("shop", calendar="")))
     assert [] == served.open_tasks()
     served.restart()
 
-    assert served.controller.host.projects.get("shop").is_asked
+    assert served.run(served.controller.host.project("shop")).is_asked
     assert ["c1"] == [each["shkeptncontext"] for each in served.open_tasks()]
 
 

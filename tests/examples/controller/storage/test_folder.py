@@ -48,7 +48,7 @@ def live(data: Path, *contexts: str, project: str = "p") -> None:
     hosting = Hosting(data)
 
     async def program() -> None:
-        if project not in {each.name for each in hosting.host.projects.all()}:
+        if project not in {each.name for each in await hosting.host.all_projects()}:
             await hosting.host.create(project, SHIPYARD)
         for context in contexts:
             await hosting.host.handle(project, trigger(context))
