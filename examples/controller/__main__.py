@@ -1,5 +1,8 @@
 """The command line of the controller: ``python -m examples.controller --data FOLDER``.
 
+With ``--store postgresql://USER@HOST/DATABASE`` in place of the folder it is one of any number of
+replicas.
+
 Exit status: 0 after SIGTERM or Ctrl-C, 1 if the data cannot be used or the address not be served,
 2 for wrong arguments.
 """
@@ -49,7 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("sequencectl-controller", description=__doc__)
     add = parser.add_argument
-    add("--data", type=Path, required=True, metavar="FOLDER", help="where the databases are")
+    add("--data", type=Path, metavar="FOLDER", help="where the databases are, if in a folder")
+    store = "the database in PostgreSQL that replicas share (default: SEQUENCECTL_STORE)"
+    add("--store", default=os.environ.get("SEQUENCECTL_STORE", ""), metavar="URL", help=store)
     add("--host", default="127.0.0.1", help="the address to serve (default: %(default)s)")
     add("--port", type=int, default=8080, help="the port, 0 for any (default: %(default)s)")
     token = "what clients send as x-token (default: SEQUENCECTL_TOKEN)"  # noqa: S105 - a help text
@@ -66,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
         ("settle", "3m"),
     ):
         add(f"--{name}", type=_duration, default=limit, help=f"a duration (default: {limit})")
+    poll = "how often a replica looks for what others have left (default: %(default)s)"
+    add("--poll", type=_duration, default="5s", metavar="DURATION", help=poll)
     for name, limit in (("request-timeout", "30s"), ("idle-timeout", "1m")):
         add(f"--{name}", type=_duration, default=limit, help=f"of clients (default: {limit})")
     add("--connections", type=int, default=900, help="the most at once (default: %(default)s)")
@@ -86,6 +93,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     limits = {name: getattr(options, name) for name in names}
     return Settings(
         data=options.data,
+        store=options.store,
         host=options.host,
         port=options.port,
         allowed_hosts=tuple(options.allowed_host),
@@ -98,6 +106,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         queueing=QueuePolicy(scope=options.scope, mode=options.mode),
         bounds=Bounds(progress_every=options.progress_every),
         settle=options.settle or timedelta(0),
+        poll=options.poll,
         receivers=Receivers.of(options.webhook, os.environ.get(SECRET, "")),
     )
 

@@ -22,7 +22,7 @@ from examples.controller.api.sequences import SequencesApi, changes
 from examples.controller.api.stream import Broadcaster, Message
 from examples.controller.api.uniform import UniformApi
 from examples.controller.bridge.page import Page
-from examples.controller.host import Host, SystemClock
+from examples.controller.host import ANY, Host, SystemClock
 from examples.controller.settings import SOURCE, Settings
 from examples.controller.webhooks import Webhooks
 from sequencectl import ControlPlane, OpenTask
@@ -70,6 +70,7 @@ class Controller:
             self._open_tasks,
             self._names,
             self.host.metrics,
+            claim=self.host.claim,
             source=SOURCE,
             clock=clock,
         )
@@ -177,8 +178,11 @@ class Controller:
         return JSONResponse(METADATA)
 
     def _changed(self, project: str, serial: int) -> None:
-        self.broadcaster.changed(project, serial)
-        self._webhooks.changed(project)
+        if project == ANY:
+            self.broadcaster.missed()
+        else:
+            self.broadcaster.changed(project, serial)
+            self._webhooks.changed(project)
 
     async def _gather(self, project: str, after: int) -> tuple[int, Message | None]:
         return await changes(self.host, self._projects, project, after)

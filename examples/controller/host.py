@@ -30,13 +30,16 @@ from examples.controller.storage.projects import Project
 from examples.controller.storage.uniform import Uniform
 from examples.controller.watched import OwnDeadlines
 from examples.stores.errors import StoreUnusable
-from sequencectl import Command, ControlPlane, Handled, ProjectState
+from sequencectl import Command, ControlPlane, Handled, ProjectState, SequencectlError
 from sequencectl.ports import Clock
 
 T = TypeVar("T")
 
-DECIDERS: Final = 4
+DECIDERS: Final = 2
 """So many threads decide on a store that others share: they wait for it more than they work."""
+
+ANY: Final = ""
+"""In place of a project: something may have changed anywhere, since others were not heard."""
 
 PATIENCE: Final = 15.0
 """So many seconds a request waits for the store."""
@@ -44,7 +47,8 @@ PATIENCE: Final = 15.0
 _RETRY: Final = timedelta(seconds=5)
 
 
-class NoAnswer(Exception):
+@final
+class NoAnswer(SequencectlError):
     """The store did not answer in time; whether the request took effect is unknown."""
 
 
@@ -168,6 +172,10 @@ class Host:
         """Return what `work` makes of the registrations and the log; it may change them."""
         return await self._reading(lambda: work(self._uniform))
 
+    async def claim(self, project: str) -> bool:
+        """Whether this replica is the one that posts for a project, for some time from now on."""
+        return await self._reading(partial(self._claims.take, project))
+
     # ------------------------------------------------------------------ projects
 
     async def project(self, name: str) -> Project:
@@ -283,6 +291,8 @@ class Host:
         close(self._states.close)
         self._uniform = self._backend.uniform(self._clock)
         close(self._uniform.close)
+        self._claims = self._backend.claims()
+        close(self._claims.close)
         if self._backend.is_shared:
             self._projects = self._backend.projects(self._settings.plane)
             close(self._projects.close)
@@ -299,6 +309,8 @@ class Host:
 
     def _told(self, project: str, serial: int) -> None:
         """Hear from any thread what was published, here or by another replica."""
+        if project == ANY:
+            self.metrics.listens.inc()
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._changed, project, serial)
 
@@ -352,4 +364,8 @@ class Host:
 
 
 def _backend_of(settings: Settings) -> Backend:
-    return FolderBackend(settings.data)
+    if settings.data is not None:
+        return FolderBackend(settings.data)
+    from examples.controller.storage.shared import PostgresBackend  # noqa: PLC0415 - needs psycopg
+
+    return PostgresBackend(settings.store)

@@ -52,6 +52,9 @@ class Metrics:
         self.unsent_projects = Gauge(
             "unsent_projects", "Projects with unsent events, at the last look.", **about
         )
+        self.listens = Counter(
+            "listens", "Times that others were begun to be heard: once, and when it broke.", **about
+        )
         self.well = Gauge("well", "1 while the store can be used, else 0.", **about)
         self.published = Counter("events", "Events that were published.", **about)
         self.unsent = Counter("unsent", "Commands whose events have to be sent later.", **about)

@@ -26,6 +26,7 @@ SOURCE = "sequencectl-controller"
 
 _TOKEN: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
 _HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9._-]{0,253}[a-z0-9])?")
+_STORE: Final = re.compile(r"postgres(ql)?://")
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
 _PORTS: Final = range(65_536)
 
@@ -35,7 +36,9 @@ _PORTS: Final = range(65_536)
 class Settings:
     """How a controller runs; `InvalidValue` if it makes no sense or is not safe.
 
-    `data` is the folder of its databases. An empty `token` lets everybody in, which is permitted on
+    `data` is the folder of its databases, or `store` the address of a database in PostgreSQL that
+    any number of replicas share; one of them must be given. An address may have a password, so that
+    it is never shown. An empty `token` lets everybody in, which is permitted on
     this machine's own addresses alone, and under its own names. `allowed_hosts` are the other names
     it is served under, as a proxy passes them on, and `actor_header` is the header in which that
     proxy says who acts: with it, no client can claim to be another person. `settle` is how long
@@ -48,7 +51,8 @@ class Settings:
     `idle_timeout`, and a request must come in full within `request_timeout`; None: never.
     """
 
-    data: Path
+    data: Path | None = None
+    store: str = attrs.field(default="", repr=False)
     host: str = "127.0.0.1"
     port: int = 8080
     allowed_hosts: tuple[str, ...] = ()
@@ -67,6 +71,12 @@ class Settings:
     idle_timeout: timedelta | None = timedelta(seconds=60)
 
     def __attrs_post_init__(self) -> None:
+        if (self.data is None) == (not self.store):
+            given = "both" if self.store else "neither"
+            raise InvalidValue("data, store", given, "must be one of the two")
+        if self.store and _STORE.match(self.store) is None:
+            given = f"{len(self.store)} characters"
+            raise InvalidValue("store", given, "must be postgresql://USER@HOST/DATABASE")
         if not self.token and not is_loopback(self.host):
             raise InvalidValue("host", self.host, "must be a loopback address without a token")
         if self.port not in _PORTS:

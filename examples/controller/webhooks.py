@@ -53,6 +53,9 @@ Sleep = Callable[[float], Awaitable[object]]
 OpenTasks = Callable[[str], Awaitable[Iterable[OpenTask]]]
 """Return the open tasks of a project."""
 
+Claim = Callable[[str], Awaitable[bool]]
+"""Return whether this replica is the one that posts for a project, for some time from now on."""
+
 
 @final
 @attrs.frozen
@@ -93,6 +96,7 @@ class Webhooks:
         projects: Callable[[], Awaitable[Iterable[str]]],
         metrics: Metrics,
         *,
+        claim: Claim,
         source: str,
         clock: Clock,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -102,6 +106,7 @@ class Webhooks:
         self._open_tasks = open_tasks
         self._projects = projects
         self._metrics = metrics
+        self._claim = claim
         self._source = source
         self._clock = clock
         self._transport = transport
@@ -163,6 +168,8 @@ class Webhooks:
         except SequencectlError:  # such as `StoreUnusable`
             return  # the next look will tell
         found = {task.task_id: task for task in tasks if task.task in self._receivers.urls}
+        if found and not await self._is_ours(project):
+            found = {}
         posts = self._posts.setdefault(project, {})
         for task_id in posts.keys() - found.keys():
             posts.pop(task_id).cancel()
@@ -171,6 +178,13 @@ class Webhooks:
                 posts[task_id] = asyncio.create_task(self._post(task))
         if not posts:
             del self._posts[project]
+
+    async def _is_ours(self, project: str) -> bool:
+        """Whether this replica posts for a project; who cannot learn it does not."""
+        try:
+            return await self._claim(project)
+        except Exception:  # noqa: BLE001 - as when the store is out of reach: the next look will tell
+            return False
 
     # ------------------------------------------------------------------ posting
 

@@ -63,6 +63,12 @@ class Broadcaster:
             room.newest = max(room.newest, serial)
             room.news.set()
 
+    def missed(self) -> None:
+        """Hear that changes may have been missed: look at every project that has clients."""
+        for room in self._rooms.values():
+            room.has_missed = True
+            room.news.set()
+
     async def close(self) -> None:
         """End every stream, now."""
         self._closing.set()
@@ -135,10 +141,12 @@ class Broadcaster:
             await room.news.wait()
             room.news.clear()
             last = room.seen if room.tick is None else room.tick.serial
-            if room.newest > last:
+            if room.newest > last or (room.has_missed and last < FROM_NOW_ON):
+                room.has_missed = False
                 serial, text = await self._since(project, last)
-                room.tick = _Tick(last, serial, text)
-                room.ring()
+                if serial != last:
+                    room.tick = _Tick(last, serial, text)
+                    room.ring()
                 await self._pause(self._interval)
 
     async def _first(self, project: str, since: int | None) -> tuple[int, bytes]:
@@ -171,6 +179,7 @@ class _Room:
     def __init__(self) -> None:
         self.clients = 0
         self.is_over = False
+        self.has_missed = False
         self.newest = 0
         self.seen = FROM_NOW_ON
         """The lowest serial that a client has seen: where the first message begins."""

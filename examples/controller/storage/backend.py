@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final, Protocol, final
 
+from examples.controller.storage.claims import Alone, Claims
 from examples.controller.storage.folder import Folder
 from examples.controller.storage.journal import SCHEMA as JOURNAL
 from examples.controller.storage.journal import Journal
@@ -96,6 +97,10 @@ class Backend(Protocol):
         """Open the registrations and the log."""
         ...
 
+    def claims(self) -> Claims:
+        """Open the claims."""
+        ...
+
     def look(self) -> None:
         """Raise `StoreUnusable` if a file is no longer there: what is written to it is lost."""
         ...
@@ -160,6 +165,10 @@ class FolderBackend:
         """Open the registrations and the log, which are in the file of the projects."""
         # nothing there is worth a wait for the disk: who is forgotten registers again
         return Uniform(self._projects("NORMAL"), clock)
+
+    def claims(self) -> Alone:
+        """Return claims that are all its own."""
+        return Alone()
 
     def look(self) -> None:
         """Raise `StoreUnusable` if a file is no longer in its place."""

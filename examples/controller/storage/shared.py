@@ -13,6 +13,8 @@ from contextlib import closing, contextmanager
 from typing import final
 
 from examples.controller.storage.backend import ControllerStore, Heard, make_up
+from examples.controller.storage.claims import SCHEMA as CLAIMS
+from examples.controller.storage.claims import SharedClaims
 from examples.controller.storage.journal import SCHEMA as JOURNAL
 from examples.controller.storage.journal import Journal
 from examples.controller.storage.journal_reader import JournalReader
@@ -68,6 +70,10 @@ class PostgresBackend:
     def uniform(self, clock: Clock) -> Uniform:
         """Open the registrations and the log."""
         return Uniform(self._projects("NORMAL"), clock)
+
+    def claims(self) -> SharedClaims:
+        """Open the claims."""
+        return SharedClaims(self._tables(CLAIMS, f"{self._schema}_claims", "NORMAL"))
 
     def look(self) -> None:
         """Return at once: what is gone is noticed when it is used."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from examples.postgres.server import CannotServe, PrivateServer
 from tests.e2e.controller.process import Client, Controller
 
 
@@ -25,3 +27,14 @@ def client(controller: Controller) -> Iterator[Client]:
         if client.get("/v1/project/sockshop").status_code == 404:
             client.create()
         yield client
+
+
+@pytest.fixture
+def database(require_or_skip: Callable[[str], NoReturn]) -> Iterator[PrivateServer]:
+    """A PostgreSQL of the test's own, which it may crash and start again."""
+    try:
+        server = PrivateServer(settings={"fsync": "off", "shared_buffers": "16MB"})
+    except CannotServe as error:
+        require_or_skip(str(error))
+    with server:
+        yield server

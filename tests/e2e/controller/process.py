@@ -41,12 +41,18 @@ T = TypeVar("T")
 
 
 class Controller:
-    """A controller on a folder; started, killed and started again on the same port."""
+    """A controller on a folder or a store; started, killed and started again on the same port."""
 
     def __init__(
-        self, data: Path, *arguments: str, token: str = "", program: Sequence[str] = PROGRAM
+        self,
+        data: Path | None,
+        *arguments: str,
+        token: str = "",
+        program: Sequence[str] = PROGRAM,
+        store: str = "",
     ) -> None:
         self.data = data
+        self.store = store
         self.token = token
         self.program = program
         self._arguments = arguments
@@ -55,9 +61,11 @@ class Controller:
 
     def start(self) -> Controller:
         """Start the process and wait until it serves."""
-        command = [sys.executable, *self.program, "--data", str(self.data)]
+        place = [] if self.data is None else ["--data", str(self.data)]
+        command = [sys.executable, *self.program, *place]
         options = ["--port", str(self._port), "--settle", "0s", *self._arguments]
-        environment = {**os.environ, "SEQUENCECTL_TOKEN": self.token}
+        own = {"SEQUENCECTL_TOKEN": self.token, "SEQUENCECTL_STORE": self.store}
+        environment = {**os.environ, **own}
         self._process = subprocess.Popen(
             [*command, *options],
             cwd=ROOT,

@@ -28,9 +28,9 @@ HOUR = timedelta(hours=1)
 class Hosting:
     """A host on a folder, with a clock that is turned by hand."""
 
-    def __init__(self, data: Path, **policies: Any) -> None:
-        limits = {"reaction": HOUR, **policies}
-        self.settings = Settings(data=data, timeouts=TimeoutPolicy(**limits), settle=timedelta(0))
+    def __init__(self, data: Path | None, *, store: str = "", **policies: Any) -> None:
+        limits = TimeoutPolicy(**{"reaction": HOUR, **policies})
+        self.settings = Settings(data=data, store=store, timeouts=limits, settle=timedelta(0))
         self.clock = ManualClock()
         self.told: list[tuple[str, int]] = []
         self.host = Host(self.settings, lambda *told: self.told.append(told), clock=self.clock)

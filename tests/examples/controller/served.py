@@ -35,12 +35,14 @@ TASK = "sh.keptn.event.deployment.triggered"
 
 
 class Served:
-    """One controller on a folder, to be entered; every request is one call.
+    """One controller on a folder or a store, to be entered; every request is one call.
 
     `kind` is what its settings are made of: a test may give some that make other planes.
     """
 
-    def __init__(self, data: Path, *, kind: type[Settings] = Settings, **settings: Any) -> None:
+    def __init__(
+        self, data: Path | None, *, kind: type[Settings] = Settings, **settings: Any
+    ) -> None:
         limits = TimeoutPolicy(reaction="1h")
         about = {"timeouts": limits, "settle": timedelta(0), **settings}
         self._settings = kind(data=data, **about)

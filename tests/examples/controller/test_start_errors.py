@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from examples.controller.__main__ import main
+from examples.controller.settings import Settings
 from tests.examples.controller.storage.test_folder import FILES, live
 
 Said = Callable[[Path], str]
@@ -175,3 +176,32 @@ def test_limits_that_contradict_each_other_are_wrong_arguments(
 
     assert 2 == ended.value.code
     assert f"sequencectl-controller: error: {sentence}" in capsys.readouterr().err
+
+
+SECRET = "postgresql://ann:tiger@db.example/shop"  # noqa: S105 - nobody's
+ELSEWHERE: dict[str, tuple[list[str], str]] = {
+    "neither": ([], "data, store: must be one of the two, got 'neither'"),
+    "both": (
+        ["--data=data", f"--store={SECRET}"], "data, store: must be one of the two, got 'both'",
+    ),
+    "no address": (
+        [f"--store=x{SECRET}"],
+        "store: must be postgresql://USER@HOST/DATABASE, got '39 characters'",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ELSEWHERE)
+def test_there_is_one_place_for_the_data(capsys: pytest.CaptureFixture[str], case: str) -> None:
+    """A folder or a database, and no sentence shows a password."""
+    arguments, sentence = ELSEWHERE[case]
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    said = capsys.readouterr().err
+    assert (2, True, False) == (ended.value.code, sentence in said, "tiger" in said)
+
+
+def test_the_address_of_a_database_is_in_no_representation() -> None:
+    """A log with the settings in it gives nothing away."""
+    assert "tiger" not in repr(Settings(store=SECRET))

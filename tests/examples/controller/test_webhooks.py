@@ -69,6 +69,9 @@ class Stage:
     wrong: Exception | None = None
     """What goes wrong with the next look."""
     looks: int = 0
+    claim: bool | Exception = True
+    """Whether this replica is the one that posts, or what is said instead."""
+    claims: int = 0
     clock: ManualClock = attrs.field(factory=ManualClock)
     metrics: Metrics = attrs.field(factory=Metrics)
     pauses: list[tuple[float, asyncio.Future[None]]] = attrs.field(factory=list)
@@ -93,6 +96,7 @@ class Stage:
             self.open_tasks,
             self.projects,
             self.metrics,
+            claim=self.claimed,
             source="the-controller",
             clock=self.clock,
             transport=httpx.MockTransport(self.answer),
@@ -134,6 +138,14 @@ class Stage:
             if length == seconds and not pause.done():
                 pause.set_result(None)
         await self.rest()
+
+    async def claimed(self, project: str) -> bool:
+        """Say whose the project is."""
+        assert "p" == project
+        self.claims += 1
+        if isinstance(self.claim, Exception):
+            raise self.claim
+        return self.claim
 
     async def open_tasks(self, project: str) -> tuple[OpenTask, ...]:
         """Return the open tasks, unless something goes wrong."""
@@ -539,6 +551,47 @@ def test_a_secret_that_is_none_is_refused_and_not_shown(secret: str) -> None:
     assert "SEQUENCECTL_WEBHOOK_SECRET" == caught.value.where
     assert f"'{len(secret)} characters'" in str(caught.value)
     assert Receivers() == Receivers.of([], secret)
+
+
+# ---------------------------------------------------------------- several replicas
+
+
+def test_who_has_no_claim_posts_nothing_until_it_has_one() -> None:
+    """It is asked for again at each look, and only where there is something to post."""
+    stage = Stage(claim=False)
+    claims = []
+
+    async def act() -> None:
+        claims.append(stage.claims)
+        await stage.trigger()
+        await stage.wake(LOOK)
+        assert [] == stage.urls
+        claims.append(stage.claims)
+        stage.claim = True
+        await stage.wake(LOOK)
+
+    stage.play(act)
+
+    assert ([0, 2], [DEPLOY]) == (claims, stage.urls)
+
+
+@pytest.mark.parametrize("answer", [False, UNUSABLE], ids=["another one's", "nobody knows"])
+def test_who_has_lost_its_claim_stops_posting(answer: bool | Exception) -> None:
+    """Also between two attempts; with a claim again it begins anew, as after a restart."""
+    stage = Stage(answers={DEPLOY: [BROKEN]})
+
+    async def act() -> None:
+        await stage.trigger()
+        stage.claim = answer
+        await stage.wake(LOOK)
+        await stage.wake(SHORTEST)
+        assert [DEPLOY] == stage.urls
+        stage.claim = True
+        await stage.wake(LOOK)
+
+    stage.play(act)
+
+    assert [DEPLOY] * 2 == stage.urls
 
 
 WRONG_USAGE = {

@@ -393,3 +393,40 @@ def test_clients_and_messages_are_counted() -> None:
         return [*seen, counted(project)]
 
     assert [(2, 2), (2, 4), (0, 6)] == run(program())
+
+
+def test_what_nobody_was_told_of_is_seen_when_changes_may_have_been_missed() -> None:
+    """By all who follow, once; where nothing was missed nothing is sent."""
+
+    async def program() -> list[list[tuple[int, str]]]:
+        project = Project()
+        early, late = Client(project), Client(project, since=8)
+        await asyncio.sleep(1)
+        project.serial += 2  # unheard
+        await asyncio.sleep(1)
+        for _ in range(2):
+            project.broadcaster.missed()
+            await asyncio.sleep(1)
+        for client in (early, late):
+            await client.leave()
+        return [[(number, event) for _, number, event, _ in each.heard] for each in (early, late)]
+
+    early, late = run(program())
+
+    assert [(10, "hello"), (12, "changed")] == early
+    assert [(10, "changed"), (12, "changed")] == late
+
+
+def test_what_was_missed_before_there_was_a_client_is_no_news() -> None:
+    """A stream that begins at that moment begins with what it is greeted with."""
+
+    async def program() -> list[tuple[int, str]]:
+        project = Project(slowness=0.1)
+        client = Client(project)
+        await asyncio.sleep(0)
+        project.broadcaster.missed()
+        await asyncio.sleep(1)
+        await client.leave()
+        return [(number, event) for _, number, event, _ in client.heard]
+
+    assert [(10, "hello")] == run(program())
