@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
+from collections.abc import Coroutine
 from contextlib import closing
 from datetime import timedelta
 from functools import partial
@@ -12,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from examples.controller import host as module
 from examples.controller.deciding import StillLive
+from examples.controller.host import NoAnswer
 from examples.controller.storage.journal_reader import JournalReader
 from examples.stores.errors import StoreUnusable
 from examples.stores.sqlite import ALL, SqliteStore
@@ -23,7 +27,7 @@ from sequencectl import (
     UnknownProject,
     combine,
 )
-from tests.examples.controller.hosting import HOUR, SHIPYARD, Hosting, trigger
+from tests.examples.controller.hosting import HOUR, SHIPYARD, Hosting, counted, trigger
 
 
 def crowd(hosting: Hosting, size: int, *, is_acknowledged: bool = False) -> None:
@@ -185,3 +189,71 @@ def test_a_document_that_is_damaged_is_an_error_of_the_store(tmp_path: Path) -> 
             await host.read(lambda journal: journal.delivery("p", "a"))
 
     hosting.run(program())
+
+
+async def unanswered(hosting: Hosting, work: Coroutine[Any, Any, object]) -> tuple[str, bool]:
+    """Do something while the threads hang; return what is said, and whether the host is well."""
+    is_over = threading.Event()
+    loop = asyncio.get_running_loop()
+    hanging = [
+        asyncio.create_task(hosting.decider.run(is_over.wait)),
+        loop.run_in_executor(hosting.host._reader, is_over.wait),
+    ]
+    await asyncio.sleep(0)
+    try:
+        with pytest.raises(NoAnswer) as caught:
+            await work
+        return str(caught.value), hosting.host.is_well
+    finally:
+        is_over.set()
+        await asyncio.gather(*hanging)
+
+
+def test_a_store_that_hangs_is_waited_for_in_vain_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks is told so soon; all is well again once it answers."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> list[Any]:
+        host = hosting.host
+        await host.create("p", SHIPYARD)
+        monkeypatch.setattr(module, "PATIENCE", 0.01)
+        said = [
+            await unanswered(hosting, host.handle("p", trigger("a"))),
+            await unanswered(hosting, host.read(lambda journal: journal.told("p"))),
+            await unanswered(hosting, host.add_service("p", "carts")),
+        ]
+        monkeypatch.setattr(module, "PATIENCE", 15.0)
+        await host.handle("p", trigger("b"))
+        live = await host.ask("p", lambda _, state: sorted(state.sequences))
+        kind = 'commands_total{answer="NoAnswer",kind="TriggerSequence"}'
+        return [said, host.is_well, live, counted(host, kind)]
+
+    said, *rest = hosting.run(program())
+
+    assert [("the store gave no answer within 0.01 s: send again", False)] * 3 == said
+    assert [True, ["b"], 1] == rest  # whoever had gone was left out
+
+
+def test_a_check_that_hangs_makes_the_host_unwell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until it is over."""
+    hosting = Hosting(tmp_path)
+
+    async def program() -> list[bool]:
+        host, is_over, seen = hosting.host, threading.Event(), []
+        hanging = asyncio.create_task(hosting.decider.run(is_over.wait))
+        monkeypatch.setattr(module, "PATIENCE", 0.01)
+        host._ring()
+        async with asyncio.timeout(60):
+            while host.is_well:
+                await asyncio.sleep(0)
+        seen.append(host.is_well)
+        is_over.set()
+        await hanging
+        await host.at_rest()
+        return [*seen, host.is_well]
+
+    assert [False, True] == hosting.run(program())
