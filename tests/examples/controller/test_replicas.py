@@ -14,6 +14,7 @@ import pytest
 from examples.controller import host as module
 from examples.controller.host import Host
 from examples.postgres.server import PrivateServer
+from examples.postgres.store import PostgresStore
 from examples.stores.errors import StoreUnusable
 from sequencectl import AbortSequence, ControlPlane, ProjectState, TriggerSequence, UnknownProject
 from sequencectl.errors import Contention, SequencectlError
@@ -206,7 +207,7 @@ def test_a_deadline_belongs_to_who_committed_it(url: str) -> None:
 
 
 def test_a_deadline_of_one_that_is_gone_is_acted_on_by_another(url: str) -> None:
-    """At its next look; nobody else does it a second time."""
+    """At its next look; nobody does it a second time, and who comes late comes back as usual."""
     replicas = Replicas(url, 3)
 
     async def program() -> list[Any]:
@@ -221,9 +222,12 @@ def test_a_deadline_of_one_that_is_gone_is_acted_on_by_another(url: str) -> None
             host._ring()
         for host in (one, other):
             await host.at_rest()
-        return [await gone.ask("p", phases), replicas.counted("commits_total") - commits]
+        gone._ring()
+        await gone.at_rest()
+        left = gone.armed_at and gone.armed_at - gone.now()
+        return [await gone.ask("p", phases), replicas.counted("commits_total") - commits, left]
 
-    assert [{"a": "timed_out"}, 1] == replicas.run(program())
+    assert [{"a": "timed_out"}, 1, timedelta(seconds=5)] == replicas.run(program())
 
 
 def test_a_replica_looks_again_and_again(url: str) -> None:
@@ -295,7 +299,7 @@ def test_a_start_beside_others_at_work_disturbs_nobody(url: str) -> None:
 
 
 def test_all_may_decide_for_one_project(url: str) -> None:
-    """Every command takes effect once, and conflicts are rare: the lock keeps them apart."""
+    """Every command takes effect once, and conflicts are rare."""
     replicas = Replicas(url, 3)
     size = 60
 
@@ -315,6 +319,38 @@ def test_all_may_decide_for_one_project(url: str) -> None:
 
     assert [{"applied"}, 3 * size, 1] == replicas.run(program())
     assert replicas.counted("conflicts_total") < 0.2 * 3 * size
+
+
+def test_who_does_not_have_the_lock_waits_and_gathers(url: str) -> None:
+    """What comes meanwhile is decided together once the lock is free."""
+    replicas = Replicas(url, 1)
+
+    async def program() -> list[Any]:
+        (host,) = replicas.hosts
+        await host.create("p", SHIPYARD)
+        before = counted(host, "commits_total")
+
+        async def waits() -> bool:
+            return await asyncio.to_thread(_waiting_for_locks, url) > 0
+
+        with closing(PostgresStore(url)) as store:
+            with store.holding("p"):
+                asked = [asyncio.create_task(host.handle("p", trigger("first")))]
+                await until(waits)
+                asked += [asyncio.create_task(host.handle("p", trigger(each))) for each in "abc"]
+                await asyncio.sleep(0)
+            words = await asyncio.gather(*asked)
+        return [words, counted(host, "commits_total") - before]
+
+    assert [["applied"] * 4, 1] == replicas.run(program())
+
+
+def _waiting_for_locks(url: str) -> int:
+    with closing(psycopg.connect(url, autocommit=True)) as connection:
+        select = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        row = connection.execute(select).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def test_projects_are_spread_over_the_threads(url: str) -> None:
