@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -205,3 +206,18 @@ def test_there_is_one_place_for_the_data(capsys: pytest.CaptureFixture[str], cas
 def test_the_address_of_a_database_is_in_no_representation() -> None:
     """A log with the settings in it gives nothing away."""
     assert "tiger" not in repr(Settings(store=SECRET))
+
+
+def test_what_is_needed_for_a_database_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder needs none of it."""
+    monkeypatch.setitem(sys.modules, "examples.controller.storage.shared", None)
+    status = main([f"--store={SECRET}", "--port", "0"])
+    out, err = capsys.readouterr()
+
+    assert (1, "", 1) == (status, out, err.count("\n"))
+    assert err.startswith(
+        "sequencectl-controller: PostgreSQL: needs a package that is not installed"
+    )
+    assert "tiger" not in err
