@@ -111,7 +111,11 @@ class Decider:
         Raises `StoreUnusable` if the parts of the store are not of one time.
         """
         self._backend.compare(self.store, self.projects, self.journal)
+        told, serials = self.journal.serials(), self.store.serials()
         for project in self.projects.all():
+            known = told.get(project.name, 0)
+            if project.since < known == serials.get(project.name) and project.is_asked:
+                continue  # as almost always: all is told
             with self._holding(project.name):
                 self._backend.catch_up(self.store, self.journal, project.name, since=project.since)
                 self._ask_calendar(project.name)

@@ -191,6 +191,13 @@ def test_a_document_that_is_damaged_is_an_error_of_the_store(tmp_path: Path) -> 
     hosting.run(program())
 
 
+def test_who_has_a_folder_to_itself_has_every_claim(tmp_path: Path) -> None:
+    """Nobody else posts its tasks."""
+    hosting = Hosting(tmp_path)
+
+    assert hosting.run(hosting.host.claim("p")) is True
+
+
 async def unanswered(hosting: Hosting, work: Coroutine[Any, Any, object]) -> tuple[str, bool]:
     """Do something while the threads hang; return what is said, and whether the host is well."""
     is_over = threading.Event()
