@@ -24,6 +24,7 @@ from sequencectl.control_plane import Decision
 from sequencectl.errors import Conflict, DecodeError
 from sequencectl.events import Event
 from sequencectl.ports import Appointment
+from sequencectl.serialization import SCHEMA as WIRE
 from sequencectl.serialization import (
     Change,
     dump_changes,
@@ -66,8 +67,9 @@ class SqliteStore:
 
     `synchronous` is FULL (what was committed survives a power cut) or NORMAL (it survives a crash
     of the program); `busy_timeout` is how many seconds to wait for other writers; so many events of
-    a project as `kept` says stay after they are acknowledged, at least KEPT. Raises `StoreUnusable`
-    whenever the file cannot be used.
+    a project as `kept` says stay after they are acknowledged, at least KEPT. `wire` is the
+    serialization schema to write, for a rolling upgrade. Raises `StoreUnusable` whenever the file
+    cannot be used.
     """
 
     def __init__(
@@ -77,8 +79,10 @@ class SqliteStore:
         synchronous: Synchronous = "FULL",
         busy_timeout: float = 5.0,
         kept: int = KEPT,
+        wire: int = WIRE,
     ) -> None:
         self._kept = max(kept, KEPT)
+        self._wire = wire
         self._written: dict[bytes, Event] = {}
         """What the last commit wrote as events: the same bytes need not be decoded again."""
         self._database = Database(
@@ -111,7 +115,7 @@ class SqliteStore:
 
     def commit_many(self, decisions: Sequence[Decision]) -> Mapping[str, bool | Conflict]:
         """Write all decisions on the stored serials in one transaction, so with one wait."""
-        dumped = {decision.project: _Dumped.of(decision) for decision in decisions}
+        dumped = {decision.project: _Dumped.of(decision, self._wire) for decision in decisions}
         self._written = {
             data: event for each in dumped.values() for data, event in each.events.items()
         }
@@ -238,11 +242,11 @@ class _Dumped:
     events: Mapping[bytes, Event]
 
     @classmethod
-    def of(cls, decision: Decision) -> _Dumped:
-        state, changes = decision.state, dump_changes(decision)
+    def of(cls, decision: Decision, wire: int) -> _Dumped:
+        state, changes = decision.state, dump_changes(decision, schema=wire)
         added = sum(change.added for change in changes)
-        head = (state.serial, added, _text(state.next_deadline), dump_header(state))
-        events = {dump_event(event): event for event in decision.events}
+        head = (state.serial, added, _text(state.next_deadline), dump_header(state, schema=wire))
+        events = {dump_event(event, schema=wire): event for event in decision.events}
         return cls(decision.project, decision.base, head, changes, events)
 
     def write(self, database: Connection) -> bool | Conflict:
