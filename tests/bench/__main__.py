@@ -1,10 +1,11 @@
 """Print how fast decisions are, and what they need: ``python3 dev.py bench [SECTION ...]``.
 
-Sections: ``delivery``, ``growth``, ``codec``, ``memory``, ``imports``, ``durable``, ``door``; all
-of them unless some are named. Ratios within one run are what counts; a time by itself says more
-about the machine. ``--write`` also puts what is printed into ``docs/performance.md`` and draws
-``docs/growth.svg``. ``delivery --against REV`` measures the delivery on this version and on another
-revision instead.
+Sections: ``delivery``, ``growth``, ``codec``, ``memory``, ``imports``, ``durable``, ``door``,
+``scale``, ``capacity``; all of them unless some are named. Ratios within one run are what counts; a
+time by itself says more about the machine. ``--write`` also puts what is printed into
+``docs/performance.md`` and ``docs/scaling.md``, and draws ``docs/growth.svg``. ``delivery --against
+REV`` measures the delivery on this version and on another revision instead, ``durable --against
+REV`` the same through a controller.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
-from tests.bench.against import IncomparableError, against
+from tests.bench.against import IncomparableError, against, durable_against
+from tests.bench.capacity import capacity
 from tests.bench.codec import codec
 from tests.bench.door import door
 from tests.bench.durable import durable
@@ -27,6 +29,7 @@ from tests.bench.memory import memory
 from tests.bench.page import SECTIONS, overheard, write_table
 from tests.bench.phases import machine_per_sequence
 from tests.bench.programs import control_plane, waiting
+from tests.bench.scale import scale
 
 _OURS = "ControlPlane.decide, 1 000 waiting"
 _MACHINE = "transitions.Machine per sequence"
@@ -38,19 +41,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="dev.py bench", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--rounds", type=int, default=25, help="rounds of taking turns")
-    parser.add_argument("--largest", type=int, default=100_000, help="the most that wait")
-    parser.add_argument("--write", action="store_true", help="renew docs/performance.md as well")
+    parser.add_argument(
+        "--largest", type=int, default=100_000, help="the most that wait, or projects"
+    )
+    parser.add_argument("--write", action="store_true", help="renew the pages as well")
     parser.add_argument("--against", metavar="REV", help="measure against this revision")
     arguments = parser.parse_args()
     unknown = set(arguments.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"no such section: {', '.join(sorted(unknown))}")
     if arguments.against is not None:
-        if arguments.sections != ["delivery"] or arguments.write:
-            parser.error("--against goes with the section delivery alone, and without --write")
+        if arguments.sections not in (["delivery"], ["durable"]) or arguments.write:
+            parser.error("--against goes with delivery or durable alone, and without --write")
         print(f"{_machine()}; median (quartiles)")
+        compare = against if arguments.sections == ["delivery"] else durable_against
         try:
-            against(arguments.against, max(arguments.rounds, 2))
+            compare(arguments.against, max(arguments.rounds, 2))
         except IncomparableError as error:
             parser.error(str(error))
         return
@@ -73,6 +79,8 @@ def run(sections: list[str] | tuple[str, ...], *, rounds: int, largest: int, wri
         "imports": partial(imports, rounds),
         "durable": partial(durable, min(rounds, 10)),
         "door": partial(door, rounds),
+        "scale": partial(scale, min(rounds, 15)),
+        "capacity": partial(capacity, min(rounds, 15), largest),
     }
     print(f"{_machine()}; median (quartiles)")
     for name in sections:

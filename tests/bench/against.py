@@ -39,6 +39,17 @@ def against(revision: str, rounds: int) -> None:
     print(f"  {'this version':36}{this!s:34}{this.over(other)}")
 
 
+def durable_against(revision: str, rounds: int) -> None:
+    """Measure the same through a controller, on each store, each revision with its own stores."""
+    with work_tree(ROOT, revision) as folder:
+        print(f"\nThe delivery by SequenceController.handle, on this version and on {revision}")
+        for where in ("memory", "NORMAL", "FULL"):
+            with handler(folder, where) as theirs, handler(ROOT, where) as ours:
+                this, other = take_turns(ours, theirs, rounds)
+            print(f"  {where + ', ' + revision:36}{other!s:34}{other.over(other)}")
+            print(f"  {where + ', this version':36}{this!s:34}{this.over(other)}")
+
+
 def take_turns(
     ours: Callable[[], float], theirs: Callable[[], float], rounds: int
 ) -> tuple[Figure, Figure]:
@@ -83,10 +94,25 @@ def deliverer(folder: Path) -> Iterator[Callable[[], float]]:
 
     What is called then delivers for one turn, and returns the microseconds of each delivery.
     """
+    command = ["-m", "tests.bench.deliverer"]
+    with _child(folder, command, [folder / "src"]) as measure:
+        yield measure
+
+
+@contextmanager
+def handler(folder: Path, where: str) -> Iterator[Callable[[], float]]:
+    """Start the process that measures the controller of this folder, with its stores."""
+    command = ["-P", str(ROOT / "tests" / "bench" / "handler.py"), where]
+    with _child(folder, command, [folder / "src", folder]) as measure:
+        yield measure
+
+
+@contextmanager
+def _child(folder: Path, command: list[str], path: list[Path]) -> Iterator[Callable[[], float]]:
     child = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.deliverer"],
+        [sys.executable, *command],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONHASHSEED": "0"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path)), "PYTHONHASHSEED": "0"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -50,6 +50,11 @@ class Figure:
         low, median, high = statistics.quantiles([mine / theirs for mine, theirs in pairs], n=4)
         return Ratio(median, low, high)
 
+    def rate(self, count: int) -> str:
+        """Say how many a second that is, if a run does so many."""
+        median, low, high = (1e6 * count / each for each in (self.median, self.high, self.low))
+        return f"{median:8,.0f}/s  ({low:,.0f} to {high:,.0f})"
+
     def __str__(self) -> str:
         return f"{self.median:8.1f} µs  ({self.low:.1f} to {self.high:.1f})"
 

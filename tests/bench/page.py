@@ -1,4 +1,6 @@
-"""The figures in ``docs/performance.md``: each table stands between two marks and can be replaced.
+"""The figures in ``docs/performance.md`` and ``docs/scaling.md``.
+
+Each table stands between two marks and can be replaced.
 
 ``<!-- growth: begin -->`` and ``<!-- growth: end -->`` enclose what ``python3 dev.py bench growth``
 printed, as it printed it.
@@ -14,10 +16,20 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Final, TextIO
 
-PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
+_DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
+PAGE: Final = _DOCS / "performance.md"
 
-SECTIONS: Final = ("delivery", "growth", "codec", "memory", "imports", "durable", "door")
+SECTIONS: Final = (
+    "delivery", "growth", "codec", "memory", "imports", "durable", "door", "scale", "capacity",
+)  # fmt: skip
 """The tables of ``python3 dev.py bench``."""
+
+_PAGES: Final = {"scale": _DOCS / "scaling.md", "capacity": _DOCS / "scaling.md"}
+
+
+def page_of(name: str) -> Path:
+    """Return the page that a table is on."""
+    return _PAGES.get(name, PAGE)
 
 
 def with_table(page: str, name: str, table: str) -> str:
@@ -30,8 +42,9 @@ def with_table(page: str, name: str, table: str) -> str:
     return re.sub(f"{begin}.*{end}", lambda _: block, page, flags=re.DOTALL)
 
 
-def write_table(name: str, table: str, path: Path = PAGE) -> None:
-    """Replace one table of the page in place."""
+def write_table(name: str, table: str, path: Path | None = None) -> None:
+    """Replace one table of its page, or of that at `path`, in place."""
+    path = path or page_of(name)
     path.write_text(with_table(path.read_text(encoding="utf-8"), name, table), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The page of figures: every table of the bench has its place in it, and can be replaced there."""
+"""The pages of figures: every table of the bench has its place, and can be replaced there."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 
 import pytest
 
-from tests.bench.page import PAGE, SECTIONS, overheard, with_table
+from tests.bench.page import SECTIONS, overheard, page_of, with_table
 
 PAGE_OF_ONE = "Before\n\n<!-- a: begin -->\nold\n<!-- a: end -->\n\nAfter\n"
 
 
 @pytest.mark.parametrize("name", [*SECTIONS, "peers"])
 def test_every_table_has_its_place(name: str) -> None:
-    """The page has one pair of marks for each table."""
-    page = PAGE.read_text(encoding="utf-8")
+    """Its page has one pair of marks for each table."""
+    page = page_of(name).read_text(encoding="utf-8")
 
     assert 1 == with_table(page, name, "new").count("```text\nnew\n```")
 
@@ -22,7 +22,7 @@ def test_every_table_has_its_place(name: str) -> None:
 @pytest.mark.parametrize("name", SECTIONS)
 def test_no_table_is_empty(name: str) -> None:
     """The page shows what ``python3 dev.py bench --write`` printed, with its date."""
-    page = PAGE.read_text(encoding="utf-8")
+    page = page_of(name).read_text(encoding="utf-8")
 
     assert re.search(rf"<!-- {name}: begin -->\n```text\n20\d\d-\d\d-\d\d, ", page)
 

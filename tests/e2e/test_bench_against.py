@@ -1,4 +1,4 @@
-"""``bench delivery --against REV``: the arithmetic, the other revision's folder, bad arguments."""
+"""``bench … --against REV``: the arithmetic, the other revision's folder, bad arguments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from typing import NoReturn
 
 import pytest
 
-from tests.bench.against import ROOT, IncomparableError, deliverer, take_turns, work_tree
+from tests.bench.against import (
+    ROOT,
+    IncomparableError,
+    deliverer,
+    handler,
+    take_turns,
+    work_tree,
+)
 from tests.bench.measure import Ratio
 
 GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
@@ -97,6 +104,15 @@ def test_this_version_delivers() -> None:
     assert 10 < microseconds < 1e6
 
 
+@pytest.mark.parametrize("where", ["memory", "NORMAL", "FULL"])
+def test_this_version_handles(where: str) -> None:
+    """The process answers with the microseconds of a delivery through a controller."""
+    with handler(ROOT, where) as measure:
+        microseconds = measure()
+
+    assert 10 < microseconds < 1e9
+
+
 def test_a_revision_that_cannot_deliver(tmp_path: Path) -> None:
     """One whose package lacks the names of the delivery is refused with what Python said."""
     (tmp_path / "src" / "sequencectl").mkdir(parents=True)
@@ -117,10 +133,12 @@ def test_a_bad_revision_ends_the_bench_with_status_2() -> None:
     assert said.startswith("cannot check out revision 'no/such/revision': fatal")
 
 
-@pytest.mark.parametrize("arguments", [["growth"], [], ["delivery", "--write"]], ids=str)
+@pytest.mark.parametrize(
+    "arguments", [["growth"], [], ["delivery", "durable"], ["delivery", "--write"]], ids=str
+)
 def test_only_the_delivery_is_compared(arguments: list[str]) -> None:
     """Other sections, and the page of figures, know no second revision."""
     status, said = bench(*arguments, "--against", "HEAD")
 
-    expected = "--against goes with the section delivery alone, and without --write"
+    expected = "--against goes with delivery or durable alone, and without --write"
     assert (2, expected) == (status, said)
