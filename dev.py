@@ -96,7 +96,7 @@ def demo(arguments):
 
 
 def scale_demo(arguments):
-    return [module("examples.scale", *arguments)]
+    return [module("examples.scale", UNTIL_STDIN_CLOSES, *arguments)]
 
 
 def cli(arguments):

@@ -1,0 +1,1 @@
+"""Three replicas of the reference controller on one PostgreSQL, while much of that fails."""
