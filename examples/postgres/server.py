@@ -97,6 +97,7 @@ class PrivateServer:
                 stderr=log,
                 cwd=self.folder,
                 user=self._as_user,
+                start_new_session=True,  # a Ctrl-C is for us alone
             )
         give_up_at = monotonic() + _PATIENCE
         while not self._answers():
