@@ -81,6 +81,14 @@ def voting(plane: ControlPlane, *commands: Command, **more: Any) -> Any:
     return world(*commands, plane=plane, **{"before": (A,), **more})
 
 
+def two_projects(*commands: Command, **more: Any) -> Any:
+    """A world in which an approval is open in each of two projects, and its time is just over.
+
+    `checks` look at both of them in one turn; the commands are about one of them.
+    """
+    return voting(ONE, *commands, after=HOUR, projects=2, **more)
+
+
 # ---------------------------------------------------------------- stages that are closed
 
 RESUME: Final = ResumeSequence("b", request_id="resume")
@@ -221,6 +229,11 @@ QUICK: Final[Mapping[str, Any]] = {
     "two redrives with one id": failed(redrive(), redrive(), errors=1),
     "two redrives with two ids": failed(redrive(), redrive("r"), errors=1),
     "progress and silence": silent(PROGRESS, CHECK, errors=1),
+    "three at once, one of them refused": world(B, PAUSE, A, batch=3),
+    "a vote and a check of two projects, one error": two_projects(
+        vote(ONE, "ann"), checks=1, errors=1
+    ),
+    "two checks of two projects, one error": two_projects(checks=2, errors=1),
 }
 """For every run of the tests: a few seconds."""
 
@@ -268,5 +281,15 @@ THOROUGH: Final[Mapping[str, Any]] = {
         redrive(), B, errors=1, duplicates=1
     ),
     "progress and silence, a crash, one repeated": silent(PROGRESS, CHECK, crashes=1, duplicates=1),
+    "three at once, one error": world(B, PAUSE, A, batch=3, errors=1),
+    "three at once, one repeated": world(B, PAUSE, A, batch=3, duplicates=1),
+    "three at once, one crash": world(B, PAUSE, A, batch=3, crashes=1),
+    "three votes, two at once": voting(
+        TWO, vote(TWO, "ann"), vote(TWO, "ann", "fail"), vote(TWO, "ben"), batch=2
+    ),
+    "a vote and a check of two projects, one crash": two_projects(
+        vote(ONE, "ann"), checks=1, crashes=1
+    ),
+    "two checks of two projects, one crash": two_projects(checks=2, crashes=1),
 }
-"""For `dev.py simulate`: about a minute."""
+"""For `dev.py simulate`: less than two minutes."""

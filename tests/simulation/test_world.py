@@ -52,7 +52,10 @@ def finish(world: World) -> None:
 def handle(world: World, command: Any, *, leaves_copy: bool = False) -> None:
     """Send a command, and let the replica take it and do it."""
     world.send("p", command)
-    world.take(world.replicas[0], world.waiting()[-1], leaves_copy=leaves_copy)
+    message = world.waiting()[-1]
+    if leaves_copy:
+        world.repeat(message)
+    world.take(world.replicas[0], message)
     finish(world)
 
 

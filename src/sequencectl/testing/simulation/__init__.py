@@ -5,8 +5,9 @@ voters vote, lets replicas make the calls of the shipped protocol one by one, an
 replicas crash, messages repeat, clocks jump and calendars change. Then the world heals, and
 everything must end. After every call it checks what is promised: nothing that was committed or
 acknowledged is lost, events are published in order and only what was committed, no command takes
-effect twice, no attempt at a task runs twice, no vote counts twice, nothing starts in a closed
-stage unless it is exempted. After every commit it checks the invariants of the host.
+effect twice, each gets the answer that it deserves, no attempt at a task runs twice, no vote counts
+twice, nothing starts in a closed stage unless it is exempted. After every commit it checks the
+invariants of the host.
 
 The message of a seed that fails ends with what plays it again::
 
@@ -51,6 +52,7 @@ from sequencectl.testing.simulation.faults import (
 from sequencectl.testing.simulation.mistakes import Mistake, mistake_of
 from sequencectl.testing.simulation.onlooker import Violation
 from sequencectl.testing.simulation.replica import MadeCall, Message, Replica
+from sequencectl.testing.simulation.store_port import can_do_many
 from sequencectl.testing.simulation.world import World
 
 __all__ = ["NASTY", "PLANE", "Faults", "Report", "SimulationFailed", "simulate", "table"]
@@ -145,9 +147,9 @@ def simulate(
 
     `faults` is a mix or the name of a nasty one; without it the seed draws its own. `make_store`
     opens an empty store for all replicas, which is closed at the end if it has a `close`. Each of
-    the `invariants` is called with the `Transition` of every commit. It returns None or an empty
-    text if it holds, and a sentence if it does not; an `AssertionError` says so, too. `mistake`
-    names a host that is wrong on purpose.
+    the `invariants` is called with the `Transition` of every command that is committed. It
+    returns None or an empty text if it holds, and a sentence if it does not; an `AssertionError`
+    says so, too. `mistake` names a host that is wrong on purpose.
 
     Raises `InvalidValue` for a wrong argument, and for an invariant that returns anything else.
     """
@@ -242,6 +244,7 @@ class _Run:
             replicas=dice.choice((2, 2, 3, 4)),
             settle=dice.choice((0, 1, 3)) * _MINUTE,
             attempts=dice.choice((1, 2, 5)),
+            at_once=dice.choice((1, 2, 20)) if can_do_many(store) else 1,
             mistake=mistake,
             invariants=invariants,
         )
@@ -295,6 +298,8 @@ class _Run:
                 return self._ready()
             if self.dice.happens(self.faults.edge):
                 self._pass_by(instant)
+            elif self.dice.happens(self.faults.burst):
+                self.world.pass_time(instant + self.dice.span(10 * _MINUTE))
             else:
                 self.world.pass_time(instant)
             every = 0.0
@@ -338,9 +343,19 @@ class _Run:
         elif world.is_rung(last):
             world.ring(last)
         else:
-            message = self._next_message(world.waiting())
-            world.take(last, message, leaves_copy=self.dice.happens(self.faults.duplicate))
+            for message in (messages := self._next_messages(world.waiting())):
+                if dice.happens(self.faults.duplicate):
+                    world.repeat(message)
+            world.take(last, *messages)
         return last
+
+    def _next_messages(self, waiting: list[Message]) -> list[Message]:
+        """Return the next message, or by chance several of its project."""
+        first = self._next_message(waiting)
+        if not self.dice.happens(self.faults.burst):
+            return [first]
+        others = [each for each in waiting if each.project == first.project and each is not first]
+        return [first, *others[: self.dice.choice((1, 2, 8))]]
 
     def _next_message(self, waiting: list[Message]) -> Message:
         """Return the oldest message, or by chance the oldest of another topic."""

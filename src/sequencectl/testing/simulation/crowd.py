@@ -62,7 +62,7 @@ class Crowd:
         sequences = [(s.name, each.name) for s in plane.shipyard.stages for each in s.sequences]
         sequences = sequences or [(s.name, "evaluation") for s in plane.shipyard.stages]
         self._plan_calendars(world)
-        for project in ("p", "q")[: dice.choice((1, 1, 2))]:
+        for project in ("p", "q")[: dice.choice((1, 2))]:
             contexts = [f"c{number}" for number in range(dice.randint(2, 4))]
             for context in contexts:
                 stage, sequence = dice.choice(sequences)

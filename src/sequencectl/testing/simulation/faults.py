@@ -11,10 +11,26 @@ from typing import Final, final
 
 import attrs
 
-from sequencectl._protocol import Acknowledge, Call, Commit, Emit, Load, Now, Pending, ReadAgenda
+from sequencectl._protocol import (
+    Acknowledge,
+    AcknowledgeMany,
+    Call,
+    Commit,
+    CommitMany,
+    Emit,
+    Load,
+    LoadMany,
+    Now,
+    Pending,
+    PendingMany,
+    ReadAgenda,
+)
 from sequencectl.errors import InvalidValue
 
-CALLS: Final[tuple[type[Call], ...]] = (Now, Load, Commit, Pending, Emit, Acknowledge, ReadAgenda)
+_MANY: Final = (LoadMany, CommitMany, PendingMany, AcknowledgeMany)
+CALLS: Final[tuple[type[Call], ...]] = (
+    Now, Load, Commit, Pending, Emit, Acknowledge, ReadAgenda, *_MANY,
+)  # fmt: skip
 """The calls of the protocol, in the order in which they are shown."""
 
 
@@ -34,6 +50,8 @@ class Mishap(Enum):
     OVERTAKEN = "another replica commits first"
     CONFLICT = "conflict"
     KNOWN = "what is known is the newest"
+    STALE = "what is known is old"
+    ALONE = "nothing else is unsent"
     REPEATED = "its message came before"
     BORN_AGAIN = "first run after a crash"
     JUMP = "clock jumps"
@@ -73,9 +91,11 @@ class Mishap(Enum):
     OUTAGE = "every replica is down"
     CONTENTION = "gives up after conflicts"
     REFUSED = "command is refused"
+    BATCH = "several are handled as one"
+    REFUSED_AMONG = "some of them are refused"
 
 
-_WRITES: Final = (Commit, Emit, Acknowledge)
+_WRITES: Final = (Commit, Emit, Acknowledge, CommitMany, AcknowledgeMany)
 _FALLIBLE: Final = CALLS[1:]
 WHERE: Final[Mapping[Fault | Mishap, tuple[type[Call], ...]]] = {
     Fault.CRASH_BEFORE: CALLS,
@@ -84,8 +104,10 @@ WHERE: Final[Mapping[Fault | Mishap, tuple[type[Call], ...]]] = {
     Fault.AMBIGUOUS: _WRITES,
     Fault.PARTLY: (Emit,),
     Mishap.OVERTAKEN: CALLS,
-    Mishap.CONFLICT: (Commit,),
-    Mishap.KNOWN: (Load,),
+    Mishap.CONFLICT: (Commit, CommitMany),
+    Mishap.KNOWN: (Load, LoadMany),
+    Mishap.STALE: (Load, LoadMany),
+    Mishap.ALONE: (Commit, CommitMany),
     Mishap.REPEATED: (Now, Load, Commit, Pending, Emit, Acknowledge),
     Mishap.BORN_AGAIN: CALLS,
     Mishap.JUMP: (Now,),
@@ -122,16 +144,18 @@ class Faults:
     """How often something goes wrong: chances from 0 to 1, nothing by default.
 
     At each call, or only at those named in `at` (``Load``, ``Commit``, ``Pending``, ``Emit``,
-    ``Acknowledge``, ``ReadAgenda``, ``Now``): `crash`, `failure`, `ambiguity` (the call is made,
+    ``Acknowledge``, ``ReadAgenda``, ``Now``, and ``LoadMany``, ``CommitMany``, ``PendingMany``,
+    ``AcknowledgeMany`` for several projects): `crash`, `failure`, `ambiguity` (the call is made,
     and an error is raised). After each call: `preemption` (another replica goes on). For each
     message: `duplicate`, `reorder`. For each event of a task: `repeat`. For each executor or voter
     and task: `mute`, `dying`, `twice`, `slow`, `failing` (it fails, cannot do its work or was
     aborted), `progress` (it says how far it is). For each replica: `skew` (its clock is wrong from
     the start); each time it reads its clock: `jump`. Whenever time passes: `outage`, of all
-    replicas, for hours, and `edge` (a replica wakes a microsecond before or after the next
-    instant). For a world whose plane has no calendar: `calendar` (all replicas get one that closes
-    stages, and later another one, each at an instant of its own). Raises `InvalidValue` for any
-    other chance or name.
+    replicas, for hours, `edge` (a replica wakes a microsecond before or after the next instant) and
+    `burst` (some minutes pass at once, so that messages pile up); as often as `burst` a replica
+    takes several messages of one project and handles them as one. For a world whose plane has no
+    calendar: `calendar` (all replicas get one that closes stages, and later another one, each at an
+    instant of its own). Raises `InvalidValue` for any other chance or name.
     """
 
     crash: float = 0.0
@@ -151,6 +175,7 @@ class Faults:
     jump: float = 0.0
     outage: float = 0.0
     edge: float = 0.0
+    burst: float = 0.0
     calendar: float = 0.0
     at: tuple[str, ...] = ()
 
@@ -182,12 +207,24 @@ class Faults:
 NASTY: Final[Mapping[str, Faults]] = {
     "calm": Faults(),
     "race": Faults(preemption=1.0, duplicate=0.5),
-    "crash-at-commit": Faults(crash=0.3, at=("Commit",)),
-    "crash-before-publishing": Faults(crash=0.3, at=("Pending", "Emit", "Acknowledge")),
-    "crash-on-start": Faults(crash=0.1, at=("ReadAgenda", "Now", "Load")),
+    "crash-at-commit": Faults(crash=0.3, burst=0.3, at=("Commit", "CommitMany")),
+    "crash-before-publishing": Faults(
+        crash=0.3,
+        at=("Pending", "Emit", "Acknowledge", "PendingMany", "AcknowledgeMany"),
+    ),
+    "crash-at-several": Faults(
+        crash=0.2,
+        preemption=0.9,
+        at=("LoadMany", "CommitMany", "PendingMany", "AcknowledgeMany"),
+    ),
+    "crash-on-start": Faults(crash=0.1, at=("ReadAgenda", "Now", "Load", "LoadMany")),
     "lost-answers": Faults(ambiguity=0.5, preemption=0.6),
     "sink-down": Faults(failure=0.8, at=("Emit",)),
-    "store-down": Faults(failure=0.4, at=("Load", "Commit", "Pending", "ReadAgenda")),
+    "store-down": Faults(
+        failure=0.4,
+        at=("Load", "Commit", "Pending", "ReadAgenda", "LoadMany", "CommitMany", "PendingMany"),
+    ),
+    "bursts": Faults(burst=0.8, preemption=0.9, duplicate=0.3, reorder=0.3),
     "flood": Faults(duplicate=0.5, reorder=0.6, repeat=0.6, twice=0.5),
     "outages": Faults(outage=0.2, crash=0.01, slow=0.3),
     "wild-clocks": Faults(skew=1.0, jump=0.1, mute=0.2),
@@ -230,6 +267,7 @@ def faults_of(seed: int) -> tuple[str, Faults]:
         jump=some(0.01, 0.05),
         outage=some(0.02),
         edge=some(0.05, 0.3),
+        burst=some(0.1, 0.5, 0.9),
         calendar=some(1.0),
     )
 
@@ -243,6 +281,11 @@ def table(hits: Counter[Pair]) -> str:
             cells = ["" if (fault, name) not in PAIRS else str(hits[fault, name]) for name in names]
             rows.append([fault.value, *cells])
     outside = [fault for fault in Mishap if fault not in WHERE]
-    shown = [f"{row[0]:30}" + "".join(f"{cell:>12}" for cell in row[1:]) for row in rows]
+    widths = [max(12, len(name) + 1) for name in names]
+    shown = [
+        f"{row[0]:30}"
+        + "".join(f"{cell:>{width}}" for cell, width in zip(row[1:], widths, strict=True))
+        for row in rows
+    ]
     shown += [f"{fault.value:30}{hits[fault, '']:>12}" for fault in outside]
     return "\n".join(row.rstrip() for row in shown) + "\n"

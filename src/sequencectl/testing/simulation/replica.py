@@ -10,10 +10,13 @@ import attrs
 
 from sequencectl._protocol import Call, Hosting, Reply
 from sequencectl.commands import Command
-from sequencectl.control_plane import ControlPlane
+from sequencectl.control_plane import ControlPlane, Decision
 from sequencectl.testing._walk import START
 from sequencectl.testing.simulation.faults import Fault
 from sequencectl.testing.simulation.onlooker import Violation
+
+Deserved = tuple[Decision | Exception, ...]
+"""What commands lead to: a decision, or the error of a calendar."""
 
 
 @final
@@ -48,7 +51,9 @@ class Replica:
     """A replica of a host: its conversation, the call that it makes next, its clock and timer.
 
     It decides by `plane`, with `calendar`, from its next conversation on. The one that it holds now
-    goes on by `decides_by`, which `follows` a calendar that may be older.
+    goes on by `decides_by`, which `follows` a calendar that may be older. `messages` are what it
+    handles as one. What they deserve is known when it has committed; before that, only `since`
+    which of the newest states it may answer.
     """
 
     hosting: Hosting
@@ -65,7 +70,10 @@ class Replica:
         self.due: datetime | None = None
         self.conversation: Generator[Call, Reply, Any] | None = None
         self.call: Call | None = None
-        self.message: Message | None = None
+        self.messages: tuple[Message, ...] = ()
+        self.since = 0
+        self.deserved: Deserved | None = None
+        self.turn: tuple[str, ...] = ()
         self.heard: list[object] = []
         self.is_back = False
         self.has_settled = False

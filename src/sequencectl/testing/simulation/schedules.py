@@ -9,16 +9,23 @@ Provisional until 1.0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, cast, final
 
 import attrs
 
-from sequencectl._protocol import Acknowledge, Commit, Emit, Now
+from sequencectl._protocol import (
+    Acknowledge,
+    AcknowledgeMany,
+    Commit,
+    CommitMany,
+    Emit,
+    Now,
+)
 from sequencectl.commands import Command
 from sequencectl.control_plane import ControlPlane, Decision
-from sequencectl.errors import InvalidValue
+from sequencectl.errors import Conflict, InvalidValue
 from sequencectl.events import TaskTriggered
 from sequencectl.policies import Calendar
 from sequencectl.state import ProjectState
@@ -37,9 +44,10 @@ from sequencectl.testing.simulation.world import Answers, World
 
 __all__ = ["Explored", "ScheduleFailed", "explore"]
 
-_PROJECT: Final = "p"
+_PROJECTS: Final = ("p", "q")
 _NO_TIME: Final = timedelta(0)
 _SCHEDULES_PER_REPORT: Final = 100
+_WRITES: Final = (Commit, Emit, Acknowledge, CommitMany, AcknowledgeMany)
 _FAULTS: Final = {
     "crash before": Fault.CRASH_BEFORE,
     "crash after": Fault.CRASH_AFTER,
@@ -47,7 +55,7 @@ _FAULTS: Final = {
     "lose answer": Fault.AMBIGUOUS,
 }
 Choice = tuple[str, int, int]
-"""One choice: what happens next, to which replica, with which of the waiting messages."""
+"""One choice: what happens next, to which replica, with which of the waiting messages first."""
 
 
 @final
@@ -83,6 +91,7 @@ class _Left:
     crashes: int
     errors: int
     duplicates: int
+    checks: int
 
 
 def explore(
@@ -96,6 +105,9 @@ def explore(
     crashes: int = 1,
     errors: int = 1,
     duplicates: int = 1,
+    batch: int = 1,
+    checks: int = 0,
+    projects: int = 1,
     executors: bool = False,
     mistake: str | None = None,
     only: Sequence[Choice] | None = None,
@@ -105,44 +117,50 @@ def explore(
     """Go through every schedule; raise `ScheduleFailed` at the first that breaks a promise.
 
     The project is called ``p``. All `commands` are on the bus from the start, and taken in any
-    order; a `CheckDeadlines` may be among them. Before that nothing went wrong: the commands
-    `before` took effect one by one, then the duration `after` passed. In a schedule time stands
-    still. The first replica decides by the first of the `calendars`, and so on; without any, all
-    decide by that of the plane. With `executors` each task is finished as soon as it is published.
-    At most so many crashes, errors of ports (the call was made or not) and repeated messages are in
-    one schedule. `mistake` names a host that is wrong on purpose. `only` replays the schedule that
-    a failure has named. `limit` is how many states are visited at most: the search ends there.
-    `progress` is called with a `Progress` after every 100 schedules, and at the end. Raises
-    `InvalidValue` for a wrong argument.
+    order; a `CheckDeadlines` may be among them. With `batch` a replica takes that many messages in
+    a row, as far as they are there, and handles them as one. Before that nothing went wrong: the
+    commands `before` took effect one by one, then the duration `after` passed. In a schedule time
+    stands still. So many `checks` are made, each by any replica that is idle, of all deadlines that
+    have passed. With 2 `projects` a second one, ``q``, in which nothing but `before` took effect,
+    is checked and published together with the first. The first replica decides by the first of the
+    `calendars`, and so on; without any, all decide by that of the plane. With `executors` each task
+    is finished as soon as it is published. At most so many crashes, errors of ports (the call was
+    made or not) and repeated messages are in one schedule. `mistake` names a host that is wrong on
+    purpose. `only` replays the schedule that a failure has named. `limit` is how many states are
+    visited at most: the search ends there. `progress` is called with a `Progress` after every 100
+    schedules, and at the end. Raises `InvalidValue` for a wrong argument.
     """
     if not isinstance(plane, ControlPlane):
         raise InvalidValue("plane", plane, "must be a ControlPlane")
+    names = _PROJECTS[:projects] if projects in (1, 2) else ()
+    if not names:
+        raise InvalidValue("projects", projects, "must be 1 or 2")
     given: object = calendars
     if not isinstance(given, Sequence) or not all(map(callable, given)):
         raise InvalidValue("calendars", given, "must be functions of stage and instant")
     watcher, limit, wrong = checked_watcher(progress), checked_limit(limit), mistake_of(mistake)
-    memory, passed = cast("ControlPlane", _Memory(plane)), duration_of(after, "after")
-    first = memory.initial(_PROJECT)
+    memory, passed = _Memory(plane), duration_of(after, "after")
     planes = [
-        cast("ControlPlane", _Memory(attrs.evolve(plane, calendar=each), first))
+        cast("ControlPlane", _Memory(attrs.evolve(plane, calendar=each), memory.firsts))
         for each in calendars
     ]
-    left = _Left(crashes=crashes, errors=errors, duplicates=duplicates)
+    left = _Left(crashes=crashes, errors=errors, duplicates=duplicates, checks=checks)
 
     def begin() -> _Schedule:
         world = World(
-            memory,
+            cast("ControlPlane", memory),
             InMemoryStore(),
             _finish if executors else _stay_silent,
             replicas=replicas,
+            at_once=projects,
             mistake=wrong,
         )
         for replica, own in zip(world.replicas, planes, strict=False):
             replica.plane, replica.calendar = own, own.calendar
-        schedule = _Schedule(world, left)
+        schedule = _Schedule(world, left, names, batch)
         schedule.prepare(before, passed)
         for command in commands:
-            world.send(_PROJECT, command)
+            world.send(names[0], command)
         return schedule
 
     visited: set[int] = set()
@@ -172,17 +190,19 @@ def explore(
 class _Memory:
     """A plane that decides everything once, so that equal histories have the very same states."""
 
-    def __init__(self, plane: ControlPlane, first: ProjectState | None = None) -> None:
+    def __init__(
+        self, plane: ControlPlane, firsts: Mapping[str, ProjectState] | None = None
+    ) -> None:
         self.plane = plane
         self.bounds = plane.bounds
         self.queueing, self.timeouts = plane.queueing, plane.timeouts
         self.calendar = plane.calendar
         self.decided: dict[tuple[int, Command, datetime], Decision] = {}
-        self.first = plane.initial(_PROJECT) if first is None else first
+        self.firsts = firsts or {project: plane.initial(project) for project in _PROJECTS}
 
-    def initial(self, _project: str) -> ProjectState:
-        """Return the state of the project in which nothing has happened: always the same one."""
-        return self.first
+    def initial(self, project: str) -> ProjectState:
+        """Return the state of a project in which nothing has happened: always the same one."""
+        return self.firsts[project]
 
     def decide(self, state: ProjectState, command: Command, now: datetime) -> Decision:
         """Return what a command leads to."""
@@ -196,20 +216,24 @@ class _Memory:
 class _Schedule:
     """One world from its beginning; choices say what happens in it."""
 
-    def __init__(self, world: World, left: _Left) -> None:
+    def __init__(self, world: World, left: _Left, projects: Sequence[str], batch: int) -> None:
         self.world = world
         self.left = left
+        self.projects = projects
+        self.batch = batch
+        self.checks = left.checks
         for replica in world.replicas:
             replica.is_down = False
 
     def prepare(self, commands: Sequence[Command], passed: timedelta) -> None:
         """Let one replica do what comes before all schedules, and let time pass."""
         replica = self.world.replicas[0]
-        for command in commands:
-            self.world.send(_PROJECT, command)
-            self.world.take(replica, self.world.waiting()[0])
-            while replica.call is not None:
-                self.world.make_call(replica)
+        for project in self.projects:
+            for command in commands:
+                self.world.send(project, command)
+                self.world.take(replica, self.world.waiting()[0])
+                while replica.call is not None:
+                    self.world.make_call(replica)
         self.world.pass_time(self.world.now + passed)
 
     def play(
@@ -244,6 +268,7 @@ class _Schedule:
             number, call = replica.number, replica.call
             if call is None:
                 options += [("take", number, each) for each in waiting]
+                options += [("check", number, 0)] if left.checks else []
                 spoilt += [("repeat", number, each) for each in waiting if left.duplicates]
                 continue
             options.append(("call", number, 0))
@@ -251,7 +276,7 @@ class _Schedule:
                 spoilt += [("crash before", number, 0), ("crash after", number, 0)]
             if left.errors:
                 spoilt.append(("fail", number, 0))
-            if left.errors and isinstance(call, Commit | Emit | Acknowledge):
+            if left.errors and isinstance(call, _WRITES):
                 spoilt.append(("lose answer", number, 0))
         return options + spoilt if options else []
 
@@ -260,11 +285,16 @@ class _Schedule:
         kind, number, which = choice
         world, left, replica = self.world, self.left, self.world.replicas[number]
         match kind:
-            case "take":
-                world.take(replica, world.waiting()[which])
-            case "repeat":
-                world.take(replica, world.waiting()[which], leaves_copy=True)
-                self.left = attrs.evolve(left, duplicates=left.duplicates - 1)
+            case "take" | "repeat":
+                messages = world.waiting()[which : which + self.batch]
+                if kind == "repeat":
+                    self.left = attrs.evolve(left, duplicates=left.duplicates - 1)
+                    for message in messages:
+                        world.repeat(message)
+                world.take(replica, *messages)
+            case "check":
+                self.left = attrs.evolve(left, checks=left.checks - 1)
+                world.ring(replica)
             case "crash before" | "crash after":
                 world.make_call(replica, _FAULTS[kind])
                 self.left = attrs.evolve(left, crashes=left.crashes - 1)
@@ -285,8 +315,13 @@ class _Schedule:
         self.world.pass_time(self.world.now)
 
     def _heal(self) -> None:
-        """Let one replica publish what is left, then check the world at rest."""
+        """Let one replica publish what is left, then check the world at rest.
+
+        Where a check may have been broken off, it does another one, as soon as it has settled.
+        """
         replica = self.world.replicas[0]
+        if self.checks:
+            self.world.pass_time(max(self.world.now, replica.hosting.settled_at))
         self.world.ring(replica)
         while replica.call is not None:
             self.world.make_call(replica)
@@ -294,38 +329,49 @@ class _Schedule:
 
     def _key(self) -> tuple[object, ...]:
         """Return all that the future depends on; a project state stands for its whole history."""
-        store = self.world.store
-        stored = store.load(_PROJECT)
-        pending = store.pending(_PROJECT, limit=1)
-        history = self.world.witness.histories.get(_PROJECT)
         return (
-            None if stored is None else id(stored),
-            pending[0].serial if pending else 0,
-            0 if history is None else history.published,
-            tuple(sorted(map(_replica_key, self.world.replicas), key=hash)),
+            tuple(map(self._project_key, self.projects)),
+            tuple(sorted(map(self._replica_key, self.world.replicas), key=hash)),
             tuple((message.command, message.is_taken) for message in self.world.inbox),
             self.left,
         )
 
+    def _project_key(self, project: str) -> tuple[object, ...]:
+        """Return what is stored and published of a project."""
+        store = self.world.store
+        stored = store.load(project)
+        pending = store.pending(project, limit=1)
+        history = self.world.witness.histories.get(project)
+        return (
+            None if stored is None else id(stored),
+            pending[0].serial if pending else 0,
+            0 if history is None else history.published,
+        )
 
-def _replica_key(replica: Replica) -> tuple[object, ...]:
-    """Return what a replica knows, which decides what it does next."""
-    message, known = replica.message, replica.hosting.known.get(_PROJECT)
-    return (
-        type(replica.call).__name__,
-        None if message is None else message.command,
-        None if known is None else id(known),
-        id(replica.plane),
-        tuple(map(_heard_key, replica.heard)),
-    )
+    def _replica_key(self, replica: Replica) -> tuple[object, ...]:
+        """Return what a replica knows, which decides what it does next, and what it may answer."""
+        known = replica.hosting.known
+        states = [(known.get(project), known.trusted(project)) for project in self.projects]
+        return (
+            type(replica.call).__name__,
+            tuple([message.command for message in replica.messages]),
+            tuple([(id(state), trusted is None) for state, trusted in states]),
+            tuple(map(id, self.world.judge.possible(replica))),
+            id(replica.plane),
+            tuple(map(_heard_key, replica.heard)),
+        )
 
 
 def _heard_key(reply: object) -> object:
     match reply:
         case ProjectState():
             return id(reply)
+        case Conflict():
+            return type(reply).__name__
+        case Mapping():
+            return tuple([(project, _heard_key(each)) for project, each in reply.items()])
         case tuple():
-            return tuple(getattr(each, "serial", each) for each in reply)
+            return tuple([getattr(each, "serial", each) for each in reply])
     return reply
 
 

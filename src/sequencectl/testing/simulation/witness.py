@@ -152,4 +152,6 @@ class Witness:
                 raise Violation(f"never ends: {self._plane.explain(stored, live[0])}")
 
     def _history(self, project: str) -> History:
-        return self.histories.setdefault(project, History(self._plane))
+        if project not in self.histories:
+            self.histories[project] = History(self._plane)
+        return self.histories[project]

@@ -6,8 +6,8 @@ is started; or time passes. A `Witness` checks all promises at once and raises `
 `check_rest` checks what must hold when nothing is left to do.
 
 Calls are atomic, as ports promise; all else is as bad as ports allow. The bus keeps a command until
-it is acknowledged, which is when `handle` has returned or refused it. Executors know repeats by the
-id of the task.
+it is acknowledged, which is when `handle_many` has returned an answer to it. Executors know repeats
+by the id of the task.
 """
 
 from __future__ import annotations
@@ -18,39 +18,38 @@ from datetime import datetime, timedelta
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any, Final, Protocol, assert_never, final
+from typing import Any, Final, Protocol, final
 
 import attrs
 
 from sequencectl import _protocol
 from sequencectl._protocol import (
-    Acknowledge,
     Call,
     Checked,
-    Commit,
+    CommitMany,
     Emit,
     Handled,
     Hosting,
-    Load,
     Now,
-    Pending,
-    ReadAgenda,
     Reply,
     TakeTurn,
 )
-from sequencectl.commands import Command, CommandRejected
+from sequencectl.commands import Command
 from sequencectl.control_plane import ControlPlane, Decision
-from sequencectl.errors import CalendarError, Conflict, Contention
+from sequencectl.errors import Conflict, Contention
 from sequencectl.events import Event, TaskTriggered
+from sequencectl.outcomes import Rejected
 from sequencectl.policies import Calendar, Opening
 from sequencectl.ports import Store
 from sequencectl.state import ProjectState
 from sequencectl.testing._walk import START
 from sequencectl.testing.exploration.transition import Invariant, Transition, check
 from sequencectl.testing.simulation.faults import Fault, Mishap, Pair
+from sequencectl.testing.simulation.judge import Judge
 from sequencectl.testing.simulation.mistakes import RIGHT, Mistake, rewritten
 from sequencectl.testing.simulation.onlooker import Violation
-from sequencectl.testing.simulation.replica import MadeCall, Message, Replica
+from sequencectl.testing.simulation.replica import Deserved, MadeCall, Message, Replica
+from sequencectl.testing.simulation.store_port import StorePort, check_turn
 from sequencectl.testing.simulation.witness import REPORTS, Witness
 
 _RETRY: Final = timedelta(seconds=5)
@@ -98,6 +97,7 @@ class World:
         replicas: int,
         settle: timedelta = timedelta(minutes=3),
         attempts: int = 3,
+        at_once: int = 1,
         mistake: Mistake = RIGHT,
         invariants: Sequence[Invariant] = (),
     ) -> None:
@@ -108,11 +108,14 @@ class World:
         self._trail: list[tuple[datetime, int, str, Fault | None]] = []
         self.inbox: list[Message] = []
         self.witness = Witness(plane)
+        self.judge = Judge(plane)
         self.store = store
+        self._stored = StorePort(store, self.witness, self.hits, self._committed)
         self._executors = executors
         self._people = people
         self._settle = settle
         self._attempts = attempts
+        self._at_once = at_once
         self._mistake = mistake
         self._numbers = count(1)
         self._coming: list[tuple[datetime, int, Callable[[], None]]] = []
@@ -181,16 +184,23 @@ class World:
         replica.arm = None
         self._begin(replica, _protocol.check_deadlines(replica.hosting))
 
-    def take(self, replica: Replica, message: Message, *, leaves_copy: bool = False) -> None:
-        """Let a replica begin to handle a message; a copy of it may stay on the bus."""
-        if leaves_copy:
-            self.inbox.append(attrs.evolve(message, is_taken=False))
-        message.is_taken = True
-        replica.message = message
-        self._begin(replica, _protocol.handle(replica.hosting, message.project, message.command))
+    def repeat(self, message: Message) -> None:
+        """Put a copy of a message on the bus."""
+        self.inbox.append(attrs.evolve(message, is_taken=False))
+
+    def take(self, replica: Replica, *messages: Message) -> None:
+        """Let a replica begin to handle messages of one project as one."""
+        for message in messages:
+            message.is_taken = True
+        replica.messages = messages
+        self.judge.begin(replica)
+        self.hits[Mishap.BATCH, ""] += len(messages) > 1
+        handle = self._mistake.handle_many or _protocol.handle_many
+        commands = tuple([message.command for message in messages])
+        self._begin(replica, handle(replica.hosting, messages[0].project, commands))
 
     def crash(self, replica: Replica) -> None:
-        """Stop a replica where it is; it forgets all, and its message is delivered again."""
+        """Stop a replica where it is; it forgets all, and its messages are delivered again."""
         if replica.conversation is not None:
             replica.conversation.close()
         self._end(replica)
@@ -217,6 +227,8 @@ class World:
             replica.heard.append(type(error).__name__)
             self._go_on(replica, partial(conversation.throw, error))
             return
+        if isinstance(call, CommitMany) and any(isinstance(e, Conflict) for e in reply.values()):
+            self._hit(Mishap.CONFLICT, call)
         if fault is Fault.CRASH_AFTER:
             self.crash(replica)
             return
@@ -253,6 +265,7 @@ class World:
             settled_at=started_at + self._settle,
             retry_after=_RETRY,
             known=10,
+            at_once=self._at_once,
         )
 
     def _clock(self, replica: Replica) -> datetime:
@@ -275,9 +288,6 @@ class World:
             replica.call = call
         except StopIteration as stop:
             self._finished(replica, stop.value)
-        except (CommandRejected, CalendarError):
-            self.hits[Mishap.REFUSED, ""] += 1
-            self._acknowledge(replica)
         except (Trouble, Contention) as error:
             if isinstance(error, Contention):
                 self.hits[Mishap.CONTENTION, ""] += 1
@@ -285,18 +295,34 @@ class World:
             replica.arm = at if replica.arm is None else min(at, replica.arm)
             self._end(replica)
 
-    def _finished(self, replica: Replica, result: Handled | Checked) -> None:
-        replica.arm = result.arm
-        if isinstance(result, Handled):
-            self.witness.acknowledged(result.decision)
-            self._note_late(result.decision)
-            self._acknowledge(replica)
-            replica.answered(result.decision.next_deadline)
-        else:
+    def _finished(
+        self, replica: Replica, result: Checked | tuple[Handled | Exception, ...]
+    ) -> None:
+        if isinstance(result, Checked):
+            replica.arm, replica.due = result.arm, None
             self._end(replica)
-            replica.due = None
             if result.skipped and result.arm is None:
                 raise Violation(f"something is left to do, and no timer rings: {result}")
+            return
+        handled = [answer for answer in result if isinstance(answer, Handled)]
+        for answer in handled:
+            self.witness.acknowledged(answer.decision)
+            self._note_late(answer.decision)
+        self._note_refused(self.judge.answered(replica, result))
+        self._acknowledge(replica)
+        if len({(answer.arm, answer.unsent) for answer in handled}) > 1:
+            raise Violation(f"what is handled as one is to be gone on with at two times: {handled}")
+        for answer in handled[-1:]:
+            replica.arm = answer.arm
+            replica.answered(answer.decision.next_deadline)
+
+    def _note_refused(self, deserved: Deserved) -> None:
+        """Count what was refused, and where others took effect with it."""
+        refused = [
+            isinstance(each, Exception) or isinstance(each.outcome, Rejected) for each in deserved
+        ]
+        self.hits[Mishap.REFUSED, ""] += sum(refused)
+        self.hits[Mishap.REFUSED_AMONG, ""] += any(refused) and not all(refused)
 
     def _note_late(self, decision: Decision) -> None:
         """Count a report about an attempt that another one followed."""
@@ -305,18 +331,19 @@ class World:
             self.hits[Mishap.OLD_ATTEMPT, ""] += command.task_id in history.attempts.retried
 
     def _acknowledge(self, replica: Replica) -> None:
-        message = replica.message
-        assert message is not None
+        messages = replica.messages
         self._end(replica)
-        self.inbox.remove(message)
+        for message in messages:
+            self.inbox.remove(message)
 
     def _end(self, replica: Replica) -> None:
-        """End a conversation; a message that is not acknowledged can be taken again."""
-        if replica.message is not None:
-            self._seen.add(replica.message.number)
-            replica.message.is_taken = False
+        """End a conversation; messages that are not acknowledged can be taken again."""
+        for message in replica.messages:
+            self._seen.add(message.number)
+            message.is_taken = False
         replica.is_back = False
-        replica.conversation = replica.call = replica.message = None
+        replica.conversation = replica.call = None
+        replica.messages, replica.turn = (), ()
         replica.heard.clear()
 
     # ------------------------------------------------------------------ calls
@@ -333,37 +360,29 @@ class World:
         return reply
 
     def _made(self, replica: Replica, call: Call) -> Reply:
+        check_turn(replica, call)
         match call:
             case TakeTurn():
+                replica.turn = call.projects
                 return replica.hosting.turns.take(*call.projects)
             case Now():
                 replica.decided_at = now = self._clock(replica)
                 replica.has_settled |= now >= replica.hosting.settled_at
                 return now
-            case Load():
-                return self._load(call)
-            case Commit():
-                self.store.commit(call.decision)
-                number = None if replica.message is None else replica.message.number
-                self.witness.committed(
-                    call.decision,
-                    message=number,
-                    has_settled=replica.has_settled,
-                    calendar=replica.follows,
-                )
-                self.hits[Mishap.OPINIONS, ""] += not self._is_of_one_mind()
-                self._check_invariants(replica, call.decision)
-            case Pending():
-                return tuple(self.store.pending(call.project, limit=min(call.limit, 4)))
             case Emit():
                 self._publish(call.project, call.events)
-            case Acknowledge():
-                self.store.acknowledge(call.project, through=call.through)
-            case ReadAgenda():
-                return tuple(self.store.agenda(limit=call.limit))
+                return None
             case _:
-                assert_never(call)
-        return None
+                return self._stored.make(replica, call)
+
+    def _committed(self, replica: Replica, decision: Decision) -> None:
+        """Check what a store took: each command by itself, in the order of their messages."""
+        for message, part in self.judge.committed(replica, decision):
+            self.witness.committed(
+                part, message=message, has_settled=replica.has_settled, calendar=replica.follows
+            )
+            self.hits[Mishap.OPINIONS, ""] += not self._is_of_one_mind()
+            self._check_invariants(replica, part)
 
     def _is_of_one_mind(self) -> bool:
         first = self.replicas[0].calendar
@@ -375,15 +394,6 @@ class World:
             plane, now = replica.decides_by, replica.decided_at
             seen = Transition(plane, decision.before, decision.command, now, decision)
             check(self._invariants, seen)
-
-    def _load(self, call: Load) -> ProjectState | None:
-        """Load as a store does that compares serials alone: it returns the state that is known."""
-        stored = self.store.load(call.project, known=call.known)
-        self.witness.loaded(call.project, stored)
-        if self.witness.is_newest(call.project, call.known):
-            self._hit(Mishap.KNOWN, call)
-            return call.known
-        return stored
 
     def _publish(self, project: str, events: Sequence[Event]) -> None:
         for event in events:
@@ -428,5 +438,5 @@ class World:
             self.hits[Mishap.OVERTAKEN, name] += 1
         if replica.is_back:
             self.hits[Mishap.BORN_AGAIN, name] += 1
-        if replica.message is not None and replica.message.number in self._seen:
+        if any(message.number in self._seen for message in replica.messages):
             self.hits[Mishap.REPEATED, name] += 1
