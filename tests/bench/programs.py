@@ -94,7 +94,9 @@ def state_machine() -> Callable[[], int]:
     machine = SequenceStateMachine(definition)
 
     def run() -> int:
-        commands, events = 1, 0
+        command = TriggerSequence("c1", stage="dev", sequence="delivery", service="carts")
+        accepted = machine.accept(command, NOW, project="bench")
+        state, commands, events = accepted.state, 1, 0
 
         def taken(decision: SequenceDecision) -> TaskTriggered | None:
             nonlocal state, events
@@ -106,11 +108,9 @@ def state_machine() -> Callable[[], int]:
         def tell(command: SequenceCommand) -> TaskTriggered | None:
             nonlocal commands
             commands += 1
+            assert state is not None
             return taken(machine.decide(state, command, NOW))
 
-        command = TriggerSequence("c1", stage="dev", sequence="delivery", service="carts")
-        accepted = machine.accept(command, NOW, project="bench")
-        state = accepted.state
         taken(accepted)
         assert state is not None
         task = taken(machine.start(state, NOW))
