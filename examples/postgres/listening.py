@@ -33,7 +33,7 @@ class Listener:
     the thread. With an empty project and serial 0 it means: look at everything, for what was said
     up to now may be lost. That comes first, and after each new connection. A listener connects
     anew by itself for as long as it is open; `channel` is the stores' schema, or any other channel
-    whose payloads are a number, a space and a text.
+    whose payloads are a number, which may be negative, a space and a text.
     """
 
     def __init__(self, url: str, heard: Heard, *, channel: str = "sequencectl") -> None:

@@ -42,6 +42,14 @@ def test_an_acknowledgement_is_heard(url: str) -> None:
         assert said.empty()
 
 
+def test_a_number_may_be_negative(url: str) -> None:
+    """Others on the channel may mean something by that."""
+    with heard(url) as said:
+        value(url, "SELECT pg_notify('sequencectl', '-1 a b')")
+
+        assert ("a b", -1) == said.get(timeout=PATIENCE)
+
+
 def test_another_schema_is_not_heard(url: str) -> None:
     """A listener hears the stores of one schema."""
     with PostgresStore(url) as store, PostgresStore(url, schema="x") as other, heard(url) as said:
@@ -74,7 +82,7 @@ def test_it_waits_for_a_server_that_is_not_there(alone: PrivateServer) -> None:
         assert LOOK == said.get(timeout=PATIENCE)
 
 
-@pytest.mark.parametrize("payload", ["", "x y", "-1 p", "1"])
+@pytest.mark.parametrize("payload", ["", "x y", "--1 p", "-", "1"])
 def test_what_is_no_notification_of_ours_is_a_reason_to_look(url: str, payload: str) -> None:
     """Anybody may send on a channel."""
     with heard(url) as said:
