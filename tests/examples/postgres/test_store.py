@@ -338,6 +338,13 @@ class TestLoads:
             (last,) = store.events("p", after=serial - 1)
             assert (last,) == store.pending("p", limit=ALL)
 
+    def test_nothing_is_caught_up_over_a_gap(self, store: PostgresStore, url: str) -> None:
+        """Where an event is missing, the rows are read."""
+        host = host_of("p", 4, store)
+        value(url, "DELETE FROM sequencectl.event WHERE serial = 5")
+
+        assert host.state == store.load("p", known=host.decisions[0].state)
+
     def test_a_lost_row_is_noticed(self, store: PostgresStore, url: str) -> None:
         """A backup of parts is no backup."""
         host_of("p", 2, store)
