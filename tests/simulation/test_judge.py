@@ -11,6 +11,7 @@ from sequencectl import (
     CalendarError,
     Command,
     CommandRejected,
+    Conflict,
     ControlPlane,
     Opening,
     PauseSequence,
@@ -21,6 +22,7 @@ from sequencectl import (
 from sequencectl._protocol import (
     Acknowledge,
     AcknowledgeMany,
+    Commit,
     Conversation,
     Handled,
     Hosting,
@@ -222,6 +224,38 @@ def test_an_answer_from_what_was_known_before_is_found(command: Command, seen: s
 
     with pytest.raises(Violation, match=f"answers what is not true: {seen}"):
         handle(world, command)
+
+
+def test_a_state_that_never_was_there_is_found() -> None:
+    """It has a serial that another state has: a store that compares serials would return it."""
+    world = world_of()
+    handle(world, A)
+    never = PLANE.decide(PLANE.initial("p"), B, world.now).state
+    world.judge.check_known(PLANE.initial("p"))
+    world.judge.check_known(world.stored("p"))
+
+    with pytest.raises(Violation, match=f"knows serial {never.serial} of 'p', which never was"):
+        world.judge.check_known(never)
+
+
+def test_a_second_conflict_on_one_state_is_found() -> None:
+    """It will meet that conflict for ever: it must look at what was faster."""
+
+    def blind(call: Any) -> Any:
+        if not isinstance(call, Commit):
+            return (yield call)
+        try:
+            return (yield call)
+        except Conflict:
+            return (yield call)
+
+    world = world_of(Mistake(blind))
+    take(world, A)
+    until(world, Commit)
+    handle(world, B, number=1)
+
+    with pytest.raises(Violation, match="commits again on the state that met a conflict: Decision"):
+        finish(world)
 
 
 @pytest.mark.parametrize("call", [LoadMany(("p", "p"), {}), PendingMany(("q", "p", "q"), 5)])

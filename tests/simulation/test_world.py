@@ -165,6 +165,16 @@ def test_what_is_stored_must_be_what_its_events_lead_to() -> None:
         world.check_rest(all_ended=False)
 
 
+def test_what_is_not_published_is_found() -> None:
+    """At rest, though nothing is left in the outbox."""
+    world, _ = world_of()
+    handle(world, A)
+    world.witness.histories["p"].published = 0
+
+    with pytest.raises(Violation, match="not everything committed is published: 0 of 3 events"):
+        world.check_rest(all_ended=False)
+
+
 def test_a_crash_after_a_call_that_fails_loses_the_error() -> None:
     """A commit that meets a conflict and a crash at once: the message is delivered again."""
     world, replica = world_of()

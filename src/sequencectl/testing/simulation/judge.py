@@ -40,13 +40,14 @@ class Judge:
         That of a check has no message. Raise `Violation` unless it is all that the messages lead
         to, in their order.
         """
+        self.check_known(decision.before)
         self._states(decision.project).append(decision.state)
         if not replica.messages:
             return [(None, decision)]
         if replica.deserved is not None:
             raise Violation(f"commits in two parts what is handled as one: {decision}")
         replica.deserved = deserved = self._deserved(replica, decision)
-        parts = [
+        parts: list[tuple[int | None, Decision]] = [
             (message.number, each)
             for message, each in zip(replica.messages, deserved, strict=True)
             if isinstance(each, Decision) and each.events
@@ -76,6 +77,15 @@ class Judge:
             if not _is_said(answer, each)
         )  # fmt: skip
         raise Violation(f"answers what is not true: {wrong!r}")
+
+    def check_known(self, state: ProjectState) -> None:
+        """Check that a state, which a replica knows or has decided on, was the newest once."""
+        for newest in reversed(self._states(state.project)):
+            if newest.serial <= state.serial:
+                if newest is state or newest == state:
+                    return
+                break
+        raise Violation(f"knows serial {state.serial} of {state.project!r}, which never was there")
 
     def possible(self, replica: Replica) -> Sequence[ProjectState]:
         """Return the states of which one must be behind its answers, unless it has committed."""

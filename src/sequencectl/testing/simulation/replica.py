@@ -53,7 +53,8 @@ class Replica:
     It decides by `plane`, with `calendar`, from its next conversation on. The one that it holds now
     goes on by `decides_by`, which `follows` a calendar that may be older. `messages` are what it
     handles as one. What they deserve is known when it has committed; before that, only `since`
-    which of the newest states it may answer.
+    which of the newest states it may answer. In the projects that are `overtaken` it met a conflict
+    and has not looked since.
     """
 
     hosting: Hosting
@@ -74,6 +75,7 @@ class Replica:
         self.since = 0
         self.deserved: Deserved | None = None
         self.turn: tuple[str, ...] = ()
+        self.overtaken: set[str] = set()
         self.heard: list[object] = []
         self.is_back = False
         self.has_settled = False

@@ -26,6 +26,7 @@ from sequencectl.errors import Conflict
 from sequencectl.ports import BatchStore, Store
 from sequencectl.state import ProjectState
 from sequencectl.testing.simulation.faults import Mishap, Pair
+from sequencectl.testing.simulation.judge import Judge
 from sequencectl.testing.simulation.onlooker import Violation
 from sequencectl.testing.simulation.replica import Replica
 from sequencectl.testing.simulation.witness import Witness
@@ -48,37 +49,42 @@ class StorePort:
         self,
         store: Store,
         witness: Witness,
+        judge: Judge,
         hits: Counter[Pair],
         committed: Callable[[Replica, Decision], None],
     ) -> None:
         self._store = store
         self._witness = witness
+        self._judge = judge
         self._hits = hits
-        self._heard = committed
+        self._committed = committed
 
     def make(self, replica: Replica, call: Call) -> Reply:
         """Return what the store answers."""
         match call:
             case Load():
                 stored = self._store.load(call.project, known=call.known)
-                return self._loaded(call, call.project, stored, call.known)
+                return self._loaded(replica, call, call.project, stored, call.known)
             case LoadMany():
                 found = self._many.load_many(call.projects, known=call.known)
                 known = call.known.get
                 loaded = {
-                    each: self._loaded(call, each, found.get(each), known(each))
+                    each: self._loaded(replica, call, each, found.get(each), known(each))
                     for each in call.projects
                 }
                 return {each: state for each, state in loaded.items() if state is not None}
             case Commit():
-                answer = self._store.commit(call.decision)
-                self._committed(replica, call, call.decision, answer)
+                try:
+                    answer: bool | Conflict | None = self._store.commit(call.decision)
+                except Conflict as conflict:
+                    self._answered(replica, call, call.decision, conflict)
+                    raise
+                self._answered(replica, call, call.decision, answer)
                 return answer
             case CommitMany():
                 answers = self._many.commit_many(call.decisions)
                 for decision in call.decisions:
-                    if not isinstance(answer := answers[decision.project], Conflict):
-                        self._committed(replica, call, decision, answer)
+                    self._answered(replica, call, decision, answers[decision.project])
                 return answers
             case Pending():
                 return tuple(self._store.pending(call.project, limit=min(call.limit, _MOST)))
@@ -96,18 +102,34 @@ class StorePort:
     def _many(self) -> BatchStore:
         return cast("BatchStore", self._store)  # only such a store is asked, see `can_do_many`
 
-    def _committed(
-        self, replica: Replica, call: Call, decision: Decision, answer: bool | None
+    def _answered(
+        self, replica: Replica, call: Call, decision: Decision, answer: bool | Conflict | None
     ) -> None:
-        if answer is True:
-            self._hit(Mishap.ALONE, call)
-        self._heard(replica, decision)
+        """Let a decision that was taken be checked; count what the store said of it."""
+        project = decision.project
+        if not isinstance(answer, Conflict):
+            if answer is True:
+                self._hit(Mishap.ALONE, call)
+            self._committed(replica, decision)
+            return
+        self._hit(Mishap.CONFLICT, call)
+        if project in replica.overtaken:
+            raise Violation(f"commits again on the state that met a conflict: {decision}")
+        replica.overtaken.add(project)
 
     def _loaded(
-        self, call: Call, project: str, stored: ProjectState | None, known: ProjectState | None
+        self,
+        replica: Replica,
+        call: Call,
+        project: str,
+        stored: ProjectState | None,
+        known: ProjectState | None,
     ) -> ProjectState | None:
         """Load as a store does that compares serials alone: it returns the state that is known."""
+        replica.overtaken.discard(project)
         self._witness.loaded(project, stored)
+        if known is not None:
+            self._judge.check_known(known)
         if self._witness.is_newest(project, known):
             self._hit(Mishap.KNOWN, call)
             return known

@@ -127,11 +127,14 @@ class Witness:
                 raise Violation(f"a task runs twice, also as {first}: {named(event)}")
         return history.published > before
 
-    def acknowledged(self, decision: Decision) -> None:
-        """Check the decision that the sender of a command gets."""
-        committed = self._history(decision.project).committed
+    def acknowledged(self, decision: Decision, *, is_sent: bool = False) -> None:
+        """Check the decision that the sender of a command gets, perhaps with all events sent."""
+        history = self._history(decision.project)
+        committed = history.committed
         if tuple(committed[decision.base : decision.state.serial]) != decision.events:
             raise Violation(f"acknowledged, and its effects are lost: {decision.command}")
+        if is_sent and decision.events and history.published < decision.state.serial:
+            raise Violation(f"said to be published, and is not: {named(decision.events[-1])}")
 
     def check_rest(self, store: Store, *, all_ended: bool) -> None:
         """Check that all that was committed is published, and leads to what is stored."""

@@ -26,7 +26,6 @@ from sequencectl import _protocol
 from sequencectl._protocol import (
     Call,
     Checked,
-    CommitMany,
     Emit,
     Handled,
     Hosting,
@@ -110,7 +109,7 @@ class World:
         self.witness = Witness(plane)
         self.judge = Judge(plane)
         self.store = store
-        self._stored = StorePort(store, self.witness, self.hits, self._committed)
+        self._stored = StorePort(store, self.witness, self.judge, self.hits, self._committed)
         self._executors = executors
         self._people = people
         self._settle = settle
@@ -219,16 +218,12 @@ class World:
         try:
             reply = self._answer(replica, call, fault)
         except (Trouble, Conflict) as error:
-            if isinstance(error, Conflict):
-                self._hit(Mishap.CONFLICT, call)
             if fault is Fault.CRASH_AFTER:
                 self.crash(replica)
                 return
             replica.heard.append(type(error).__name__)
             self._go_on(replica, partial(conversation.throw, error))
             return
-        if isinstance(call, CommitMany) and any(isinstance(e, Conflict) for e in reply.values()):
-            self._hit(Mishap.CONFLICT, call)
         if fault is Fault.CRASH_AFTER:
             self.crash(replica)
             return
@@ -306,7 +301,7 @@ class World:
             return
         handled = [answer for answer in result if isinstance(answer, Handled)]
         for answer in handled:
-            self.witness.acknowledged(answer.decision)
+            self.witness.acknowledged(answer.decision, is_sent=answer.unsent is None)
             self._note_late(answer.decision)
         self._note_refused(self.judge.answered(replica, result))
         self._acknowledge(replica)
@@ -314,6 +309,8 @@ class World:
             raise Violation(f"what is handled as one is to be gone on with at two times: {handled}")
         for answer in handled[-1:]:
             replica.arm = answer.arm
+            if answer.unsent is not None:
+                replica.answered(replica.decided_at + _RETRY)
             replica.answered(answer.decision.next_deadline)
 
     def _note_refused(self, deserved: Deserved) -> None:
@@ -344,6 +341,7 @@ class World:
         replica.is_back = False
         replica.conversation = replica.call = None
         replica.messages, replica.turn = (), ()
+        replica.overtaken.clear()
         replica.heard.clear()
 
     # ------------------------------------------------------------------ calls
