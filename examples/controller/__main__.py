@@ -27,6 +27,7 @@ from examples.controller.settings import Settings
 from examples.controller.webhooks import SECRET, Receivers
 from examples.stores.errors import StoreUnusable
 from sequencectl import Bounds, InvalidValue, QueuePolicy, TimeoutPolicy, parse_duration
+from sequencectl.serialization import SCHEMA
 
 _NEVER = "never"
 
@@ -73,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         add(f"--{name}", type=_duration, default=limit, help=f"a duration (default: {limit})")
     poll = "how often a replica looks for what others have left (default: %(default)s)"
     add("--poll", type=_duration, default="5s", metavar="DURATION", help=poll)
+    wire = "the schema to write, during a rolling upgrade (default: %(default)s, the newest)"
+    add("--wire", type=int, default=SCHEMA, metavar="NUMBER", help=wire)
     for name, limit in (("request-timeout", "30s"), ("idle-timeout", "1m")):
         add(f"--{name}", type=_duration, default=limit, help=f"of clients (default: {limit})")
     add("--connections", type=int, default=900, help="the most at once (default: %(default)s)")
@@ -107,6 +110,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         bounds=Bounds(progress_every=options.progress_every),
         settle=options.settle or timedelta(0),
         poll=options.poll,
+        wire=options.wire,
         receivers=Receivers.of(options.webhook, os.environ.get(SECRET, "")),
     )
 

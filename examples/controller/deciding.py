@@ -27,6 +27,7 @@ from sequencectl import (
     ControlPlane,
     Event,
     Handled,
+    InvalidValue,
     SequenceController,
     UnfreezeStage,
 )
@@ -131,7 +132,7 @@ class Decider:
             begin = perf_counter()
             words = ["" for _ in commands]
             try:
-                answers = self.controller.handle_many(project, commands)
+                answers = self._handled(project, commands)
                 words = [word_of(answer) for answer in answers]
             except Exception as error:
                 words = [word_of(error) for _ in commands]
@@ -140,6 +141,18 @@ class Decider:
                 spent = perf_counter() - begin
                 self._metrics.decided(list(zip(commands, words, strict=True)), spent)
         return answers
+
+    def _handled(self, project: str, commands: Sequence[Command]) -> Sequence[Answer]:
+        """Handle commands together; each by itself if one of them leads to what has no form.
+
+        That can be while an older schema is written: nothing was, and only that one is refused.
+        """
+        try:
+            return self.controller.handle_many(project, commands)
+        except InvalidValue as error:
+            if len(commands) == 1:
+                return [error]
+            return [self._handled(project, [each])[0] for each in commands]
 
     def check(self) -> Checked:
         """Publish what is unsent and act on what is due, of all projects."""

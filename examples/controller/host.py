@@ -365,10 +365,10 @@ class Host:
 
 def _backend_of(settings: Settings) -> Backend:
     if settings.data is not None:
-        return FolderBackend(settings.data)
+        return FolderBackend(settings.data, wire=settings.wire)
     try:
         from examples.controller.storage.shared import PostgresBackend  # noqa: PLC0415 - see below
     except ImportError as error:
         problem = f"needs a package that is not installed ({error}): psycopg[binary]"
         raise StoreUnusable("PostgreSQL", problem) from error
-    return PostgresBackend(settings.store)
+    return PostgresBackend(settings.store, wire=settings.wire)

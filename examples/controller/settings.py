@@ -20,6 +20,7 @@ from sequencectl import (
     Shipyard,
     TimeoutPolicy,
 )
+from sequencectl.serialization import SCHEMA
 
 SOURCE = "sequencectl-controller"
 """The source of every CloudEvent that the controller itself writes."""
@@ -45,7 +46,8 @@ class Settings:
     after its start no deadline is acted on (R31), `keep_alive` how often a silent stream says that
     it is alive, `per_second` how many messages a stream's client gets at most, and `receivers` are
     the receivers of open tasks. `poll` is how often a replica looks for what the others have left
-    undone; without others it never does.
+    undone; without others it never does. `wire` is the schema that states are written in: the
+    newest one that every running replica reads, during a rolling upgrade.
 
     There are at most so many `connections`. One that asks for nothing is closed after
     `idle_timeout`, and a request must come in full within `request_timeout`; None: never.
@@ -64,6 +66,7 @@ class Settings:
     settle: timedelta = timedelta(minutes=3)
     keep_alive: timedelta = timedelta(seconds=15)
     poll: timedelta = timedelta(seconds=5)
+    wire: int = SCHEMA
     per_second: float = 4.0
     receivers: Receivers = attrs.field(factory=Receivers)
     connections: int = 900
@@ -77,6 +80,8 @@ class Settings:
         if self.store and _STORE.match(self.store) is None:
             given = f"{len(self.store)} characters"
             raise InvalidValue("store", given, "must be postgresql://USER@HOST/DATABASE")
+        if self.wire not in range(1, SCHEMA + 1):
+            raise InvalidValue("wire", self.wire, f"must be 1 to {SCHEMA}")
         if not self.token and not is_loopback(self.host):
             raise InvalidValue("host", self.host, "must be a loopback address without a token")
         if self.port not in _PORTS:

@@ -26,6 +26,7 @@ from examples.stores.errors import StoreUnusable
 from examples.stores.sqlite import ALL, SqliteStore
 from sequencectl import Event
 from sequencectl.ports import Clock, Store
+from sequencectl.serialization import SCHEMA
 
 Heard = Callable[[str, int], None]
 """Called with a project and the serial of the last event that was told of it, or `CHANGED`.
@@ -129,12 +130,16 @@ class Backend(Protocol):
 
 @final
 class FolderBackend:
-    """A folder of SQLite files, which nobody else can have until it is closed."""
+    """A folder of SQLite files, which nobody else can have until it is closed.
+
+    `wire` is the schema that states are written in.
+    """
 
     is_shared = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, wire: int = SCHEMA) -> None:
         self._folder = Folder(path)
+        self._wire = wire
 
     @property
     def lost(self) -> Path | None:
@@ -143,7 +148,7 @@ class FolderBackend:
 
     def store(self) -> SqliteStore:
         """Open the file of the states."""
-        return SqliteStore(self._folder.sequences, kept=ALL)
+        return SqliteStore(self._folder.sequences, kept=ALL, wire=self._wire)
 
     def projects(self, make_plane: MakePlane) -> Projects:
         """Open the file of the projects."""

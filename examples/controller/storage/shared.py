@@ -30,26 +30,29 @@ from examples.postgres.store import PostgresStore
 from examples.stores.database import Schema, Synchronous
 from examples.stores.sqlite import ALL
 from sequencectl.ports import Clock
+from sequencectl.serialization import SCHEMA
 
 
 @final
 class PostgresBackend:
     """A database; its schemas, whose names begin with `schema`, are made if they are missing.
 
-    `url` is a libpq URL. Nothing is opened until a method is called.
+    `url` is a libpq URL. `wire` is the schema that states are written in. Nothing is opened until
+    a method is called.
     """
 
     is_shared = True
     lost = None
 
-    def __init__(self, url: str, *, schema: str = "sequencectl") -> None:
+    def __init__(self, url: str, *, schema: str = "sequencectl", wire: int = SCHEMA) -> None:
         self._url = url
+        self._wire = wire
         self._schema = schema
         self._channel = f"{schema}_told"
 
     def store(self) -> PostgresStore:
         """Open the store of the states."""
-        return PostgresStore(self._url, schema=self._schema, kept=ALL)
+        return PostgresStore(self._url, schema=self._schema, kept=ALL, wire=self._wire)
 
     def projects(self, make_plane: MakePlane) -> Projects:
         """Open the projects."""

@@ -12,6 +12,7 @@ from examples.controller.deciding import Decider
 from examples.controller.host import Host
 from examples.controller.settings import Settings
 from sequencectl import ControlPlane, TimeoutPolicy, TriggerSequence
+from sequencectl.serialization import SCHEMA
 from sequencectl.testing import ManualClock
 
 T = TypeVar("T")
@@ -28,9 +29,13 @@ HOUR = timedelta(hours=1)
 class Hosting:
     """A host on a folder, with a clock that is turned by hand."""
 
-    def __init__(self, data: Path | None, *, store: str = "", **policies: Any) -> None:
+    def __init__(
+        self, data: Path | None, *, store: str = "", wire: int = SCHEMA, **policies: Any
+    ) -> None:
         limits = TimeoutPolicy(**{"reaction": HOUR, **policies})
-        self.settings = Settings(data=data, store=store, timeouts=limits, settle=timedelta(0))
+        self.settings = Settings(
+            data=data, store=store, wire=wire, timeouts=limits, settle=timedelta(0)
+        )
         self.clock = ManualClock()
         self.told: list[tuple[str, int]] = []
         self.host = Host(self.settings, lambda *told: self.told.append(told), clock=self.clock)

@@ -14,7 +14,7 @@ from examples.controller import bursts as module
 from examples.controller.bursts import Answer, Bursts
 from examples.controller.metrics import Metrics
 from examples.stores.errors import StoreUnusable
-from sequencectl import AbortSequence, Command, CommandRejected, UnknownProject
+from sequencectl import AbortSequence, Command, CommandRejected, TriggerSequence, UnknownProject
 from tests.examples.controller.hosting import SHIPYARD, Hosting, counted, trigger
 
 PATIENCE = 5.0
@@ -97,6 +97,24 @@ def test_what_comes_from_the_store_is_everybodys_answer(tmp_path: Path) -> None:
 
     wanted = [StoreUnusable, StoreUnusable, UnknownProject, UnknownProject, "applied", "applied"]
     assert wanted == hosting.run(program())
+
+
+def test_what_an_older_schema_has_no_form_for_is_refused_alone(tmp_path: Path) -> None:
+    """While a writer is held, who asks for something new is told, and nobody else waits for it."""
+    hosting = Hosting(tmp_path, wire=1)
+    new = TriggerSequence("n", stage="dev", sequence="delivery", service="carts", actor="ann")
+
+    async def program() -> list[Any]:
+        await hosting.host.create("p", SHIPYARD)
+        answers = await together(hosting, trigger("a"), new, trigger("b"))
+        live = await hosting.host.ask("p", lambda _, state: sorted(state.sequences))
+        return [[each if isinstance(each, str) else str(each) for each in answers], live]
+
+    ((first, refused, last), live) = hosting.run(program())
+
+    assert ("applied", "applied", ["a", "b"]) == (first, last, live)
+    assert "initiators" in refused
+    assert "must be left out as long as schema 1 is written" in refused
 
 
 def test_a_burst_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

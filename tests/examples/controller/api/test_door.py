@@ -262,6 +262,8 @@ def test_every_answer_is_sealed_unless_it_says_otherwise() -> None:
         ({"port": -1}, "0 to 65535"),
         ({"port": 65_536}, "0 to 65535"),
         ({"connections": 0}, "at least 1"),
+        ({"wire": 0}, "1 to 2"),
+        ({"wire": 3}, "1 to 2"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], problem: str) -> None:
