@@ -118,12 +118,8 @@ class Database:
         if self._connection is not None and has_news(self._connection):
             self._drop()  # most likely it was ended while nobody used it
         connection = self._connected()
-        try:
-            with self._address.sentences():
-                yield connection
-        finally:
-            if connection.closed:
-                self._drop()
+        with self._address.sentences():
+            yield connection
 
     def _connected(self, *, makes: bool = False) -> psycopg.Connection[Any]:
         if self._is_closed:

@@ -199,8 +199,9 @@ def crowded(
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"SET search_path = sequencectl_journal_{JOURNAL.version}".encode())
         connection.execute(
-            """INSERT INTO history SELECT 'p' || n % 20, n, 'c' || n % 800, 'i' || n, 't' || n % 7,
-               's', 'dev', 'carts', to_char(n, '000000'), (n <= 800)::int, 'a' || n % 3, '{}'
+            """INSERT INTO history SELECT 'p' || n % 20, n, 'c' || n % 800, 'i' || n,
+               CASE WHEN n <= 200 THEN 'rare' ELSE 't' || n % 7 END, 's', 'dev', 'carts',
+               to_char(n, '000000'), (n <= 800)::int, 'a' || n % 3, '{}'
                FROM generate_series(1, 20000) AS n"""
         )
         connection.execute(
@@ -223,6 +224,7 @@ QUESTIONS: dict[str, Callable[[JournalReader], Any]] = {
     "history of a context": lambda it: it.history("p7", size=5, names={"context": "c7"}),
     "newest": lambda it: it.newest(size=5, names={"project": "p7"}),
     "newest of a type": lambda it: it.newest(size=5, names={"project": "p7", "type": "t3"}),
+    "newest of a rare type": lambda it: it.newest(size=5, names={"project": "p7", "type": "rare"}),
     "newest of a context": lambda it: it.newest(size=5, names={"context": "c7"}),
     "roots": lambda it: it.newest(size=5, names={"project": "p7"}, is_root=True),
     "an event": lambda it: it.event("p7", "c7", known="i7", kind="t0"),
