@@ -25,7 +25,7 @@ def test_every_world_has_a_row(
     assert 0 == command_line.main()
 
     assert [
-        "two commands: 123 states, 70 schedules", "a task, one error: 105 states, 95 schedules",
+        "two commands: 111 states, 62 schedules", "a task, one error: 105 states, 95 schedules",
     ] == capsys.readouterr().out.splitlines()[:-1]  # fmt: skip
     assert "[##########----------] a task, one error: 105 states, 0 waiting" in stream.getvalue()
 

@@ -236,21 +236,21 @@ def hasty_clock(call: Call) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("rewrite", "seen"),
+    ("rewrite", "faults", "seen"),
     [
-        (skipped_commit, "acknowledged, and its effects are lost"),
-        (skipped_emit, "said to be published, and is not: "),
-        (hidden_outbox, "the outbox of 'p' is not empty, and no replica will publish it"),
-        (hasty_clock, "a deadline is acted on before settle"),
+        (skipped_commit, None, "acknowledged, and its effects are lost"),
+        (skipped_emit, None, "said to be published, and is not: "),
+        (hidden_outbox, None, "the outbox of 'p' is not empty, and no replica will publish it"),
+        (hasty_clock, "outages", "a deadline is acted on before settle"),
     ],
 )
 def test_a_protocol_that_breaks_a_promise_is_found(
-    rewrite: Any, seen: str, monkeypatch: pytest.MonkeyPatch
+    rewrite: Any, faults: str | None, seen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each check fails for a protocol made for it."""
     monkeypatch.setitem(MISTAKES, "own", Mistake(rewrite))
 
-    assert seen in str(failure(mistake="own"))
+    assert seen in str(failure(mistake="own", faults=faults))
 
 
 def test_a_world_that_never_rests_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -245,6 +245,7 @@ class _Run:
             settle=dice.choice((0, 1, 3)) * _MINUTE,
             attempts=dice.choice((1, 2, 5)),
             at_once=dice.choice((1, 2, 20)) if can_do_many(store) else 1,
+            known=dice.choice((0, 10, 10, 10)),
             mistake=mistake,
             invariants=invariants,
         )

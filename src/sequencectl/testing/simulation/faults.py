@@ -213,8 +213,9 @@ NASTY: Final[Mapping[str, Faults]] = {
         at=("Pending", "Emit", "Acknowledge", "PendingMany", "AcknowledgeMany"),
     ),
     "crash-at-several": Faults(
-        crash=0.2,
+        crash=0.4,
         preemption=0.9,
+        burst=0.8,
         at=("LoadMany", "CommitMany", "PendingMany", "AcknowledgeMany"),
     ),
     "crash-on-start": Faults(crash=0.1, at=("ReadAgenda", "Now", "Load", "LoadMany")),

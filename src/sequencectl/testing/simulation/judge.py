@@ -87,6 +87,11 @@ class Judge:
                 break
         raise Violation(f"knows serial {state.serial} of {state.project!r}, which never was there")
 
+    def unchanging(self, replica: Replica) -> list[ProjectState]:
+        """Return those of the possible states in which its commands would change nothing."""
+        states = [(state, _decided(replica, state)) for state in self.possible(replica)]
+        return [state for state, deserved in states if not any(map(_changes, deserved))]
+
     def possible(self, replica: Replica) -> Sequence[ProjectState]:
         """Return the states of which one must be behind its answers, unless it has committed."""
         if not replica.messages or replica.deserved is not None:
@@ -117,6 +122,10 @@ def _decided(replica: Replica, state: ProjectState) -> Deserved:
             found.append(decision)
             state = decision.state
     return tuple(found)
+
+
+def _changes(deserved: Decision | Exception) -> bool:
+    return isinstance(deserved, Decision) and bool(deserved.events)
 
 
 def _is_said(answer: Handled | Exception, deserved: Decision | Exception) -> bool:

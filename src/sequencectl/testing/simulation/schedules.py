@@ -356,7 +356,7 @@ class _Schedule:
             type(replica.call).__name__,
             tuple([message.command for message in replica.messages]),
             tuple([(id(state), trusted is None) for state, trusted in states]),
-            tuple(map(id, self.world.judge.possible(replica))),
+            tuple(map(id, self.world.judge.unchanging(replica))),
             id(replica.plane),
             tuple(map(_heard_key, replica.heard)),
         )

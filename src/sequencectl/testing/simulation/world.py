@@ -97,6 +97,7 @@ class World:
         settle: timedelta = timedelta(minutes=3),
         attempts: int = 3,
         at_once: int = 1,
+        known: int = 10,
         mistake: Mistake = RIGHT,
         invariants: Sequence[Invariant] = (),
     ) -> None:
@@ -115,6 +116,7 @@ class World:
         self._settle = settle
         self._attempts = attempts
         self._at_once = at_once
+        self._known = known
         self._mistake = mistake
         self._numbers = count(1)
         self._coming: list[tuple[datetime, int, Callable[[], None]]] = []
@@ -259,7 +261,7 @@ class World:
             attempts=self._attempts,
             settled_at=started_at + self._settle,
             retry_after=_RETRY,
-            known=10,
+            known=self._known,
             at_once=self._at_once,
         )
 
