@@ -541,6 +541,33 @@ def test_a_conflict_of_one_project_is_decided_anew_alone() -> None:
     assert [*range(1, 9)] == world.published("q")
 
 
+def test_an_attempt_that_fails_leaves_nothing_behind() -> None:
+    """What was committed with a conflict of another is unsent: the host comes back at once."""
+    world = World(ManyStore())
+    controller = world.another(settle=NOW)
+    controller.check_deadlines()
+    for project in "pqr":
+        world.controller.handle(project, trigger("a"))
+    world.clock.advance(HOUR)
+    world.store.faster.append(lambda: world.another().handle("q", trigger("b")))
+    own, loads = world.store.load, iter([TimeoutError])
+
+    def load(project: str, *, known: ProjectState | None = None) -> ProjectState | None:
+        if project == "q" and known is not None and known.serial == 3:
+            for error in loads:
+                raise error
+        return own(project, known=known)
+
+    world.store.load = load  # type: ignore[method-assign]
+    with pytest.raises(TimeoutError):
+        controller.check_deadlines()
+    before = world.published("p")
+
+    assert world.clock.now() == controller.handle("x", CheckDeadlines()).arm
+    controller.check_deadlines()
+    assert ([1, 2, 3], [1, 2, 3, 4, 5]) == (before, world.published("p"))
+
+
 def test_a_project_that_others_keep_writing_to_is_skipped() -> None:
     """The others are checked."""
     world = World(ManyStore())

@@ -554,6 +554,8 @@ def _commit(hosting: Hosting, works: Sequence[_Work], now: datetime) -> Conversa
         else:
             hosting.known.committed(decision.state)
             work.is_open, work.is_alone = False, answer is True
+    if len(works) > 1 and any(work.is_open for work in works):
+        hosting.timer.ring_by(now)  # if the next attempt fails, what was committed is unsent
 
 
 # ---------------------------------------------------------------- publish
