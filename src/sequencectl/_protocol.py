@@ -344,8 +344,6 @@ def handle_many(
     with (yield from _turn(project)):
         work = _Work(project, hosting.plane_of(project), commands, hosting.known.trusted(project))
         done = yield from _settle(hosting, [work])
-        if not done:
-            raise Contention(project, hosting.attempts)
         failed = yield from _published(hosting, done)
     unsent, arm = failed.get(project), hosting.timer.ring_by(None)
     return tuple([_answer(each, arm, unsent) for each in work.answers])
@@ -382,7 +380,11 @@ def check_deadlines(hosting: Hosting) -> Conversation[Checked]:
     idle: set[str] = set()
     while due := (yield from _due(idle | skipped.keys())):
         for projects in _parts(due, hosting.at_once):
-            works = yield from _check(hosting, projects, skipped)
+            try:
+                works = yield from _check(hosting, projects, skipped)
+            except Contention as error:
+                skipped[error.project] = error
+                continue
             for work in works:
                 checked[work.project] = None
                 if work.decision is None:
@@ -474,9 +476,9 @@ def _settle(hosting: Hosting, works: Sequence[_Work]) -> Conversation[list[_Work
     """Decide and commit; return what is done.
 
     What met a conflict `attempts` times is open still; one on a state that was not loaded is no
-    attempt.
+    attempt. Raises `Contention` if there is nothing else.
     """
-    left = works
+    left, together = works, len(works) > 1
     unloaded = any(work.state is not None for work in works)
     for _ in range(hosting.attempts + unloaded):
         unknown = [work for work in left if work.state is None]
@@ -494,10 +496,16 @@ def _settle(hosting: Hosting, works: Sequence[_Work]) -> Conversation[list[_Work
                     work.decide(now)
         left = [work for work in left if work.is_open]
         if left:
-            yield from _commit(hosting, left, now)
+            try:
+                yield from _commit(hosting, left, now, together=together)
+            except Conflict:
+                left[0].state = None  # what is known is still true, and can be caught up
             left = [work for work in left if work.is_open]
         if not left:
             break
+    else:
+        if not together:
+            raise Contention(works[0].project, hosting.attempts)
     done = [work for work in works if not work.is_open]
     for work in done:
         hosting.timer.ring_by(work.result.next_deadline)
@@ -527,21 +535,25 @@ def _load(hosting: Hosting, works: Sequence[_Work]) -> Conversation[None]:
         work.is_proved = True
 
 
-def _commit(hosting: Hosting, works: Sequence[_Work], now: datetime) -> Conversation[None]:
-    """Commit what was decided; where somebody was faster, the state must be loaded anew."""
+def _commit(
+    hosting: Hosting, works: Sequence[_Work], now: datetime, *, together: bool
+) -> Conversation[None]:
+    """Commit what was decided; where somebody was faster, the state must be loaded anew.
+
+    Raises `Conflict` for that if it is not done `together` with other projects.
+    """
     decisions = tuple([work.decision for work in works if work.decision is not None])
     projects = [work.project for work in works]
     answers: Mapping[str, object]
     try:
-        if len(decisions) == 1:
-            try:
-                answers = {projects[0]: (yield Commit(decisions[0]))}
-            except Conflict as error:
-                answers = {projects[0]: error}
+        if not together:
+            answers = {projects[0]: (yield Commit(decisions[0]))}
         else:
             answers = yield CommitMany(decisions)
             problem = "commit_many must return the answer to each decision, by project"
             _check_mapping(answers, projects, problem, is_whole=True)
+    except Conflict:
+        raise
     except BaseException:
         for project in projects:
             hosting.known.drop(project)
@@ -550,11 +562,11 @@ def _commit(hosting: Hosting, works: Sequence[_Work], now: datetime) -> Conversa
     for work, decision in zip(works, decisions, strict=True):
         answer = answers[work.project]
         if isinstance(answer, Conflict):
-            work.state = None  # what is known is still true, and can be caught up
+            work.state = None
         else:
             hosting.known.committed(decision.state)
             work.is_open, work.is_alone = False, answer is True
-    if len(works) > 1 and any(work.is_open for work in works):
+    if together and any(work.is_open for work in works):
         hosting.timer.ring_by(now)  # if the next attempt fails, what was committed is unsent
 
 
@@ -575,6 +587,7 @@ class _Outbox:
     own: Sequence[Event] = ()
     emitted: int = 0
     error: Exception | None = None
+    failed_at: datetime | None = None
 
     def known(self) -> Sequence[Event]:
         """Return the next of the events that need not be read; none if they must be."""
@@ -601,10 +614,10 @@ def _published(hosting: Hosting, works: Sequence[_Work]) -> Conversation[dict[st
         for work in works:
             hosting.timer.ring_by(work.result.ledger.at)
         raise
-    failed = _errors(outboxes)
-    if failed:
-        hosting.timer.ring_by((yield from _now()) + hosting.retry_after)
-    return failed
+    for outbox in outboxes:
+        if outbox.failed_at is not None:
+            hosting.timer.ring_by(outbox.failed_at + hosting.retry_after)
+    return _errors(outboxes)
 
 
 def _publish(outboxes: Sequence[_Outbox]) -> Conversation[None]:
@@ -628,7 +641,7 @@ def _publish_one(outbox: _Outbox) -> Conversation[None]:
             yield Acknowledge(project, serial)
             goes_on = outbox.go_on(events, serial)
     except Exception as error:  # noqa: BLE001 - what was committed stays so
-        outbox.error = error
+        outbox.error, outbox.failed_at = error, (yield from _now())
 
 
 def _publish_many(outboxes: Sequence[_Outbox]) -> Conversation[None]:
@@ -643,7 +656,7 @@ def _publish_many(outboxes: Sequence[_Outbox]) -> Conversation[None]:
                     try:
                         yield Emit(outbox.project, events)
                     except Exception as error:  # noqa: BLE001 - the others are published
-                        outbox.error = error
+                        outbox.error, outbox.failed_at = error, (yield from _now())
                     else:
                         sent[outbox.project] = events[-1].serial
             if sent:
@@ -655,8 +668,9 @@ def _publish_many(outboxes: Sequence[_Outbox]) -> Conversation[None]:
                 and outbox.go_on(heads[outbox.project], last)
             ]
     except Exception as error:  # noqa: BLE001 - what was committed stays so
+        now = yield from _now()
         for outbox in left:
-            outbox.error = outbox.error or error
+            outbox.error, outbox.failed_at = outbox.error or error, now
 
 
 def _heads(outboxes: Sequence[_Outbox]) -> Conversation[dict[str, Sequence[Event]]]:

@@ -240,7 +240,7 @@ def hasty_clock(call: Call) -> Any:
     [
         (skipped_commit, None, "acknowledged, and its effects are lost"),
         (skipped_emit, None, "said to be published, and is not: "),
-        (hidden_outbox, None, "the outbox of 'p' is not empty, and no replica will publish it"),
+        (hidden_outbox, None, "is not empty, and no replica will publish it"),
         (hasty_clock, "outages", "a deadline is acted on before settle"),
     ],
 )

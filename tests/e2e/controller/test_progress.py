@@ -150,7 +150,7 @@ def test_progress_does_not_disturb_the_end_of_a_command(
     command, result, message = ENDS[how]
     context = f"{program} {how}"
     client.trigger(context)
-    about = {**shell, "SEQUENCECTL_PROGRESS": "0.03"}
+    about = {**shell, "SEQUENCECTL_PROGRESS": "0.1"}
     with Executor([program, *SHELL, "sh", "-c", command], controller.url, **about):
         until(lambda: reports(client, context, "deployment")["deployment.finished"])
     (task, *_) = client.state(context)["sequences"][0]["tasks"]

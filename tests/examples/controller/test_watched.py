@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
 from examples.controller.metrics import Metrics
 from examples.controller.watched import OwnDeadlines, WatchedBatchStore, watched
-from sequencectl import ControlPlane, Event, ProjectState, Shipyard
+from sequencectl import ControlPlane, Shipyard
 from sequencectl.control_plane import Decision
 from sequencectl.errors import Conflict
-from sequencectl.testing import InMemoryStore, ManualClock, check_store
+from sequencectl.testing import InMemoryStore, ManualClock, StoreCapabilities, check_store
 from tests.examples.controller.hosting import trigger
 
 NOW = ManualClock().now()
@@ -36,45 +34,20 @@ def counted(metrics: Metrics) -> tuple[float, float, float]:
     return commits, conflicts, unsent
 
 
-class Batches:
-    """A store that can do several things at once, as others would one by one."""
+class OneAtATime:
+    """A store without a method for several projects."""
 
     def __init__(self) -> None:
         store = InMemoryStore()
         self.load, self.commit, self.agenda = store.load, store.commit, store.agenda
         self.pending, self.acknowledge = store.pending, store.acknowledge
 
-    def load_many(
-        self, projects: Sequence[str], *, known: Mapping[str, ProjectState]
-    ) -> dict[str, ProjectState]:
-        """Load each."""
-        found = {name: self.load(name, known=known.get(name)) for name in projects}
-        return {name: state for name, state in found.items() if state is not None}
-
-    def commit_many(self, decisions: Sequence[Decision]) -> dict[str, Any]:
-        """Commit each."""
-        answers: dict[str, Any] = {}
-        for each in decisions:
-            try:
-                answers[each.project] = self.commit(each)
-            except Conflict as conflict:
-                answers[each.project] = conflict
-        return answers
-
-    def pending_many(self, projects: Sequence[str], *, limit: int) -> dict[str, Sequence[Event]]:
-        """Read each outbox."""
-        return {name: self.pending(name, limit=limit) for name in projects}
-
-    def acknowledge_many(self, through: Mapping[str, int]) -> None:
-        """Acknowledge each."""
-        for name, serial in through.items():
-            self.acknowledge(name, through=serial)
-
 
 def test_a_watched_store_is_a_store() -> None:
     """It keeps the contract as the store within it does."""
     places: defaultdict[str, InMemoryStore] = defaultdict(InMemoryStore)
-    check_store(lambda place: watched(places[place], Metrics(), OwnDeadlines()))
+    capabilities = StoreCapabilities(batches=True)
+    check_store(lambda place: watched(places[place], Metrics(), OwnDeadlines()), capabilities)
 
 
 def test_what_is_committed_and_refused_is_counted() -> None:
@@ -93,7 +66,7 @@ def test_what_is_committed_and_refused_is_counted() -> None:
 def test_what_is_done_at_once_is_counted_one_by_one() -> None:
     """The abilities of the store are those of the watched one."""
     metrics, deadlines = Metrics(), OwnDeadlines()
-    store = watched(Batches(), metrics, deadlines)
+    store = watched(InMemoryStore(), metrics, deadlines)
     assert isinstance(store, WatchedBatchStore)
     store.commit(decided("p"))
     answers = store.commit_many([decided("p", "b"), decided("q")])
@@ -112,7 +85,7 @@ def test_what_is_done_at_once_is_counted_one_by_one() -> None:
 
 def test_a_store_that_can_do_one_thing_at_a_time_stays_one() -> None:
     """No ability is claimed that is not there."""
-    assert not hasattr(watched(InMemoryStore(), Metrics(), OwnDeadlines()), "commit_many")
+    assert not hasattr(watched(OneAtATime(), Metrics(), OwnDeadlines()), "commit_many")
 
 
 # ---------------------------------------------------------------- own deadlines

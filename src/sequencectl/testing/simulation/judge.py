@@ -80,12 +80,11 @@ class Judge:
 
     def check_known(self, state: ProjectState) -> None:
         """Check that a state, which a replica knows or has decided on, was the newest once."""
-        for newest in reversed(self._states(state.project)):
-            if newest.serial <= state.serial:
-                if newest is state or newest == state:
-                    return
-                break
-        raise Violation(f"knows serial {state.serial} of {state.project!r}, which never was there")
+        newest_first = reversed(self._states(state.project))
+        found = next(each for each in newest_first if each.serial <= state.serial)
+        if found is not state and found != state:
+            what = f"serial {state.serial} of {state.project!r}"
+            raise Violation(f"knows {what}, which never was there")
 
     def unchanging(self, replica: Replica) -> list[ProjectState]:
         """Return those of the possible states in which its commands would change nothing."""

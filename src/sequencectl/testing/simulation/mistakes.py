@@ -22,7 +22,6 @@ from sequencectl._protocol import (
     Handled,
     Hosting,
     Load,
-    LoadMany,
     Now,
     Pending,
     PendingMany,
@@ -74,10 +73,10 @@ def no_outbox(call: Call) -> Generator[Call, Reply, Reply]:
         case Commit() | CommitMany():
             reply = yield call
             answers = reply if isinstance(reply, Mapping) else {}
-            for decision in _decisions(call):
-                if not isinstance(answers.get(decision.project), Conflict):
-                    yield Emit(decision.project, decision.events)
-                    yield Acknowledge(decision.project, decision.state.serial)
+            is_lost = {name for name, each in answers.items() if isinstance(each, Conflict)}
+            for decision in [each for each in _decisions(call) if each.project not in is_lost]:
+                yield Emit(decision.project, decision.events)
+                yield Acknowledge(decision.project, decision.state.serial)
             return _answers(call, answers, None)
         case Pending():
             return ()
@@ -125,13 +124,8 @@ def own_events(call: Call) -> Generator[Call, Reply, Reply]:
 
 def trust_known(call: Call) -> Generator[Call, Reply, Reply]:
     """Answer from the state that is known, however old it is (against duty 2)."""
-    match call:
-        case Load() if call.known is not None:
-            return call.known
-        case LoadMany():
-            unknown = tuple([each for each in call.projects if each not in call.known])
-            found = (yield LoadMany(unknown, {})) if unknown else {}
-            return {**found, **call.known}
+    if isinstance(call, Load) and call.known is not None:
+        return call.known
     return (yield call)
 
 
@@ -166,8 +160,6 @@ def refuse_first(
             decision.raise_if_rejected()
         except CommandRejected as error:
             refused[number] = error
-        except Exception:  # noqa: BLE001, S112 - it is asked again below
-            continue
         else:
             state = decision.state
     others = [command for number, command in enumerate(commands) if number not in refused]

@@ -94,7 +94,8 @@ class StorePort:
                 self._store.acknowledge(call.project, through=call.through)
             case AcknowledgeMany():
                 self._many.acknowledge_many(call.through)
-            case ReadAgenda():
+            case _:
+                assert isinstance(call, ReadAgenda)
                 return tuple(self._store.agenda(limit=call.limit))
         return None
 

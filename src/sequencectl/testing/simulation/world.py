@@ -426,9 +426,6 @@ class World:
 
     # ------------------------------------------------------------------ bookkeeping
 
-    def _hit(self, what: Fault | Mishap, call: Call) -> None:
-        self.hits[what, type(call).__name__] += 1
-
     def _note(self, replica: Replica, fault: Fault | None, call: Call) -> None:
         name = type(call).__name__
         self._trail.append((self.now, replica.number, name, fault))
