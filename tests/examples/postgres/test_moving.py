@@ -19,9 +19,9 @@ WORLD = {"dev": {"delivery": ["deploy", "test"]}}
 
 
 def scripts() -> list[str]:
-    """The SQL of the page, in order."""
+    """What the page has psql do, in order: the indented blocks."""
     text = PAGE.read_text(encoding="utf-8")
-    found = re.findall(r"^ *```sql\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^ +```text\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
     return [textwrap.dedent(each) for each in found]
 
 
